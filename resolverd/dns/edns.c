@@ -1,0 +1,223 @@
+#include "dns/edns.h"
+
+#include "base/require.h"
+
+enum {
+	OPT_FIXED_SIZE = 11, /* root owner, type, class, TTL, RDLENGTH */
+	OPTION_HEADER_SIZE = 4,
+	EDNS_VERSION = 0,
+	FLAG_DO = 0x8000,
+	COOKIE_CLIENT_LEN = 8,
+	COOKIE_SERVER_MIN = 8,
+	COOKIE_SERVER_MAX = 32,
+};
+
+/* RFC 7873 §5.2.2: 8 bytes, or 16 to 40; anything else is FORMERR. */
+static bool cookie_view(struct span value, struct edns *out)
+{
+	if (value.len < COOKIE_CLIENT_LEN)
+		return false;
+	size_t server_len = value.len - COOKIE_CLIENT_LEN;
+	if (server_len > COOKIE_SERVER_MAX || (server_len > 0 && server_len < COOKIE_SERVER_MIN))
+		return false;
+	if (out->client_cookie_len > 0)
+		return true; /* RFC 7873 §5.2: only the first one counts */
+	memcpy(out->client_cookie, value.at, COOKIE_CLIENT_LEN);
+	memcpy(out->server_cookie, value.at + COOKIE_CLIENT_LEN, server_len);
+	out->client_cookie_len = COOKIE_CLIENT_LEN;
+	out->server_cookie_len = (uint8_t)server_len;
+	return true;
+}
+
+/* RFC 7828 §3.1: nothing, or a timeout. */
+static bool keepalive_view(struct span value, struct edns *out)
+{
+	struct reader r = reader_of(value);
+	if (value.len != 0 && value.len != 2)
+		return false;
+	out->keepalive = true;
+	out->keepalive_100ms = value.len ? reader_u16(&r) : 0;
+	return true;
+}
+
+/* RFC 8914 §2. One that is too short for its code says nothing. */
+static void ede_view(struct span value, struct edns *out)
+{
+	struct reader r = reader_of(value);
+	uint16_t code = reader_u16(&r);
+	if (!r.failed && out->ede == EDE_NONE)
+		out->ede = code;
+}
+
+/* False if the option breaks its own rules. */
+static bool option_view(uint16_t code, struct span value, struct edns *out)
+{
+	switch (code) {
+	case EDNS_OPTION_COOKIE:
+		return cookie_view(value, out);
+	case EDNS_OPTION_KEEPALIVE:
+		return keepalive_view(value, out);
+	case EDNS_OPTION_EDE:
+		ede_view(value, out);
+		return true;
+	case EDNS_OPTION_NSID:
+		out->nsid = true;
+		return true;
+	case EDNS_OPTION_PADDING:
+		out->padding = true;
+		return true;
+	default:
+		return true; /* RFC 6891 §6.1.2: unknown options are ignored */
+	}
+}
+
+static enum edns_status options_view(struct reader *options, struct edns *out)
+{
+	unsigned count = 0;
+	while (reader_left(options) > 0) {
+		uint16_t code = reader_u16(options);
+		uint16_t len = reader_u16(options);
+		struct span value = reader_bytes(options, len);
+		if (options->failed || ++count > EDNS_OPTIONS_MAX || !option_view(code, value, out))
+			return EDNS_FORMERR;
+	}
+	return EDNS_OK;
+}
+
+enum edns_status edns_view(const struct message *m, struct edns *out)
+{
+	*out = (struct edns){.size = EDNS_SIZE_MIN, .ede = EDE_NONE};
+	if (m->opt_count == 0)
+		return EDNS_ABSENT;
+	if (m->opt_count > 1)
+		return EDNS_FORMERR; /* RFC 6891 §6.1.1 */
+
+	REQUIRE(m->checked && m->opt_offset < m->wire.len);
+	struct reader r =
+		reader_of(span_of(m->wire.at + m->opt_offset, m->wire.len - m->opt_offset));
+	if (reader_u8(&r) != 0)
+		return EDNS_FORMERR; /* RFC 6891 §6.1.2: the owner is the root */
+	reader_u16(&r);		     /* type */
+	uint16_t size = reader_u16(&r);
+	out->size = MAX(size, EDNS_SIZE_MIN); /* RFC 6891 §6.2.3 */
+	out->extended_rcode = reader_u8(&r);
+	out->version = reader_u8(&r);
+	out->dnssec_ok = (reader_u16(&r) & FLAG_DO) != 0;
+	uint16_t len = reader_u16(&r);
+	struct reader options = reader_of(reader_bytes(&r, len));
+	if (r.failed)
+		return EDNS_FORMERR;
+	if (out->version > EDNS_VERSION)
+		return EDNS_BADVERS; /* RFC 6891 §6.1.3; what its options mean we cannot know */
+	return options_view(&options, out);
+}
+
+/* Length of the EDE text that is sent: never cut inside a UTF-8 sequence. */
+static size_t ede_text_len(const char *text)
+{
+	if (!text)
+		return 0;
+	size_t len = strnlen(text, EDNS_EDE_TEXT_MAX + 1);
+	if (len <= EDNS_EDE_TEXT_MAX)
+		return len;
+	len = EDNS_EDE_TEXT_MAX;
+	while (len > 0 && ((uint8_t)text[len] & 0xc0) == 0x80)
+		len--;
+	return len;
+}
+
+static void write_option(struct writer *w, uint16_t code, size_t len)
+{
+	writer_u16(w, code);
+	writer_u16(w, (uint16_t)len);
+}
+
+static void write_ede(struct writer *w, uint16_t ede, const char *text)
+{
+	if (ede == EDE_NONE)
+		return;
+	size_t text_len = ede_text_len(text);
+	write_option(w, EDNS_OPTION_EDE, 2 + text_len);
+	writer_u16(w, ede);
+	writer_bytes(w, span_of(text, text_len));
+}
+
+static void write_options(struct writer *w, const struct edns_reply *reply)
+{
+	REQUIRE(reply->key_tag_count <= EDNS_KEY_TAGS_MAX);
+	if (reply->nsid.len > 0) {
+		write_option(w, EDNS_OPTION_NSID, reply->nsid.len);
+		writer_bytes(w, reply->nsid);
+	}
+	if (reply->cookie.len > 0) {
+		write_option(w, EDNS_OPTION_COOKIE, reply->cookie.len);
+		writer_bytes(w, reply->cookie);
+	}
+	if (reply->keepalive_empty) {
+		write_option(w, EDNS_OPTION_KEEPALIVE, 0);
+	} else if (reply->keepalive) {
+		write_option(w, EDNS_OPTION_KEEPALIVE, 2);
+		writer_u16(w, reply->keepalive_100ms);
+	}
+	if (reply->key_tag_count > 0) {
+		write_option(w, EDNS_OPTION_KEY_TAG, (size_t)2 * reply->key_tag_count);
+		for (unsigned i = 0; i < reply->key_tag_count; i++)
+			writer_u16(w, reply->key_tags[i]);
+	}
+	write_ede(w, reply->ede, reply->ede_text);
+	write_ede(w, reply->ede2, NULL);
+}
+
+size_t edns_size(const struct edns_reply *reply)
+{
+	size_t size = OPT_FIXED_SIZE;
+	if (reply->nsid.len > 0)
+		size += OPTION_HEADER_SIZE + reply->nsid.len;
+	if (reply->cookie.len > 0)
+		size += OPTION_HEADER_SIZE + reply->cookie.len;
+	if (reply->keepalive_empty)
+		size += OPTION_HEADER_SIZE;
+	else if (reply->keepalive)
+		size += OPTION_HEADER_SIZE + 2;
+	if (reply->key_tag_count > 0)
+		size += OPTION_HEADER_SIZE + (size_t)2 * reply->key_tag_count;
+	if (reply->ede != EDE_NONE)
+		size += OPTION_HEADER_SIZE + 2 + ede_text_len(reply->ede_text);
+	if (reply->ede2 != EDE_NONE)
+		size += OPTION_HEADER_SIZE + 2;
+	return size;
+}
+
+size_t edns_render(const struct edns_reply *reply, uint8_t *out, size_t size_bytes)
+{
+	struct writer w = writer_of(out, size_bytes);
+
+	writer_u8(&w, 0); /* owner: the root */
+	writer_u16(&w, TYPE_OPT);
+	writer_u16(&w, reply->size);
+	writer_u8(&w, (uint8_t)(reply->rcode >> 4));
+	writer_u8(&w, EDNS_VERSION);
+	writer_u16(&w, reply->dnssec_ok ? FLAG_DO : 0);
+	uint8_t *rdata_len = writer_reserve(&w, 2);
+	write_options(&w, reply);
+	if (w.failed)
+		return 0;
+	size_t len = (size_t)(w.at - rdata_len) - 2;
+	REQUIRE(len <= UINT16_MAX);
+	rdata_len[0] = (uint8_t)(len >> 8);
+	rdata_len[1] = (uint8_t)len;
+	return writer_len(&w);
+}
+
+bool edns_write(struct builder *b, const struct edns_reply *reply)
+{
+	size_t size = MIN(b->size, MESSAGE_MAX);
+	if (size < b->len)
+		return false;
+	size_t len = edns_render(reply, b->wire + b->len, size - b->len);
+	if (len == 0)
+		return false;
+	b->len += len;
+	b->counts[1 + SECTION_ADDITIONAL]++;
+	return true;
+}
