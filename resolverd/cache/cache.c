@@ -1,0 +1,255 @@
+#include "cache/cache.h"
+
+#include <stdlib.h>
+
+#include "cache/epoch.h"
+#include "cache/shard.h"
+
+enum {
+	SHARDS_MAX = 64,	    /* writers of 64 cores seldom meet: they lock on misses only */
+	SHARE_MIN = 16 * ENTRY_MAX, /* in each of several shards the largest entry finds room */
+	KEY_HEAD = 3,		    /* kind and type before the name in what is hashed */
+	SHARD_SHIFT = 48,	    /* the shard is chosen by bits the shard does not use */
+};
+
+struct cache_reader { /* its own thread */
+	struct cache *cache;
+	struct epoch_reader *epoch;
+};
+
+struct cache {
+	struct epoch epoch;
+	struct cache_reader readers[EPOCH_READERS_MAX]; /* beside those of the epoch */
+	struct hash_key hash_key;
+	struct shard *shards;
+	uint32_t shard_count; /* a power of two */
+	size_t limit_bytes, base_bytes;
+};
+
+static struct shard *shard_of(const struct cache *c, struct shard_key *key)
+{
+	uint8_t bytes[KEY_HEAD + DNAME_MAX];
+	bytes[0] = key->kind;
+	memcpy(bytes + 1, &key->type, sizeof(key->type));
+	memcpy(bytes + KEY_HEAD, key->name, key->name_len);
+	uint64_t hash = hash_bytes(&c->hash_key, span_of(bytes, KEY_HEAD + key->name_len));
+	key->hash = (uint32_t)hash;
+	return &c->shards[(hash >> SHARD_SHIFT) & (c->shard_count - 1)];
+}
+
+static uint32_t choose_shard_count(size_t memory_bytes)
+{
+	uint32_t count = 1;
+	while (count < SHARDS_MAX && memory_bytes / (2 * count) >= SHARE_MIN)
+		count *= 2;
+	return count;
+}
+
+static enum err init_shards(struct cache *c)
+{
+	size_t share = (c->limit_bytes - c->base_bytes) / c->shard_count;
+	for (uint32_t i = 0; i < c->shard_count; i++) {
+		enum err err = shard_init(&c->shards[i], &c->epoch, share);
+		if (err == OK)
+			continue;
+		while (i > 0)
+			shard_deinit(&c->shards[--i]);
+		return err;
+	}
+	return OK;
+}
+
+enum err cache_new(const struct cache_settings *settings, struct cache **out)
+{
+	if (settings->memory_bytes < CACHE_MEMORY_MIN)
+		return ERR_LIMIT;
+	struct cache *c = aligned_alloc(_Alignof(struct cache), sizeof(*c));
+	if (!c)
+		return ERR_NO_MEMORY;
+	memset(c, 0, sizeof(*c));
+	c->limit_bytes = settings->memory_bytes;
+	c->shard_count = choose_shard_count(settings->memory_bytes);
+	c->shards = aligned_alloc(_Alignof(struct shard), c->shard_count * sizeof(struct shard));
+	if (!c->shards)
+		goto free_cache;
+	c->base_bytes = shard_cost(c) + shard_cost(c->shards);
+	epoch_init(&c->epoch);
+	hash_key_init(&c->hash_key);
+	if (init_shards(c) != OK)
+		goto free_shards;
+	*out = c;
+	return OK;
+
+free_shards:
+	epoch_deinit(&c->epoch);
+	free(c->shards);
+free_cache:
+	free(c);
+	return ERR_NO_MEMORY;
+}
+
+void cache_free(struct cache *c)
+{
+	if (!c)
+		return;
+	for (uint32_t i = 0; i < c->shard_count; i++)
+		shard_deinit(&c->shards[i]);
+	epoch_deinit(&c->epoch);
+	free(c->shards);
+	free(c);
+}
+
+enum err cache_reader_new(struct cache *c, struct cache_reader **out)
+{
+	struct epoch_reader *epoch;
+	enum err err = epoch_join(&c->epoch, &epoch);
+	if (err != OK)
+		return err;
+	struct cache_reader *r = &c->readers[epoch - c->epoch.readers];
+	*r = (struct cache_reader){.cache = c, .epoch = epoch};
+	*out = r;
+	return OK;
+}
+
+void cache_reader_free(struct cache_reader *r)
+{
+	if (r)
+		epoch_leave(&r->cache->epoch, r->epoch);
+}
+
+void cache_reader_pass(struct cache_reader *r)
+{
+	epoch_pass(&r->cache->epoch, r->epoch);
+}
+
+void cache_reader_idle(struct cache_reader *r)
+{
+	epoch_idle(r->epoch);
+}
+
+void cache_reader_wake(struct cache_reader *r)
+{
+	epoch_wake(&r->cache->epoch, r->epoch);
+}
+
+const struct entry *cache_find(struct cache_reader *r, enum entry_kind kind, const uint8_t *name,
+			       size_t name_len, uint16_t type)
+{
+	REQUIRE(name_len <= DNAME_MAX);
+	struct shard_key key = {
+		.name = name, .name_len = name_len, .type = type, .kind = (uint8_t)kind};
+	return shard_find(shard_of(r->cache, &key), &key);
+}
+
+enum err cache_put(struct cache *c, const struct entry *e, struct now now)
+{
+	struct shard_key key = {
+		.name = entry_name(e), .name_len = e->name_len, .type = e->type, .kind = e->kind};
+	return shard_put(shard_of(c, &key), &key, e, now);
+}
+
+bool cache_remove(struct cache *c, enum entry_kind kind, const uint8_t *name, uint16_t type)
+{
+	uint8_t lower[DNAME_MAX];
+	struct shard_key key = {.name = lower,
+				.name_len = dname_lower(name, lower),
+				.type = type,
+				.kind = (uint8_t)kind};
+	return shard_remove(shard_of(c, &key), &key);
+}
+
+struct flush {
+	const uint8_t *name;
+	size_t name_len;
+	uint16_t type;
+	bool subtree;
+	uint64_t removed;
+};
+
+static enum shard_visit flush_visit(void *context, const struct entry *e)
+{
+	struct flush *f = context;
+	/* A type of 0 stands for all types of a name that does not exist. */
+	if (f->type != 0 && e->type != 0 && e->type != f->type)
+		return SHARD_KEEP;
+	if (f->subtree ? !dname_is_within(entry_name(e), f->name)
+		       : !span_equal(span_of(entry_name(e), e->name_len),
+				     span_of(f->name, f->name_len)))
+		return SHARD_KEEP;
+	f->removed++;
+	return SHARD_REMOVE;
+}
+
+/* All kinds of one name and type, without a walk; the answer that it does not exist, too. */
+static uint64_t flush_key(struct cache *c, const uint8_t *name, uint16_t type)
+{
+	uint64_t removed = 0;
+	for (enum entry_kind kind = 0; kind < ENTRY_KIND_COUNT; kind++) {
+		removed += cache_remove(c, kind, name, type);
+		removed += cache_remove(c, kind, name, 0);
+	}
+	return removed;
+}
+
+uint64_t cache_flush(struct cache *c, const uint8_t *name, uint16_t type, bool subtree)
+{
+	if (type != 0 && !subtree)
+		return flush_key(c, name, type);
+	uint8_t lower[DNAME_MAX];
+	struct flush f = {.name = lower,
+			  .name_len = dname_lower(name, lower),
+			  .type = type,
+			  .subtree = subtree};
+	for (uint32_t i = 0; i < c->shard_count; i++) {
+		uint32_t position = 0;
+		while (shard_visit(&c->shards[i], &position, flush_visit, &f))
+			;
+	}
+	return f.removed;
+}
+
+uint64_t cache_flush_all(struct cache *c)
+{
+	static const uint8_t root[] = {0};
+	return cache_flush(c, root, 0, true);
+}
+
+struct walk {
+	bool (*fn)(void *context, const struct entry *e);
+	void *context;
+	bool stopped;
+};
+
+static enum shard_visit walk_visit(void *context, const struct entry *e)
+{
+	struct walk *w = context;
+	w->stopped = !w->fn(w->context, e);
+	return w->stopped ? SHARD_STOP : SHARD_KEEP;
+}
+
+void cache_walk(struct cache *c, bool (*fn)(void *context, const struct entry *e), void *context)
+{
+	struct walk w = {.fn = fn, .context = context};
+	for (uint32_t i = 0; i < c->shard_count && !w.stopped; i++) {
+		uint32_t position = 0;
+		while (shard_visit(&c->shards[i], &position, walk_visit, &w))
+			;
+	}
+}
+
+void cache_read_stats(struct cache *c, struct cache_stats *out)
+{
+	*out = (struct cache_stats){.used_bytes = c->base_bytes, .limit_bytes = c->limit_bytes};
+	for (uint32_t i = 0; i < c->shard_count; i++) {
+		struct shard *s = &c->shards[i];
+		pthread_mutex_lock(&s->lock);
+		out->used_bytes += s->used_bytes;
+		out->entries += s->live_count;
+		out->inserts += s->stats.inserts;
+		out->replacements += s->stats.replacements;
+		out->evictions += s->stats.evictions;
+		out->expired_evictions += s->stats.expired_evictions;
+		out->rejected += s->stats.rejected;
+		pthread_mutex_unlock(&s->lock);
+	}
+}

@@ -1,0 +1,71 @@
+#pragma once
+/*
+ * The memory tier: a hash table of immutable entries shared by all workers.
+ *
+ * Readers take no lock and write nothing but the entry's visited mark (once). A pointer from
+ * cache_find() stays valid until the same reader calls cache_reader_pass(): replaced and evicted
+ * entries are freed only after every registered reader has passed (quiescent-state reclamation).
+ * Writers lock one shard. Bytes are counted exactly, overheads included, and never exceed the
+ * configured size; eviction resists scans (SIEVE: a new entry must be asked for again to survive
+ * the hand).
+ */
+#include "base/hash.h"
+#include "cache/entry.h"
+
+struct cache;
+struct cache_reader; /* one thread's registration */
+
+/* Below this cache_new() returns ERR_LIMIT: its own tables would be most of it. */
+enum { CACHE_MEMORY_MIN = 128 * 1024 };
+
+struct cache_settings {
+	size_t memory_bytes; /* hard ceiling for everything the cache allocates, table included */
+};
+
+struct cache_stats {
+	size_t used_bytes, limit_bytes;
+	uint64_t entries, inserts, replacements, evictions, expired_evictions, rejected;
+};
+
+MUST_USE enum err cache_new(const struct cache_settings *settings, struct cache **out);
+/* No reader may be registered any more. */
+void cache_free(struct cache *c);
+
+/* A registration for the calling thread; its pointers live until cache_reader_pass(). */
+MUST_USE enum err cache_reader_new(struct cache *c, struct cache_reader **out);
+void cache_reader_free(struct cache_reader *r);
+/* "I hold no pointer any more": call between batches. Cheap: one store. */
+void cache_reader_pass(struct cache_reader *r);
+/* The thread is about to sleep / has woken up: while idle it holds up nobody. */
+void cache_reader_idle(struct cache_reader *r);
+void cache_reader_wake(struct cache_reader *r);
+
+/*
+ * The entry of KIND for (NAME, TYPE), or NULL. NAME must be in lower case, NAME_LEN its length.
+ * Expired entries are returned too: the caller looks at entry_is_fresh() and decides about stale.
+ */
+const struct entry *cache_find(struct cache_reader *r, enum entry_kind kind, const uint8_t *name,
+			       size_t name_len, uint16_t type);
+
+/*
+ * Store a copy of E. A fresh entry of higher rank under the same key stays (the call then returns
+ * ERR_EXISTS); otherwise E replaces it; popularity is carried over. A bogus E never replaces a fresh
+ * entry that is not, and a bogus entry is replaced whatever the ranks. ERR_LIMIT if E alone is larger
+ * than a sixteenth of a shard's share, ERR_NO_MEMORY (also if the room for it is still held by
+ * readers that have not passed).
+ */
+MUST_USE enum err cache_put(struct cache *c, const struct entry *e, struct now now);
+
+/* Remove one key. Returns whether it was there. */
+bool cache_remove(struct cache *c, enum entry_kind kind, const uint8_t *name, uint16_t type);
+/* Remove every entry of NAME with TYPE (0: any type), all kinds, and the answer that NAME does not
+ * exist; with SUBTREE also everything below NAME. Returns how many. Walks the whole table in steps, holding one shard's lock at a time. */
+uint64_t cache_flush(struct cache *c, const uint8_t *name, uint16_t type, bool subtree);
+uint64_t cache_flush_all(struct cache *c);
+
+/* Call FN for entries, shard by shard, bounded by the table; stop when it returns false. For dumps
+ * and statistics. The entry is valid during the call only; FN runs under a shard's lock and must not
+ * put, remove or flush. An entry that was there all the time is seen at least once. */
+void cache_walk(struct cache *c, bool (*fn)(void *context, const struct entry *e), void *context);
+
+void cache_read_stats(struct cache *c, struct cache_stats *out);

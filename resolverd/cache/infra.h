@@ -1,0 +1,80 @@
+#pragma once
+/*
+ * What is known of each upstream server address: round-trip time, loss, back-off, and quirks.
+ * Shared by all workers; locks one shard per call; touched on misses only. Bounded: the least
+ * recently used server is forgotten first. Knowledge from outages decays in seconds: a server is
+ * never given up for longer than INFRA_BACKOFF_MAX_MS.
+ */
+#include "base/endpoint.h"
+#include "base/hash.h"
+#include "base/now.h"
+
+enum {
+	INFRA_SERVERS_MAX = 65536,     /* 64 k addresses x about 100 bytes: 7 MB at most */
+	INFRA_RTT_UNKNOWN_US = 100000, /* an unknown server is assumed this far away */
+	INFRA_RTO_MIN_MS = 25,	       /* tens of milliseconds on a near server */
+	INFRA_RTO_MAX_MS = 1500,       /* above this another server is the better idea */
+	INFRA_RTO_UNKNOWN_MS = 376,    /* as BIND and Unbound begin */
+	INFRA_BACKOFF_MIN_MS = 500,    /* after INFRA_LOSSES_DOWN losses in a row */
+	INFRA_BACKOFF_MAX_MS = 5000,   /* probed again within seconds, whatever happened */
+	INFRA_LOSSES_DOWN = 3,
+	INFRA_QUIRK_TTL_MS = 15 * 60 * 1000, /* quirks are re-probed: servers get upgraded */
+	INFRA_LAME_TTL_MS = 60 * 1000,
+};
+
+enum infra_quirk {
+	INFRA_NO_EDNS = 1,    /* answers FORMERR or NOTIMP to OPT, or drops it */
+	INFRA_NO_CASE = 2,    /* does not keep the question's letter case */
+	INFRA_KEEPS_CASE = 4, /* was seen to keep it */
+	INFRA_TCP_ONLY = 8,   /* UDP answers were suspicious or never came while TCP works */
+	INFRA_COOKIE = 16,    /* a server cookie is known */
+};
+
+struct infra_server { /* a copy, for deciding */
+	bool known;
+	uint32_t srtt_us, rttvar_us; /* RFC 6298 smoothing */
+	uint32_t high_us;	     /* running estimate of a high percentile (about 95 %) */
+	uint16_t loss_permille;	     /* smoothed */
+	uint8_t losses_in_row;
+	uint8_t quirks;
+	int64_t backoff_until_ms; /* cache_ms; in the past: usable */
+	uint8_t server_cookie[32];
+	uint8_t server_cookie_len;
+};
+
+struct infra;
+
+MUST_USE enum err infra_new(struct infra **out);
+void infra_free(struct infra *i);
+
+/* What is known of SERVER (known = false and defaults otherwise; quirks past their time are gone). */
+void infra_get(struct infra *i, const struct endpoint *server, struct now now,
+	       struct infra_server *out);
+/* Retransmission time-out in milliseconds from a copy: srtt + 4 rttvar, within the bounds. */
+uint32_t infra_rto_ms(const struct infra_server *s);
+/* When to hedge, in milliseconds: after the high percentile, never above the RTO. */
+uint32_t infra_hedge_ms(const struct infra_server *s);
+
+/* A reply came after RTT_US: ends any back-off. */
+void infra_reply(struct infra *i, const struct endpoint *server, uint32_t rtt_us, struct now now);
+/* A UDP query got no reply in time; doubles the back-off once INFRA_LOSSES_DOWN is reached. */
+void infra_loss(struct infra *i, const struct endpoint *server, struct now now);
+/* Set or clear a quirk. */
+void infra_set_quirk(struct infra *i, const struct endpoint *server, enum infra_quirk quirk,
+		     bool on, struct now now);
+/* Remember the server cookie. */
+void infra_set_cookie(struct infra *i, const struct endpoint *server, struct span server_cookie,
+		      struct now now);
+/* SERVER does not serve ZONE (lame, REFUSED): kept for INFRA_LAME_TTL_MS; at most 8 zones each. */
+void infra_set_lame(struct infra *i, const struct endpoint *server, const uint8_t *zone,
+		    struct now now);
+bool infra_is_lame(struct infra *i, const struct endpoint *server, const uint8_t *zone,
+		   struct now now);
+/* Routes changed: forget back-offs, keep round-trip times. */
+void infra_network_changed(struct infra *i);
+/* Walk all servers until FN returns false: for `upstreams`. FN runs under a shard's lock and must not
+ * call into this part; quirks and losses are as of the server's last use. */
+void infra_walk(struct infra *i,
+		bool (*fn)(void *context, const struct endpoint *server,
+			   const struct infra_server *s),
+		void *context);
