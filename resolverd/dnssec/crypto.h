@@ -1,0 +1,69 @@
+#pragma once
+/*
+ * Signatures and digests: the only verifier in the project, ldns over libcrypto. Bounded work is
+ * the caller's matter (resolve/limits.h); each call here does one operation.
+ */
+#include "base/err.h"
+#include "base/now.h"
+#include "dns/rdata.h"
+#include "dns/rrset.h"
+
+enum crypto_result {
+	CRYPTO_GOOD,
+	CRYPTO_BAD_SIGNATURE, /* the mathematics say no */
+	CRYPTO_EXPIRED, /* RRSIG expiration in the past (with the fudge of RFC 4035 §5.3.3 ...) */
+	CRYPTO_NOT_YET_VALID, /* inception in the future */
+	CRYPTO_EXPIRED_BEFORE_VALID,
+	CRYPTO_UNSUPPORTED, /* algorithm not validated here */
+	CRYPTO_BAD_KEY,	    /* key does not parse */
+	CRYPTO_MISMATCH,    /* labels, signer, type covered, key tag or algorithm do not fit */
+};
+
+/* Parsed public keys, found by DNSKEY RDATA; bounded, least recently used first out. One thread. */
+struct crypto_keys;
+MUST_USE enum err crypto_keys_new(size_t max_keys, struct crypto_keys **out);
+void crypto_keys_free(struct crypto_keys *k);
+
+/* Algorithm can validate: 8, 10, 13, 14, 15, 16 (RFC 8624); 5 and 7 only where SHA-1 is accepted:
+ * RFC 9905 keeps them in implementations and has operators treat them as unsupported. */
+bool crypto_algorithm_is_supported(uint8_t algorithm, bool accept_sha1);
+/* Digest type can be used for DS: 2, 4; 1 only where SHA-1 is accepted. */
+bool crypto_digest_is_supported(uint8_t digest_type, bool accept_sha1);
+/* LEN bytes can be a digest of the type (true for types that are not known). */
+bool crypto_digest_fits(uint8_t digest_type, size_t len);
+
+/*
+ * Does SIG (an RRSIG's RDATA), made by KEY (a DNSKEY's RDATA), cover SET? Checks everything of RFC
+ * 4035 §5.3.1 that concerns these three alone: type covered, algorithm, key tag, zone key bit,
+ * protocol 3, not revoked (unless ALLOW_REVOKED: RFC 5011 self-signed revocations), signer equal to
+ * KEY_OWNER, owner at or below the signer, labels between the signer's and the owner's count
+ * (RFC 4035 §5.3.1; a label count below the signer's is forged), validity times at UNIX_S; then
+ * the signature over the canonical form with the wildcard owner where labels say so and the
+ * original TTL (§5.3.2).
+ * *WILDCARD_LABELS: labels of the closest encloser if the set was expanded from a wildcard, else the
+ * owner's label count.
+ */
+struct crypto_check {
+	const struct rrset *set;
+	struct span sig;
+	struct span key;
+	const uint8_t *key_owner;
+	int64_t unix_s;
+	bool allow_revoked;
+	bool accept_sha1; /* algorithms 5 and 7 count */
+};
+enum crypto_result crypto_verify(struct crypto_keys *keys, const struct crypto_check *check,
+				 unsigned *wildcard_labels);
+
+/* The same without the mathematics: would the pair be worth a verification? (Cheap; not counted.) */
+enum crypto_result crypto_precheck(const struct crypto_check *check);
+
+/* DS (RDATA) matches DNSKEY (RDATA) of OWNER: tag, algorithm, zone bit, digest (RFC 4034 §5.1.4).
+ * Whether the DS's algorithms are acceptable is the caller's question. */
+bool crypto_ds_matches(const uint8_t *owner, struct span ds, struct span dnskey);
+
+/* NSEC3 hash (RFC 5155 §5) of NAME into OUT. Only algorithm 1 (SHA-1). ERR_UNSUPPORTED. */
+MUST_USE enum err crypto_nsec3_hash(const uint8_t *name, uint8_t algorithm, uint16_t iterations,
+				    struct span salt, uint8_t out[static 20]);
+
+const char *crypto_result_text(enum crypto_result result);

@@ -1,0 +1,55 @@
+#pragma once
+/*
+ * Proofs of non-existence from validated NSEC (RFC 4035 §5.4, RFC 6840 §4) and NSEC3 (RFC 5155 §8,
+ * RFC 9276) records. Pure functions over the records of one authority section. The caller has
+ * verified each signature with ZONE as the signer; these functions check everything else: owner,
+ * next name and hash labels inside ZONE, bitmaps that belong to the right side of a zone cut, and
+ * that ancestor delegations (NS without SOA, DNAME) prove nothing below themselves. The RRSIGs stay
+ * with the sets: one that lacks a signature of ZONE, or has one by which the set was expanded from
+ * a wildcard, says nothing about the place where it stands and is ignored.
+ */
+#include "base/err.h"
+#include "dns/rrset.h"
+
+enum denial_result {
+	DENIAL_NONE,   /* the records do not prove what was asked */
+	DENIAL_PROVEN, /* they do */
+	DENIAL_OPT_OUT, /* they do, but for an opt-out span: the answer is insecure (RFC 5155 §9.2...) */
+	DENIAL_ITERATIONS, /* NSEC3 iterations above DENIAL_ITERATIONS_MAX: insecure (RFC 9276) */
+	DENIAL_LIMIT,	   /* out of hashes: see struct denial_budget */
+};
+
+enum { DENIAL_ITERATIONS_MAX = 50, DENIAL_SETS_MAX = 32 };
+
+struct denial_budget {	      /* work left for the whole client query; counted in attempts */
+	unsigned hashes_left; /* NSEC3 hash computations, one per name and parameter set */
+};
+
+struct denial_records {
+	const uint8_t *zone;	  /* the signer of all of them */
+	const struct rrset *sets; /* NSEC and NSEC3 RRsets (the first DENIAL_SETS_MAX of them),
+					 anything else is ignored */
+	size_t count;
+	struct denial_budget *budget;
+};
+
+/* QNAME does not exist (and no wildcard could answer it): NXDOMAIN. */
+enum denial_result denial_nxdomain(const struct denial_records *d, const uint8_t *qname);
+
+/* QNAME exists (or is an empty non-terminal, or matches a wildcard) but has no QTYPE and no CNAME:
+ * NODATA. For QTYPE DS the parent's side of the cut is required, else the child's. */
+enum denial_result denial_nodata(const struct denial_records *d, const uint8_t *qname,
+				 uint16_t qtype);
+
+/* A positive answer at QNAME was expanded from the wildcard below the closest encloser that has
+ * ENCLOSER_LABELS labels: no closer name may exist (RFC 4035 §5.3.4, RFC 5155 §8.8). */
+enum denial_result denial_wildcard(const struct denial_records *d, const uint8_t *qname,
+				   unsigned encloser_labels);
+
+/* The delegation CUT has no DS (RFC 4035 §5.2, RFC 5155 §8.9): NS set, DS and SOA clear, or opt-out. */
+enum denial_result denial_no_ds(const struct denial_records *d, const uint8_t *cut);
+
+/* Deepest name known to exist at or above QNAME, by labels, according to the records (for
+ * synthesis); DENIAL_ENCLOSER_UNKNOWN if they do not show it. */
+enum { DENIAL_ENCLOSER_UNKNOWN = 0xffff };
+unsigned denial_closest_encloser(const struct denial_records *d, const uint8_t *qname);
