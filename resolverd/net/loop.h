@@ -1,0 +1,100 @@
+#pragma once
+/*
+ * Event loop of one thread: descriptors, timers, a wake-up from other threads, and the clocks. It
+ * is the only reader of clocks in the project: they are read once per wake-up, and everybody is
+ * handed the same struct now until the next one.
+ *
+ *   while (!loop_stopped(l)) {
+ *           loop_wait(l);       // sleeps until a descriptor is ready or a timer is due
+ *           loop_dispatch(l);   // calls the handlers
+ *   }
+ *
+ * The caller stands between the two calls, so that it can say when it sleeps. Watches and timers
+ * live inside their owners; the loop allocates nothing but the table of its timer heap. A handler
+ * may forget any watch or timer, its own included.
+ */
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/heap.h"
+#include "base/now.h"
+
+enum {
+	LOOP_READ = 1,	/* there is something to read, or to accept */
+	LOOP_WRITE = 2, /* there is room to write */
+	LOOP_FAILED = 4 /* error or hang-up; reported whether asked for or not */
+};
+
+struct loop;
+
+/* READY: LOOP_READ, LOOP_WRITE and LOOP_FAILED, or'ed. */
+typedef void loop_watch_fn(void *context, unsigned ready);
+typedef void loop_timer_fn(void *context);
+
+struct loop_watch { /* inside its owner; the loop's thread */
+	loop_watch_fn *fn;
+	void *context;
+	int fd;
+	unsigned wanted; /* LOOP_READ and LOOP_WRITE */
+	bool watched;
+};
+
+struct loop_timer {	       /* inside its owner; the loop's thread */
+	struct heap_node node; /* key: mono_us */
+	loop_timer_fn *fn;
+	void *context;
+};
+
+/* The scale of now.cache_ms: taken once per process, so that all threads agree about it. */
+struct loop_epoch {
+	int64_t cache_ms;
+	uint64_t mono_us;
+};
+
+struct loop_ready;
+
+struct loop { /* one thread, but for the two atomics */
+	struct now now;
+	struct loop_epoch epoch;
+	int epoll_fd;
+	int wake_fd;
+	struct loop_watch wake_watch;
+	struct heap timers;
+	struct loop_ready *ready; /* what the last loop_wait() brought */
+	_Atomic bool stopped;
+};
+
+/* The scale of cache_ms, from the wall clock as it stands now. */
+struct loop_epoch loop_epoch_read(void);
+
+/* ERR_SYSTEM or ERR_NO_MEMORY. */
+MUST_USE enum err loop_init(struct loop *l, struct loop_epoch epoch);
+/* Watches and timers that are still in are simply forgotten. */
+void loop_deinit(struct loop *l);
+
+/* Report FD's readiness to WATCH, whose fn and context are set. WATCH is not watched yet.
+ * ERR_SYSTEM (as when descriptors or memory run out). */
+MUST_USE enum err loop_watch(struct loop *l, struct loop_watch *watch, int fd, unsigned wanted);
+/* Ask for other events; nothing happens if they are the same or WATCH is not watched. */
+void loop_want(struct loop *l, struct loop_watch *watch, unsigned wanted);
+/* Before closing the descriptor. Nothing happens if WATCH is not watched. */
+void loop_forget(struct loop *l, struct loop_watch *watch);
+
+/* Call TIMER once at MONO_US (or as soon after as the loop runs); moves it if it is set already.
+ * fn and context are set. Aborts when memory for the heap's table is out: a lost deadline would
+ * hang a client for good. */
+void loop_timer_set(struct loop *l, struct loop_timer *timer, uint64_t mono_us);
+void loop_timer_clear(struct loop *l, struct loop_timer *timer);
+
+/* Sleep until something happens, then read the clocks into l->now. */
+void loop_wait(struct loop *l);
+/* Handle what happened: ready descriptors, then due timers. */
+void loop_dispatch(struct loop *l);
+
+/* From any thread: make loop_wait() return soon. */
+void loop_wake(struct loop *l);
+/* From any thread: loop_wait() returns and loop_stopped() is true from then on. */
+void loop_stop(struct loop *l);
+bool loop_stopped(const struct loop *l);

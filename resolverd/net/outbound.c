@@ -1,0 +1,315 @@
+#include "net/outbound.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/socket.h"
+
+enum { SCRATCH_SIZE = 65536, HEADER_SIZE = 12 };
+
+struct outbound_query {
+	TAILQ_ENTRY(outbound_query) in_order; /* in queries, or in doomed */
+	struct outbound_query *next;	      /* in its bucket */
+	struct outbound *outbound;
+	uint64_t token;
+	uint64_t since_us;
+	struct endpoint peer;
+	bool doomed;
+	bool tcp;
+	struct loop_watch watch;  /* UDP */
+	struct pool_query pooled; /* TCP */
+};
+
+/* ---- tokens ---- */
+
+/* Tokens are our own numbers, so that spreading them is all that is needed. */
+static struct outbound_query **bucket_of(const struct outbound *o, uint64_t token)
+{
+	return &o->buckets[(token * 0x9e3779b97f4a7c15ULL >> 32) & o->bucket_mask];
+}
+
+static struct outbound_query *find(const struct outbound *o, uint64_t token)
+{
+	struct outbound_query *q = *bucket_of(o, token);
+
+	while (q && q->token != token)
+		q = q->next;
+	return q;
+}
+
+static struct outbound_query *add_query(struct outbound *o, uint64_t token,
+					const struct endpoint *peer, bool tcp)
+{
+	struct outbound_query *q = calloc(1, sizeof(*q));
+
+	if (!q)
+		return NULL;
+	q->outbound = o;
+	q->token = token;
+	q->since_us = o->loop->now.mono_us;
+	q->peer = *peer;
+	q->tcp = tcp;
+	q->next = *bucket_of(o, token);
+	*bucket_of(o, token) = q;
+	if (TAILQ_EMPTY(&o->queries))
+		loop_timer_set(o->loop, &o->tick, q->since_us + OUTBOUND_TICK_MS * 1000);
+	TAILQ_INSERT_TAIL(&o->queries, q, in_order);
+	return q;
+}
+
+static void remove_query(struct outbound_query *q)
+{
+	struct outbound *o = q->outbound;
+	struct outbound_query **link = bucket_of(o, q->token);
+
+	while (*link != q)
+		link = &(*link)->next;
+	*link = q->next;
+	TAILQ_REMOVE(q->doomed ? &o->doomed : &o->queries, q, in_order);
+	if (q->tcp)
+		pool_cancel(&o->pool, &q->pooled);
+	if (q->watch.watched) {
+		loop_forget(o->loop, &q->watch);
+		close(q->watch.fd);
+		o->udp_count--;
+	}
+	free(q);
+}
+
+/* Q will have no reply: report that from the loop. */
+static void doom(struct outbound_query *q)
+{
+	struct outbound *o = q->outbound;
+
+	if (q->doomed)
+		return;
+	q->doomed = true;
+	TAILQ_REMOVE(&o->queries, q, in_order);
+	TAILQ_INSERT_TAIL(&o->doomed, q, in_order);
+	loop_timer_set(o->loop, &o->attention, o->loop->now.mono_us);
+}
+
+static void lose(struct outbound_query *q)
+{
+	struct outbound *o = q->outbound;
+	uint64_t token = q->token;
+
+	remove_query(q);
+	o->lost_count++;
+	o->settings.lost(o->settings.context, token);
+}
+
+static void handle_attention(void *context)
+{
+	struct outbound *o = context;
+	struct outbound_query *q;
+
+	/* Who hears of a loss may send again and lose again; budgets upstairs end that. */
+	while ((q = TAILQ_FIRST(&o->doomed)))
+		lose(q);
+}
+
+/* ---- UDP ---- */
+
+/* Bind to an unpredictable port (RFC 5452 §9.2). The system's own choice is the last resort: it is
+ * random too, but from a smaller range. */
+static void bind_random(struct outbound *o, int fd, int family)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} local = {.any.sa_family = (sa_family_t)family};
+	socklen_t len = family == AF_INET ? sizeof(local.v4) : sizeof(local.v6);
+
+	for (unsigned i = 0; i < OUTBOUND_PORT_TRIES; i++) {
+		uint32_t port = OUTBOUND_PORT_MIN + rng_below(&o->rng, 65536 - OUTBOUND_PORT_MIN);
+		if (family == AF_INET)
+			local.v4.sin_port = htons((uint16_t)port);
+		else
+			local.v6.sin6_port = htons((uint16_t)port);
+		if (bind(fd, &local.any, len) == 0)
+			return;
+	}
+}
+
+static void set_options(int fd, uint8_t family)
+{
+	socket_ignore_path_mtu(fd, family);
+	/* Be told of unreachable hosts and networks too, not of closed ports only. */
+	if (family == 4)
+		(void)socket_set(fd, IPPROTO_IP, IP_RECVERR, 1);
+	else
+		(void)socket_set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+}
+
+static void handle_ready(void *context, unsigned ready);
+
+/* A socket of its own for Q. */
+static enum err send_udp(struct outbound_query *q, struct span packet)
+{
+	struct outbound *o = q->outbound;
+	struct sockaddr_storage address;
+	socklen_t len = endpoint_to_sockaddr(&q->peer, &address);
+
+	if (len == 0 || o->udp_count >= o->settings.udp_sockets)
+		return ERR_LIMIT;
+	int fd = socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return ERR_SYSTEM;
+	set_options(fd, q->peer.family);
+	bind_random(o, fd, address.ss_family);
+	q->watch = (struct loop_watch){.fn = handle_ready, .context = q};
+	if (connect(fd, (struct sockaddr *)&address, len) != 0 ||
+	    send(fd, packet.at, packet.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ||
+	    loop_watch(o->loop, &q->watch, fd, LOOP_READ) != OK) {
+		close(fd);
+		return ERR_SYSTEM;
+	}
+	o->udp_count++;
+	return OK;
+}
+
+/* One datagram. ERR_BUSY if none is there, ERR_CLOSED if an ICMP message said that none will come. */
+static enum err read_datagram(struct outbound_query *q)
+{
+	struct outbound *o = q->outbound;
+	ssize_t len = recv(q->watch.fd, o->scratch, SCRATCH_SIZE, MSG_DONTWAIT);
+
+	if (len < 0 && errno == EINTR)
+		return OK;
+	if (len < 0)
+		return errno == EAGAIN ? ERR_BUSY : ERR_CLOSED;
+	struct outbound_reply reply = {
+		.token = q->token,
+		.packet = span_of(o->scratch, (size_t)len),
+		.peer = q->peer,
+	};
+	o->settings.reply(o->settings.context, &reply);
+	return OK;
+}
+
+static void handle_ready(void *context, unsigned ready)
+{
+	struct outbound_query *q = context;
+	struct outbound *o = q->outbound;
+	uint64_t token = q->token;
+	enum err err = OK;
+
+	for (unsigned i = 0; i < OUTBOUND_READS_PER_TURN && err == OK; i++) {
+		err = read_datagram(q);
+		if (find(o, token) != q)
+			return; /* cancelled by whoever got the reply */
+	}
+	/* An error that reading did not clear would be reported for ever. */
+	if (err == ERR_CLOSED || (err == ERR_BUSY && ready & LOOP_FAILED))
+		lose(q);
+}
+
+/* ---- TCP ---- */
+
+static struct outbound_query *query_of(struct pool_query *pooled)
+{
+	return (struct outbound_query *)(void *)((uint8_t *)pooled -
+						 offsetof(struct outbound_query, pooled));
+}
+
+static void handle_pool_reply(void *context, struct pool_query *pooled, struct span message)
+{
+	struct outbound *o = context;
+	struct outbound_query *q = query_of(pooled);
+	struct outbound_reply reply = {
+		.token = q->token, .packet = message, .peer = q->peer, .tcp = true};
+
+	o->settings.reply(o->settings.context, &reply);
+}
+
+static void handle_pool_lost(void *context, struct pool_query *pooled)
+{
+	(void)context;
+	lose(query_of(pooled));
+}
+
+/* ---- both ---- */
+
+void outbound_send(struct outbound *o, uint64_t token, struct span packet,
+		   const struct endpoint *peer, bool tcp)
+{
+	REQUIRE(!find(o, token) && packet.len >= HEADER_SIZE);
+	struct outbound_query *q = add_query(o, token, peer, tcp);
+	if (!q) {
+		o->lost_count++; /* the sender's own deadline has to notice */
+		return;
+	}
+	enum err err = tcp ? pool_send(&o->pool, &q->pooled, packet, peer) : send_udp(q, packet);
+	if (err != OK)
+		doom(q);
+}
+
+void outbound_cancel(struct outbound *o, uint64_t token)
+{
+	struct outbound_query *q = find(o, token);
+
+	if (q)
+		remove_query(q);
+}
+
+static void handle_tick(void *context)
+{
+	struct outbound *o = context;
+	struct outbound_query *q;
+	uint64_t now_us = o->loop->now.mono_us;
+
+	while ((q = TAILQ_FIRST(&o->queries)) &&
+	       now_us - q->since_us >= OUTBOUND_FORGOTTEN_MS * 1000ULL)
+		doom(q);
+	if (q)
+		loop_timer_set(o->loop, &o->tick, now_us + OUTBOUND_TICK_MS * 1000);
+}
+
+enum err outbound_init(struct outbound *o, struct loop *loop, const struct rng *rng,
+		       const struct outbound_settings *settings)
+{
+	size_t buckets = 16;
+
+	while (buckets < 2 * (size_t)settings->udp_sockets)
+		buckets *= 2;
+	*o = (struct outbound){.loop = loop, .settings = *settings, .rng = *rng};
+	o->bucket_mask = buckets - 1;
+	o->tick = (struct loop_timer){.fn = handle_tick, .context = o};
+	o->attention = (struct loop_timer){.fn = handle_attention, .context = o};
+	TAILQ_INIT(&o->queries);
+	TAILQ_INIT(&o->doomed);
+	o->buckets = calloc(buckets, sizeof(struct outbound_query *));
+	if (!o->buckets)
+		return ERR_NO_MEMORY;
+	o->scratch = malloc(SCRATCH_SIZE);
+	if (!o->scratch)
+		goto free_buckets;
+	if (pool_init(&o->pool, loop, handle_pool_reply, handle_pool_lost, o) != OK)
+		goto free_scratch;
+	return OK;
+
+free_scratch:
+	free(o->scratch);
+free_buckets:
+	free(o->buckets);
+	return ERR_NO_MEMORY;
+}
+
+void outbound_deinit(struct outbound *o)
+{
+	struct outbound_query *q;
+
+	while ((q = TAILQ_FIRST(&o->queries)) || (q = TAILQ_FIRST(&o->doomed)))
+		remove_query(q);
+	pool_deinit(&o->pool);
+	loop_timer_clear(o->loop, &o->tick);
+	loop_timer_clear(o->loop, &o->attention);
+	free(o->scratch);
+	free(o->buckets);
+	*o = (struct outbound){0};
+}

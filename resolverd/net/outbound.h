@@ -1,0 +1,76 @@
+#pragma once
+/*
+ * Queries to other servers and what comes back. Each UDP query has a socket of its own, bound to an
+ * unpredictable port and connected to its server (RFC 5452 §9.2, §10), and everything that arrives
+ * on it is reported until the query is cancelled: which reply is good, and how long to wait for a
+ * better one, is not decided here. TCP queries share connections (net/pool.h).
+ *
+ * A query is out from outbound_send() until it is cancelled or reported lost. Losses are what the
+ * system tells: no route, port unreachable, connection refused or closed, no descriptor left. They
+ * are never reported from within outbound_send(), always from the loop.
+ */
+#include "base/endpoint.h"
+#include "base/err.h"
+#include "base/rng.h"
+#include "base/span.h"
+#include "net/loop.h"
+#include "net/pool.h"
+
+enum {
+	/* Ports that are tried before the system may choose one: with a thousand in use of 64,512
+	 * each is free with a probability of 98 %. */
+	OUTBOUND_PORT_TRIES = 8,
+	OUTBOUND_PORT_MIN = 1024,
+	/* Datagrams read from one socket per turn: a flood to one port must not hold up others. */
+	OUTBOUND_READS_PER_TURN = 16,
+	/* Nobody waits this long for a reply; whatever is still out then was forgotten. */
+	OUTBOUND_FORGOTTEN_MS = 60000,
+	OUTBOUND_TICK_MS = 1000,
+};
+
+struct outbound_reply {
+	uint64_t token;
+	struct span packet; /* borrowed */
+	struct endpoint peer;
+	bool tcp;
+};
+typedef void outbound_reply_fn(void *context, const struct outbound_reply *reply);
+/* TOKEN is not out any more. */
+typedef void outbound_lost_fn(void *context, uint64_t token);
+
+struct outbound_query;
+TAILQ_HEAD(outbound_queries, outbound_query);
+
+struct outbound_settings {
+	unsigned udp_sockets; /* open at a time; what would need more is lost */
+	outbound_reply_fn *reply;
+	outbound_lost_fn *lost;
+	void *context;
+};
+
+struct outbound { /* one thread */
+	struct loop *loop;
+	struct outbound_settings settings;
+	struct rng rng; /* ports */
+	struct pool pool;
+	struct outbound_queries queries; /* oldest first */
+	struct outbound_queries doomed;	 /* to be reported lost */
+	struct outbound_query **buckets; /* by token */
+	size_t bucket_mask;
+	unsigned udp_count;
+	struct loop_timer tick, attention;
+	uint8_t *scratch;
+	uint64_t lost_count;
+};
+
+/* LOOP outlives it; RNG is copied. ERR_NO_MEMORY. */
+MUST_USE enum err outbound_init(struct outbound *o, struct loop *loop, const struct rng *rng,
+				const struct outbound_settings *settings);
+/* Closes everything; nothing is reported any more. */
+void outbound_deinit(struct outbound *o);
+
+/* Send PACKET to PEER, over TCP if TCP says so. TOKEN is not out. */
+void outbound_send(struct outbound *o, uint64_t token, struct span packet,
+		   const struct endpoint *peer, bool tcp);
+/* No reply is wanted for TOKEN any more. Nothing happens if it is not out. */
+void outbound_cancel(struct outbound *o, uint64_t token);

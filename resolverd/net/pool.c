@@ -1,0 +1,433 @@
+#include "net/pool.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/socket.h"
+
+enum { HEADER_SIZE = 12, SCRATCH_SIZE = 2 * STREAM_FRAME_MAX };
+
+struct pool_connection {
+	TAILQ_ENTRY(pool_connection) in_pool;
+	struct pool *pool;
+	struct loop_watch watch;
+	struct endpoint server;
+	struct pool_queries queries; /* oldest first */
+	unsigned query_count;
+	uint64_t opened_us;
+	uint64_t since_us; /* had its last query sent or taken away */
+	bool connected;
+	bool served; /* has brought a reply */
+	bool doomed;
+	bool held; /* somebody stands on it: it may be doomed but not closed */
+	unsigned unanswered, strangers;
+	struct stream_queue in, out;
+};
+
+/* ---- connections ---- */
+
+static void doom(struct pool_connection *c)
+{
+	struct pool *p = c->pool;
+
+	c->doomed = true;
+	loop_timer_set(p->loop, &p->attention, p->loop->now.mono_us);
+}
+
+static void close_connection(struct pool_connection *c)
+{
+	struct pool *p = c->pool;
+
+	REQUIRE(TAILQ_EMPTY(&c->queries));
+	loop_forget(p->loop, &c->watch);
+	close(c->watch.fd);
+	stream_queue_deinit(&c->in);
+	stream_queue_deinit(&c->out);
+	TAILQ_REMOVE(&p->connections, c, in_pool);
+	p->count--;
+	free(c);
+}
+
+/* In use now: last in line for being closed. */
+static void touch(struct pool_connection *c)
+{
+	struct pool *p = c->pool;
+
+	c->since_us = p->loop->now.mono_us;
+	TAILQ_REMOVE(&p->connections, c, in_pool);
+	TAILQ_INSERT_TAIL(&p->connections, c, in_pool);
+}
+
+/* Close a connection without queries to make room for another. */
+static bool make_room(struct pool *p)
+{
+	struct pool_connection *c;
+
+	TAILQ_FOREACH(c, &p->connections, in_pool)
+	{
+		if (c->query_count == 0 && !c->held) {
+			close_connection(c);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void handle_ready(void *context, unsigned ready);
+
+/* A socket on its way to SERVER, or -1. */
+static int begin_connect(const struct endpoint *server)
+{
+	struct sockaddr_storage address;
+	socklen_t len = endpoint_to_sockaddr(server, &address);
+
+	if (len == 0)
+		return -1;
+	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	(void)socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	if (connect(fd, (struct sockaddr *)&address, len) != 0 && errno != EINPROGRESS) {
+		socket_abandon(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static enum err open_connection(struct pool *p, const struct endpoint *server,
+				struct pool_connection **out)
+{
+	if (p->count >= POOL_CONNECTIONS && !make_room(p))
+		return ERR_LIMIT;
+	struct pool_connection *c = calloc(1, sizeof(*c));
+	if (!c)
+		return ERR_NO_MEMORY;
+	c->pool = p;
+	c->server = *server;
+	c->opened_us = c->since_us = p->loop->now.mono_us;
+	c->watch = (struct loop_watch){.fn = handle_ready, .context = c};
+	TAILQ_INIT(&c->queries);
+	int fd = begin_connect(server);
+	if (fd < 0)
+		goto free_connection;
+	if (loop_watch(p->loop, &c->watch, fd, LOOP_WRITE) != OK)
+		goto close_socket;
+	TAILQ_INSERT_TAIL(&p->connections, c, in_pool);
+	if (p->count++ == 0)
+		loop_timer_set(p->loop, &p->tick, p->loop->now.mono_us + POOL_TICK_MS * 1000);
+	*out = c;
+	return OK;
+
+close_socket:
+	close(fd);
+free_connection:
+	free(c);
+	return ERR_SYSTEM;
+}
+
+static bool has_id(const struct pool_connection *c, uint16_t id)
+{
+	const struct pool_query *q;
+
+	TAILQ_FOREACH(q, &c->queries, in_connection)
+	if (q->id == id)
+		return true;
+	return false;
+}
+
+/* The connection to SERVER for a query with ID: the least busy one, or a new one. */
+static enum err choose_connection(struct pool *p, const struct endpoint *server, uint16_t id,
+				  struct pool_connection **out)
+{
+	struct pool_connection *c, *best = NULL;
+	unsigned to_server = 0;
+
+	TAILQ_FOREACH(c, &p->connections, in_pool)
+	{
+		if (c->doomed || !endpoint_equal(&c->server, server))
+			continue;
+		to_server++;
+		if (c->unanswered < POOL_UNANSWERED && c->query_count < POOL_PIPELINE &&
+		    !has_id(c, id) && (!best || c->query_count < best->query_count))
+			best = c;
+	}
+	if (best && (best->query_count < POOL_SPREAD || to_server >= POOL_PER_SERVER)) {
+		*out = best;
+		return OK;
+	}
+	enum err err = to_server < POOL_PER_SERVER ? open_connection(p, server, out) : ERR_LIMIT;
+	if (err != OK && best) {
+		*out = best;
+		return OK;
+	}
+	return err;
+}
+
+/* ---- queries ---- */
+
+static void write_bytes(struct pool_connection *c, struct span bytes)
+{
+	if (c->connected && stream_queue_len(&c->out) == 0 &&
+	    stream_write(c->watch.fd, &bytes) != OK) {
+		doom(c);
+		return;
+	}
+	if (stream_queue_push(&c->out, bytes, POOL_WRITE_MAX) != OK)
+		doom(c);
+}
+
+static void settle(struct pool_connection *c)
+{
+	unsigned wanted = c->connected ? LOOP_READ : LOOP_WRITE;
+
+	if (stream_queue_len(&c->out) > 0)
+		wanted |= LOOP_WRITE;
+	loop_want(c->pool->loop, &c->watch, wanted);
+}
+
+/* Put QUERY, whose copy is ready, on a connection to SERVER. */
+static enum err send_copy(struct pool *p, struct pool_query *query, const struct endpoint *server)
+{
+	struct pool_connection *c;
+	enum err err = choose_connection(p, server, query->id, &c);
+
+	if (err != OK)
+		return err;
+	query->connection = c;
+	query->answered = false;
+	query->sent_us = p->loop->now.mono_us;
+	TAILQ_INSERT_TAIL(&c->queries, query, in_connection);
+	c->query_count++;
+	touch(c);
+	write_bytes(c, stream_queue_view(&query->copy));
+	settle(c);
+	return OK;
+}
+
+/* QUERY is not out any more. */
+static void take_away(struct pool_query *query)
+{
+	struct pool_connection *c = query->connection;
+
+	TAILQ_REMOVE(&c->queries, query, in_connection);
+	c->query_count--;
+	query->connection = NULL;
+}
+
+enum err pool_send(struct pool *p, struct pool_query *query, struct span packet,
+		   const struct endpoint *server)
+{
+	uint8_t length[STREAM_LENGTH_SIZE] = {(uint8_t)(packet.len >> 8), (uint8_t)packet.len};
+
+	REQUIRE(!query->connection);
+	REQUIRE(packet.len >= HEADER_SIZE && packet.len <= STREAM_MESSAGE_MAX);
+	*query = (struct pool_query){.id = (uint16_t)(packet.at[0] << 8 | packet.at[1])};
+	enum err err =
+		stream_queue_push(&query->copy, span_of(length, sizeof(length)), STREAM_FRAME_MAX);
+	if (err == OK)
+		err = stream_queue_push(&query->copy, packet, STREAM_FRAME_MAX);
+	if (err == OK)
+		err = send_copy(p, query, server);
+	if (err != OK)
+		stream_queue_deinit(&query->copy);
+	return err;
+}
+
+void pool_cancel(struct pool *p, struct pool_query *query)
+{
+	struct pool_connection *c = query->connection;
+
+	if (!c)
+		return;
+	take_away(query);
+	stream_queue_deinit(&query->copy);
+	if (c->connected && !query->answered &&
+	    p->loop->now.mono_us - query->sent_us >= POOL_ANSWER_MS * 1000ULL)
+		c->unanswered++;
+	if (c->query_count > 0)
+		return;
+	touch(c);
+	if (c->connected && c->unanswered >= POOL_UNANSWERED)
+		doom(c);
+}
+
+/* The connection is broken: send its queries over another one, once, or give them up; close it.
+ * Owners may send and cancel meanwhile, but nothing new is put on a doomed connection. */
+static void bury(struct pool_connection *c)
+{
+	struct pool *p = c->pool;
+	struct pool_query *query;
+
+	c->held = true;
+	c->doomed = true;
+	while ((query = TAILQ_FIRST(&c->queries))) {
+		take_away(query);
+		bool retry = c->served && !query->again && !query->answered;
+		query->again = true;
+		if (retry && send_copy(p, query, &c->server) == OK)
+			continue;
+		stream_queue_deinit(&query->copy);
+		p->lost(p->context, query);
+	}
+	close_connection(c);
+}
+
+/* ---- reading ---- */
+
+static void take_message(struct pool_connection *c, struct span message)
+{
+	struct pool *p = c->pool;
+	struct pool_query *query;
+
+	if (message.len < HEADER_SIZE) { /* not DNS, or out of step */
+		doom(c);
+		return;
+	}
+	uint16_t id = (uint16_t)(message.at[0] << 8 | message.at[1]);
+	TAILQ_FOREACH(query, &c->queries, in_connection)
+	if (query->id == id)
+		break;
+	if (!query) {
+		if (++c->strangers > POOL_STRANGERS)
+			doom(c);
+		return;
+	}
+	c->strangers = c->unanswered = 0;
+	c->served = true;
+	query->answered = true;
+	p->reply(p->context, query, message);
+}
+
+static void read_messages(struct pool_connection *c)
+{
+	struct pool *p = c->pool;
+	struct span left = stream_queue_view(&c->in), message;
+	size_t len;
+
+	/* Whole messages have been taken, so this is less than one frame. */
+	REQUIRE(left.len < STREAM_FRAME_MAX);
+	enum err err = stream_read(c->watch.fd, p->scratch + left.len, STREAM_FRAME_MAX, &len);
+	if (err == ERR_NOT_FOUND || err == ERR_CLOSED)
+		doom(c);
+	if (err != OK)
+		return;
+	if (left.len > 0)
+		memcpy(p->scratch, left.at, left.len);
+	struct span bytes = span_of(p->scratch, left.len + len);
+	while (!c->doomed && stream_next_message(&bytes, &message))
+		take_message(c, message);
+	stream_queue_deinit(&c->in);
+	if (!c->doomed && stream_queue_push(&c->in, bytes, SCRATCH_SIZE) != OK)
+		doom(c);
+}
+
+static void finish_connect(struct pool_connection *c)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (getsockopt(c->watch.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error != 0)
+		doom(c);
+	else
+		c->connected = true;
+}
+
+static void write_queue(struct pool_connection *c)
+{
+	struct span rest = stream_queue_view(&c->out);
+	size_t len = rest.len;
+
+	if (stream_write(c->watch.fd, &rest) != OK)
+		doom(c);
+	else
+		stream_queue_pop(&c->out, len - rest.len);
+}
+
+static void handle_ready(void *context, unsigned ready)
+{
+	struct pool_connection *c = context;
+
+	c->held = true;
+	if (!c->connected && ready & (LOOP_WRITE | LOOP_FAILED))
+		finish_connect(c);
+	if (!c->doomed && c->connected && ready & LOOP_WRITE)
+		write_queue(c);
+	/* Replies that came before a hang-up still count. */
+	if (!c->doomed && ready & LOOP_READ)
+		read_messages(c);
+	else if (ready & LOOP_FAILED)
+		doom(c);
+	c->held = false;
+	if (c->doomed)
+		bury(c);
+	else
+		settle(c);
+}
+
+static void handle_attention(void *context)
+{
+	struct pool *p = context;
+	struct pool_connection *c;
+
+	/* Burying one may doom others, but opens at most as many as it has queries, which are then
+	 * not sent again: this ends. */
+	do {
+		TAILQ_FOREACH(c, &p->connections, in_pool)
+		if (c->doomed && !c->held)
+			break;
+		if (c)
+			bury(c);
+	} while (c);
+}
+
+static void handle_tick(void *context)
+{
+	struct pool *p = context;
+	struct pool_connection *c;
+	uint64_t now_us = p->loop->now.mono_us;
+
+	TAILQ_FOREACH(c, &p->connections, in_pool)
+	{
+		if (!c->connected
+			    ? now_us - c->opened_us >= POOL_CONNECT_MS * 1000ULL
+			    : c->query_count == 0 && now_us - c->since_us >= POOL_IDLE_MS * 1000ULL)
+			doom(c);
+	}
+	if (p->count > 0)
+		loop_timer_set(p->loop, &p->tick, now_us + POOL_TICK_MS * 1000);
+}
+
+/* ---- life ---- */
+
+enum err pool_init(struct pool *p, struct loop *loop, pool_reply_fn *reply, pool_lost_fn *lost,
+		   void *context)
+{
+	*p = (struct pool){.loop = loop, .reply = reply, .lost = lost, .context = context};
+	p->tick = (struct loop_timer){.fn = handle_tick, .context = p};
+	p->attention = (struct loop_timer){.fn = handle_attention, .context = p};
+	TAILQ_INIT(&p->connections);
+	p->scratch = malloc(SCRATCH_SIZE);
+	return p->scratch ? OK : ERR_NO_MEMORY;
+}
+
+void pool_deinit(struct pool *p)
+{
+	struct pool_connection *c;
+	struct pool_query *query;
+
+	while ((c = TAILQ_FIRST(&p->connections))) {
+		while ((query = TAILQ_FIRST(&c->queries))) {
+			take_away(query);
+			stream_queue_deinit(&query->copy);
+		}
+		close_connection(c);
+	}
+	loop_timer_clear(p->loop, &p->tick);
+	loop_timer_clear(p->loop, &p->attention);
+	free(p->scratch);
+	p->scratch = NULL;
+}

@@ -1,0 +1,47 @@
+#include "net/socket.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+bool socket_set(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
+}
+
+void socket_ignore_path_mtu(int fd, uint8_t family)
+{
+	/* OMIT keeps to the interface's MTU and believes nobody; kernels before 3.15 know DONT. */
+	if (family == 4) {
+		if (!socket_set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT))
+			(void)socket_set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+	} else if (!socket_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT)) {
+		(void)socket_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
+	}
+}
+
+void socket_abandon(int fd)
+{
+	int saved = errno;
+
+	close(fd);
+	errno = saved;
+}
+
+bool socket_is_free(const struct endpoint *local, bool tcp)
+{
+	struct sockaddr_storage address;
+	socklen_t len = endpoint_to_sockaddr(local, &address);
+	int type = tcp ? SOCK_STREAM : SOCK_DGRAM;
+	int fd = socket(address.ss_family, type | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return false;
+	/* Connections that linger from an earlier run are no obstacle. */
+	bool is_free = (!tcp || socket_set(fd, SOL_SOCKET, SO_REUSEADDR, 1)) &&
+		       (local->family == 4 || socket_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
+		       bind(fd, (struct sockaddr *)&address, len) == 0;
+	socket_abandon(fd);
+	return is_free;
+}

@@ -1,0 +1,23 @@
+#pragma once
+/*
+ * The few words of the sockets' interface that every file of this room needs.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/endpoint.h"
+
+/* Set an option that is an int; false with errno. */
+bool socket_set(int fd, int level, int name, int value);
+
+/* Never learn a path MTU from ICMP: our datagrams fit everywhere, so such a message could only be
+ * a forgery that makes fragments. */
+void socket_ignore_path_mtu(int fd, uint8_t family);
+
+/* Close FD and keep errno, which says why. */
+void socket_abandon(int fd);
+
+/* Can LOCAL be bound to, over UDP or TCP? False with errno. Our sockets share an address among
+ * threads (SO_REUSEPORT), which lets another process of the same user share it too, unnoticed:
+ * ask before the first one. */
+bool socket_is_free(const struct endpoint *local, bool tcp);

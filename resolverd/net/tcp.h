@@ -1,0 +1,147 @@
+#pragma once
+/*
+ * TCP towards clients, RFC 7766: many connections, many queries on each, answered in whatever order
+ * the answers come. Whole messages go to a handler that answers at once or promises to answer later
+ * by handle; a handle outlives its connection harmlessly.
+ *
+ * A connection is in one state at a time, and each state has its patience:
+ *
+ *   IDLE     nothing under way. Closed after idle_ms, sooner when connections run short; first with
+ *            a FIN, so that a query that crosses it is not answered with a reset.
+ *   PARTIAL  a message has begun. It gets TCP_MESSAGE_MS to arrive, however slowly it trickles.
+ *   BUSY     queries are pending: never closed, also if the client has sent its FIN.
+ *   WRITING  answers wait for the client to read; TCP_WRITE_MS without any progress end it.
+ *   CLOSING  our FIN is out; what still comes is thrown away until the client's FIN.
+ *   DOOMED   broken; closed as soon as nobody stands on it.
+ *
+ * Reading stops while too many queries are pending or too many bytes wait to be written. Accepting
+ * pauses, and never spins, when connections or descriptors run out: the oldest idle connection
+ * makes room for a new one.
+ */
+#include <sys/queue.h>
+
+#include "base/endpoint.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "net/loop.h"
+#include "net/stream.h"
+#include "net/tally.h"
+
+enum {
+	TCP_LISTENERS_MAX = 64,
+	/* CoreDNS keeps one query in flight on each connection, up to 1,000 in all (max_concurrent),
+	 * and behind a load balancer many clients have one address. */
+	TCP_PER_CLIENT = 4096,
+	/* Queries pending on one connection; more stay unread. Unbound and Knot: 32 and 100. */
+	TCP_PENDING = 128,
+	/* RFC 7766 §6.2.3 wants seconds; CoreDNS keeps connections for 10 s and must not find them
+	 * closed. */
+	TCP_IDLE_MS = 30000,
+	/* A message may be long and the path lossy, but nobody needs this long for one. */
+	TCP_MESSAGE_MS = 10000,
+	TCP_WRITE_MS = 10000,
+	TCP_CLOSING_MS = 2000,
+	/* Below this many unwritten bytes reading goes on: one full answer. */
+	TCP_WRITE_PAUSE = 65536,
+	/* A connection whose client does not read is closed past this: answers to all that may be
+	 * pending, at 4 kB each. */
+	TCP_WRITE_MAX = 512 * 1024,
+	/* The same for all connections of one thread. */
+	TCP_WRITE_TOTAL_MAX = 64 * 1024 * 1024,
+	/* Idle for at least this long before it makes room for another: a client that opens
+	 * connections in a loop does not drive out those that are in use. */
+	TCP_EVICT_MS = 1000,
+	/* How often patience is looked at, and accepting tried again. */
+	TCP_TICK_MS = 250,
+};
+
+enum tcp_state {
+	TCP_STATE_IDLE,
+	TCP_STATE_PARTIAL,
+	TCP_STATE_BUSY,
+	TCP_STATE_WRITING,
+	TCP_STATE_CLOSING,
+	TCP_STATE_DOOMED,
+	TCP_STATE_COUNT
+};
+
+struct tcp_handle {    /* a value */
+	uint32_t slot; /* below the limit on connections */
+	uint32_t generation;
+};
+
+struct tcp_client {
+	struct tcp_handle handle;
+	struct endpoint peer;
+};
+
+/*
+ * One message: write the answer into OUT (SIZE bytes, 65,535) and return its length; TCP_LATER if
+ * tcp_answer() or tcp_drop() will be called for it (perhaps it has been, from within the handler);
+ * TCP_NEVER if there will be no answer. PACKET is borrowed.
+ */
+enum { TCP_LATER = 0, TCP_NEVER = -1 };
+typedef ptrdiff_t tcp_handler_fn(void *context, struct span packet, const struct tcp_client *client,
+				 uint8_t *out, size_t size_bytes);
+/* A connection ended with queries pending: nobody waits for their answers any more. Never called
+ * from within tcp_answer() or tcp_drop(). */
+typedef void tcp_gone_fn(void *context, struct tcp_handle handle);
+
+struct tcp_settings {
+	unsigned connections; /* in all */
+	unsigned per_client;  /* TCP_PER_CLIENT */
+	unsigned pending;     /* TCP_PENDING */
+	uint32_t idle_ms;     /* TCP_IDLE_MS */
+	tcp_handler_fn *handler;
+	tcp_gone_fn *gone;
+	void *context;
+};
+
+struct tcp_connection;
+TAILQ_HEAD(tcp_list, tcp_connection);
+
+struct tcp_server;
+
+struct tcp_listener {
+	struct tcp_server *server;
+	struct loop_watch watch;
+	struct endpoint local;
+};
+
+struct tcp_server { /* one thread */
+	struct loop *loop;
+	struct tcp_settings settings;
+	struct tcp_connection *slots;
+	struct tcp_list free;
+	struct tcp_list states[TCP_STATE_COUNT]; /* longest in its state first */
+	struct tcp_list waiting;		 /* for attention */
+	struct loop_timer attention, tick;
+	struct tally tally;
+	struct tcp_listener listeners[TCP_LISTENERS_MAX];
+	size_t listener_count;
+	unsigned open_count;
+	size_t unwritten_bytes; /* in all queues */
+	bool paused;		/* accepting */
+	uint8_t *incoming;	/* scratch: what was left of a message, and what was read */
+	uint8_t *outgoing;	/* scratch: answers of one turn */
+	uint8_t *frame;		/* scratch: one late answer */
+	uint64_t accepted, rejected;
+};
+
+/* LOOP outlives it. ERR_NO_MEMORY. */
+MUST_USE enum err tcp_server_init(struct tcp_server *t, struct loop *loop,
+				  const struct tcp_settings *settings);
+/* Closes everything; gone() is not called. */
+void tcp_server_deinit(struct tcp_server *t);
+
+/* Bind to LOCAL, listen and accept. ERR_SYSTEM with errno set, or ERR_LIMIT. */
+MUST_USE enum err tcp_listen(struct tcp_server *t, const struct endpoint *local);
+
+/* Answer one pending query. ERR_CLOSED if the connection is gone: the answer is dropped. */
+MUST_USE enum err tcp_answer(struct tcp_server *t, struct tcp_handle handle, struct span packet);
+/* One pending query gets no answer. */
+void tcp_drop(struct tcp_server *t, struct tcp_handle handle);
+
+/* How long an idle connection may stay when OPEN of LIMIT connections are open: IDLE_MS up to half
+ * of them, then less and less. */
+uint32_t tcp_idle_ms(uint32_t idle_ms, unsigned open, unsigned limit);

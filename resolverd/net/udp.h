@@ -1,0 +1,74 @@
+#pragma once
+/*
+ * UDP towards clients. Datagrams are received and answered in batches (recvmmsg, sendmmsg) with
+ * buffers that are made once: the handler writes an answer straight into the batch that is sent
+ * next. What cannot be answered at once is answered later along a copied struct udp_path.
+ *
+ * Each worker binds its own socket to each address (SO_REUSEPORT) and the kernel spreads clients
+ * over them. Answers leave from the address that was asked, on wildcard sockets too. Answers are
+ * at most UDP_ANSWER_MAX bytes and never follow a path MTU that a stranger may have forged; what
+ * cannot be sent is dropped and counted: the client asks again. An ICMP error ends nothing.
+ */
+#include "base/endpoint.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "net/loop.h"
+
+enum {
+	UDP_BATCH = 64,		  /* datagrams per system call: past this nothing is gained */
+	UDP_QUERY_MAX = 4096,	  /* longer datagrams are no queries; they are dropped */
+	UDP_ANSWER_MAX = 1232,	  /* fits every path with 1,280-byte packets (DNS flag day 2020) */
+	UDP_BATCHES_PER_TURN = 4, /* then other descriptors get their turn */
+	UDP_RECEIVE_BUFFER =
+		4 * 1024 * 1024, /* wanted SO_RCVBUF: 40 ms of a million small packets */
+};
+
+struct udp_socket;
+
+struct udp_path { /* a value: the way back to a client */
+	struct udp_socket *socket;
+	struct endpoint peer;
+	uint8_t local[16];  /* the address that was asked, as family of PEER; of wildcard sockets */
+	uint32_t interface; /* its index; set if has_local */
+	bool has_local;
+};
+
+/*
+ * One datagram: write the answer into OUT (SIZE bytes) and return its length; 0 if it is answered
+ * later with udp_send() along a copy of PATH, or never. PACKET is borrowed. Must not close sockets.
+ */
+typedef size_t udp_handler_fn(void *context, struct span packet, const struct udp_path *path,
+			      uint8_t *out, size_t size_bytes);
+
+struct udp_batch;
+
+struct udp_server { /* one thread; shared by its sockets */
+	struct loop *loop;
+	struct udp_batch *batch;
+	udp_handler_fn *handler;
+	void *context;
+	uint64_t dropped_answers; /* the system did not take them */
+};
+
+struct udp_socket { /* one thread */
+	struct udp_server *server;
+	struct loop_watch watch;
+	struct endpoint local; /* as bound: port 0 becomes the port chosen */
+	bool wildcard;
+};
+
+/* Buffers for the sockets of one thread. LOOP outlives it. ERR_NO_MEMORY. */
+MUST_USE enum err udp_server_init(struct udp_server *u, struct loop *loop, udp_handler_fn *handler,
+				  void *context);
+void udp_server_deinit(struct udp_server *u);
+
+/* Bind to LOCAL and start to receive. ERR_SYSTEM with errno set; nothing is left open then. */
+MUST_USE enum err udp_listen(struct udp_socket *s, struct udp_server *u,
+			     const struct endpoint *local);
+void udp_close(struct udp_socket *s);
+
+/* Send PACKET along PATH, whose socket is still open. Drops and counts what does not go. */
+void udp_send(const struct udp_path *path, struct span packet);
+
+/* Is there a route to the public internet over FAMILY (4 or 6)? Sends nothing. */
+bool udp_has_route(uint8_t family);

@@ -1,0 +1,158 @@
+#include "unit/net_unit.h"
+
+#include <pthread.h>
+
+struct counter {
+	struct loop *loop;
+	struct loop_watch watch;
+	struct loop_timer timer;
+	struct counter *victim; /* forgotten by the handler */
+	unsigned calls, ready;
+	uint64_t fired_us;
+};
+
+static void count_ready(void *context, unsigned ready)
+{
+	struct counter *c = context;
+	uint8_t byte;
+
+	c->calls++;
+	c->ready |= ready;
+	if (ready & LOOP_READ)
+		(void)!read(c->watch.fd, &byte, 1);
+	if (c->victim)
+		loop_forget(c->loop, &c->victim->watch);
+}
+
+static void count_timer(void *context)
+{
+	struct counter *c = context;
+	c->calls++;
+	c->fired_us = c->loop->now.mono_us;
+}
+
+static void begin(struct loop *l)
+{
+	assert_int_equal(loop_init(l, loop_epoch_read()), OK);
+}
+
+static void test_timers(void **state)
+{
+	(void)state;
+	struct loop l;
+	struct counter a = {.loop = &l}, b = {.loop = &l}, never = {.loop = &l};
+
+	begin(&l);
+	a.timer = (struct loop_timer){.fn = count_timer, .context = &a};
+	b.timer = (struct loop_timer){.fn = count_timer, .context = &b};
+	never.timer = (struct loop_timer){.fn = count_timer, .context = &never};
+	uint64_t start_us = l.now.mono_us;
+	loop_timer_set(&l, &a.timer, start_us + 30000);
+	loop_timer_set(&l, &b.timer, start_us + 10000);
+	loop_timer_set(&l, &never.timer, start_us + 20000);
+	loop_timer_clear(&l, &never.timer);
+	loop_timer_set(&l, &b.timer, start_us + 15000); /* moved */
+	assert_true(UNTIL(&l, a.calls));
+	assert_int_equal(a.calls, 1);
+	assert_int_equal(b.calls, 1);
+	assert_int_equal(never.calls, 0);
+	assert_true(b.fired_us >= start_us + 15000 && a.fired_us >= start_us + 30000);
+	loop_deinit(&l);
+}
+
+/* A handler closes a neighbour whose event is in the same batch. */
+static void test_forget_in_batch(void **state)
+{
+	(void)state;
+	struct loop l;
+	struct counter c[2];
+	int pipes[2][2];
+
+	begin(&l);
+	for (int i = 0; i < 2; i++) {
+		REQUIRE(pipe(pipes[i]) == 0 && write(pipes[i][1], "x", 1) == 1);
+		c[i] = (struct counter){.loop = &l, .victim = &c[1 - i]};
+		c[i].watch = (struct loop_watch){.fn = count_ready, .context = &c[i]};
+		assert_int_equal(loop_watch(&l, &c[i].watch, pipes[i][0], LOOP_READ), OK);
+	}
+	unit_turn(&l);
+	assert_int_equal(c[0].calls + c[1].calls, 1);
+	for (int i = 0; i < 2; i++) {
+		loop_forget(&l, &c[i].watch); /* twice does no harm */
+		close(pipes[i][0]);
+		close(pipes[i][1]);
+	}
+	loop_deinit(&l);
+}
+
+static void test_wanted(void **state)
+{
+	(void)state;
+	struct loop l;
+	struct counter c = {.loop = &l};
+	int pair[2];
+
+	begin(&l);
+	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	c.watch = (struct loop_watch){.fn = count_ready, .context = &c};
+	assert_int_equal(loop_watch(&l, &c.watch, pair[0], 0), OK);
+	REQUIRE(write(pair[1], "x", 1) == 1);
+	assert_false(UNTIL_MS(&l, c.calls, 20));
+	loop_want(&l, &c.watch, LOOP_WRITE);
+	assert_true(UNTIL(&l, c.calls));
+	assert_int_equal(c.ready, LOOP_WRITE);
+	loop_want(&l, &c.watch, LOOP_READ);
+	c.ready = 0;
+	assert_true(UNTIL(&l, c.ready == LOOP_READ));
+	close(pair[1]);
+	assert_true(UNTIL(&l, c.ready & LOOP_FAILED));
+	loop_forget(&l, &c.watch);
+	close(pair[0]);
+	loop_deinit(&l);
+}
+
+static void *stop_loop(void *context)
+{
+	loop_wake(context);
+	loop_stop(context);
+	return NULL;
+}
+
+static void test_stop_from_thread(void **state)
+{
+	(void)state;
+	struct loop l;
+	pthread_t thread;
+
+	begin(&l);
+	REQUIRE(pthread_create(&thread, NULL, stop_loop, &l) == 0);
+	while (!loop_stopped(&l))
+		unit_turn(&l); /* sleeps without end but for the wake-up */
+	REQUIRE(pthread_join(thread, NULL) == 0);
+	loop_deinit(&l);
+}
+
+static void test_clocks(void **state)
+{
+	(void)state;
+	struct loop_epoch epoch = loop_epoch_read();
+	struct loop a, b;
+
+	assert_int_equal(loop_init(&a, epoch), OK);
+	assert_int_equal(loop_init(&b, epoch), OK);
+	assert_true(a.now.cache_ms >= epoch.cache_ms && a.now.cache_ms < epoch.cache_ms + 5000);
+	assert_true(b.now.mono_us >= a.now.mono_us && b.now.cache_ms >= a.now.cache_ms);
+	assert_in_range(a.now.unix_s, epoch.cache_ms / 1000, epoch.cache_ms / 1000 + 5);
+	loop_deinit(&a);
+	loop_deinit(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_timers), cmocka_unit_test(test_forget_in_batch),
+		cmocka_unit_test(test_wanted), cmocka_unit_test(test_stop_from_thread),
+		cmocka_unit_test(test_clocks),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

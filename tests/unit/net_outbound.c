@@ -1,0 +1,361 @@
+#include "unit/net_unit.h"
+
+#include "net/outbound.h"
+
+enum { TOKENS_MAX = 4096 };
+
+struct client { /* who asks; counts what comes back by token */
+	struct loop loop;
+	struct outbound outbound;
+	unsigned replies[TOKENS_MAX], lost[TOKENS_MAX];
+	uint16_t id[TOKENS_MAX]; /* of the last reply */
+	size_t len[TOKENS_MAX];
+	bool cancel_on_reply;
+	uint64_t retry_as; /* send again under this token when something is lost, once */
+	struct endpoint retry_to;
+};
+
+static void handle_reply(void *context, const struct outbound_reply *reply)
+{
+	struct client *c = context;
+
+	c->replies[reply->token]++;
+	c->id[reply->token] = unit_id(reply->packet);
+	c->len[reply->token] = reply->packet.len;
+	if (c->cancel_on_reply)
+		outbound_cancel(&c->outbound, reply->token);
+}
+
+static void ask(struct client *c, uint64_t token, uint16_t id, const struct endpoint *to, bool tcp)
+{
+	uint8_t bytes[HEADER_SIZE];
+	outbound_send(&c->outbound, token, unit_message(id, bytes, sizeof(bytes)), to, tcp);
+}
+
+static void handle_lost(void *context, uint64_t token)
+{
+	struct client *c = context;
+	uint64_t retry_as = c->retry_as;
+
+	c->lost[token]++;
+	c->retry_as = 0;
+	if (retry_as)
+		ask(c, retry_as, 2, &c->retry_to, false);
+}
+
+static void begin(struct client *c, unsigned udp_sockets)
+{
+	struct outbound_settings settings = {.udp_sockets = udp_sockets,
+					     .reply = handle_reply,
+					     .lost = handle_lost,
+					     .context = c};
+	struct rng rng;
+
+	memset(c, 0, sizeof(*c));
+	rng_init_seeded(&rng, 7);
+	assert_int_equal(loop_init(&c->loop, loop_epoch_read()), OK);
+	assert_int_equal(outbound_init(&c->outbound, &c->loop, &rng, &settings), OK);
+}
+
+static void end(struct client *c)
+{
+	outbound_deinit(&c->outbound);
+	loop_deinit(&c->loop);
+}
+
+/* The server's side: a plain socket on loopback. */
+static int serve(int type, struct endpoint *at)
+{
+	struct endpoint e = unit_loopback(4);
+	struct sockaddr_storage address;
+	socklen_t len = endpoint_to_sockaddr(&e, &address);
+	int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
+
+	REQUIRE(fd >= 0 && bind(fd, (struct sockaddr *)&address, len) == 0);
+	REQUIRE(type != SOCK_STREAM || listen(fd, 16) == 0);
+	REQUIRE(getsockname(fd, (struct sockaddr *)&address, &len) == 0);
+	*at = endpoint_from_sockaddr((struct sockaddr *)&address);
+	return fd;
+}
+
+struct caller {
+	struct sockaddr_in from;
+	uint16_t id;
+};
+
+static bool take_query(int fd, struct caller *out)
+{
+	uint8_t bytes[512];
+	socklen_t len = sizeof(out->from);
+	ssize_t n = recvfrom(fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&out->from, &len);
+
+	if (n >= HEADER_SIZE)
+		out->id = unit_id(span_of(bytes, (size_t)n));
+	return n >= HEADER_SIZE;
+}
+
+static void give_reply(int fd, const struct caller *to, uint16_t id)
+{
+	uint8_t bytes[HEADER_SIZE];
+	struct span message = unit_message(id, bytes, sizeof(bytes));
+
+	REQUIRE(sendto(fd, message.at, message.len, 0, (const struct sockaddr *)&to->from,
+		       sizeof(to->from)) == HEADER_SIZE);
+}
+
+/* ---- UDP ---- */
+
+/* RFC 5452 §9.2: a port for each query, over the whole range. Several replies are all reported,
+ * until it is cancelled; a stranger's packet is not. */
+static void test_udp(void **state)
+{
+	(void)state;
+	static struct client c;
+	struct endpoint at, stranger_at;
+	struct caller callers[32];
+	unsigned high = 0;
+
+	begin(&c, 100);
+	int server = serve(SOCK_DGRAM, &at), stranger = serve(SOCK_DGRAM, &stranger_at);
+	for (unsigned i = 0; i < ARRAY_LEN(callers); i++) {
+		ask(&c, i, (uint16_t)(100 + i), &at, false);
+		assert_true(UNTIL(&c.loop, take_query(server, &callers[i])));
+		assert_int_equal(callers[i].id, 100 + i);
+		high += ntohs(callers[i].from.sin_port) >= 32768;
+		assert_true(ntohs(callers[i].from.sin_port) >= OUTBOUND_PORT_MIN);
+		for (unsigned j = 0; j < i; j++)
+			assert_int_not_equal(callers[i].from.sin_port, callers[j].from.sin_port);
+	}
+	assert_in_range(high, 6, 26); /* 2^-10 to be outside, and the seed is fixed */
+	give_reply(stranger, &callers[3], 103);
+	give_reply(server, &callers[3], 999);
+	give_reply(server, &callers[3], 103);
+	assert_true(UNTIL(&c.loop, c.replies[3] == 2));
+	assert_int_equal(c.id[3], 103);
+	outbound_cancel(&c.outbound, 3);
+	outbound_cancel(&c.outbound, 3); /* twice does no harm */
+	give_reply(server, &callers[4], 104);
+	assert_true(UNTIL(&c.loop, c.replies[4] == 1));
+	assert_int_equal(c.outbound.udp_count, ARRAY_LEN(callers) - 1);
+	close(server);
+	close(stranger);
+	end(&c);
+}
+
+/* Cancelled by the handler with more datagrams to read. */
+static void test_udp_cancel_on_reply(void **state)
+{
+	(void)state;
+	static struct client c;
+	struct endpoint at;
+	struct caller caller;
+
+	begin(&c, 10);
+	c.cancel_on_reply = true;
+	int server = serve(SOCK_DGRAM, &at);
+	ask(&c, 1, 1, &at, false);
+	assert_true(UNTIL(&c.loop, take_query(server, &caller)));
+	for (uint16_t i = 0; i < 5; i++)
+		give_reply(server, &caller, i);
+	assert_true(UNTIL(&c.loop, c.replies[1] == 1));
+	assert_int_equal(c.outbound.udp_count, 0);
+	close(server);
+	end(&c);
+}
+
+/* What the system tells is told on, once, and never from within the sending. */
+static void test_udp_lost(void **state)
+{
+	(void)state;
+	static struct client c;
+	struct endpoint closed, nowhere;
+
+	begin(&c, 2);
+	close(serve(SOCK_DGRAM, &closed));
+	ask(&c, 1, 1, &closed, false);
+	assert_true(UNTIL(&c.loop, c.lost[1])); /* ICMP port unreachable */
+	REQUIRE(endpoint_parse("255.255.255.255:53", 53, &nowhere) == OK);
+	ask(&c, 2, 1, &nowhere, false); /* not permitted */
+	assert_int_equal(c.lost[2], 0);
+	assert_true(UNTIL(&c.loop, c.lost[2]));
+
+	struct endpoint at;
+	int server = serve(SOCK_DGRAM, &at);
+	for (uint64_t token = 10; token < 13; token++)
+		ask(&c, token, 1, &at, false);
+	c.retry_as = 13;
+	c.retry_to = at;
+	assert_true(UNTIL(&c.loop, c.lost[12] && c.lost[13])); /* past the limit, and its retry */
+	assert_int_equal(c.lost[10] + c.lost[11], 0);
+	outbound_cancel(&c.outbound, 10);
+	ask(&c, 14, 1, &at, false);
+	assert_false(UNTIL_MS(&c.loop, c.lost[14], 20));
+	ask(&c, 15, 1, &at, false);
+	outbound_cancel(&c.outbound, 15); /* before the loss is told */
+	assert_false(UNTIL_MS(&c.loop, c.lost[15], 20));
+	assert_int_equal(c.outbound.lost_count, 4);
+	close(server);
+	end(&c);
+}
+
+/* ---- TCP ---- */
+
+static int take_connection(struct client *c, int listener)
+{
+	int fd = -1;
+	assert_true(UNTIL(&c->loop, (fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0));
+	return fd;
+}
+
+static void test_tcp_pipelined(void **state)
+{
+	(void)state;
+	static struct client c;
+	static struct unit_inbox in;
+	struct endpoint at;
+
+	memset(&in, 0, sizeof(in));
+	begin(&c, 10);
+	c.cancel_on_reply = true;
+	int listener = serve(SOCK_STREAM, &at);
+	for (uint16_t i = 1; i <= 4; i++)
+		ask(&c, i, i, &at, true);
+	int fd = take_connection(&c, listener);
+	assert_true(UNTIL(&c.loop, unit_read_frames(fd, &in) == 4)); /* all on one */
+	unit_write_frame(fd, 99, HEADER_SIZE);			     /* answers nothing */
+	unit_write_frame(fd, 3, HEADER_SIZE);
+	unit_write_frame(fd, 1, STREAM_MESSAGE_MAX); /* in several pieces */
+	unit_write_frame(fd, 1, HEADER_SIZE);	     /* cancelled meanwhile */
+	unit_write_frame(fd, 4, HEADER_SIZE);
+	assert_true(UNTIL(&c.loop, c.replies[4]));
+	assert_int_equal(c.replies[1], 1);
+	assert_int_equal(c.len[1], STREAM_MESSAGE_MAX);
+	assert_int_equal(c.replies[3], 1);
+	assert_int_equal(c.replies[2] + c.lost[2], 0);
+	ask(&c, 5, 5, &at, true); /* the same connection again */
+	assert_true(UNTIL(&c.loop, unit_read_frames(fd, &in) == 5));
+	assert_int_equal(c.outbound.pool.count, 1);
+	close(fd);
+	assert_true(UNTIL(&c.loop, c.outbound.pool.count == 1 && c.lost[2] + c.lost[5] == 0));
+	close(listener);
+	end(&c);
+}
+
+/* Equal ids go to different connections; past all connections a query is lost. */
+static void test_tcp_equal_ids(void **state)
+{
+	(void)state;
+	static struct client c;
+	static struct unit_inbox in[POOL_PER_SERVER];
+	struct endpoint at;
+	int fds[POOL_PER_SERVER];
+
+	memset(in, 0, sizeof(in));
+	begin(&c, 10);
+	int listener = serve(SOCK_STREAM, &at);
+	for (unsigned i = 0; i <= POOL_PER_SERVER; i++)
+		ask(&c, i, 7, &at, true);
+	assert_int_equal(c.outbound.pool.count, POOL_PER_SERVER);
+	assert_true(UNTIL(&c.loop, c.lost[POOL_PER_SERVER]));
+	for (unsigned i = 0; i < POOL_PER_SERVER; i++) {
+		fds[i] = take_connection(&c, listener);
+		assert_true(UNTIL(&c.loop, unit_read_frames(fds[i], &in[i]) == 1));
+	}
+	unit_write_frame(fds[2], 7, HEADER_SIZE);
+	assert_true(UNTIL(&c.loop, c.replies[2]));
+	assert_int_equal(c.replies[0] + c.replies[1] + c.replies[3], 0);
+	for (unsigned i = 0; i < POOL_PER_SERVER; i++)
+		close(fds[i]);
+	assert_true(UNTIL(&c.loop, c.lost[0] && c.lost[1] && c.lost[2] && c.lost[3]));
+	close(listener);
+	end(&c);
+}
+
+/* RFC 7766 §6.2.4: a server may close an idle connection as we send on it: ask once more. A fresh
+ * connection that is closed is a loss. */
+static void test_tcp_closed(void **state)
+{
+	(void)state;
+	static struct client c;
+	static struct unit_inbox in, again;
+	struct endpoint at, closed;
+
+	memset(&in, 0, sizeof(in));
+	memset(&again, 0, sizeof(again));
+	begin(&c, 10);
+	c.cancel_on_reply = true;
+	int listener = serve(SOCK_STREAM, &at);
+	ask(&c, 1, 1, &at, true);
+	int fd = take_connection(&c, listener);
+	assert_true(UNTIL(&c.loop, unit_read_frames(fd, &in) == 1));
+	unit_write_frame(fd, 1, HEADER_SIZE);
+	assert_true(UNTIL(&c.loop, c.replies[1]));
+	ask(&c, 2, 2, &at, true);
+	close(fd);
+	fd = take_connection(&c, listener);
+	assert_true(UNTIL(&c.loop, unit_read_frames(fd, &again) == 1));
+	assert_int_equal(unit_id(unit_frame(&again, 0)), 2);
+	close(fd); /* again: now it is lost */
+	assert_true(UNTIL(&c.loop, c.lost[2]));
+	close(listener);
+	REQUIRE(!close(serve(SOCK_STREAM, &closed)));
+	ask(&c, 3, 3, &closed, true);
+	assert_int_equal(c.lost[3], 0);
+	assert_true(UNTIL(&c.loop, c.lost[3])); /* connection refused */
+	assert_true(UNTIL(&c.loop, c.outbound.pool.count == 0));
+	end(&c);
+}
+
+/* A server that leaves queries unanswered gets a new connection for the next. */
+static void test_tcp_silent(void **state)
+{
+	(void)state;
+	static struct client c;
+	struct endpoint at;
+
+	begin(&c, 10);
+	int listener = serve(SOCK_STREAM, &at);
+	for (uint16_t i = 1; i <= POOL_UNANSWERED; i++)
+		ask(&c, i, i, &at, true);
+	int fd = take_connection(&c, listener);
+	(void)UNTIL_MS(&c.loop, false, POOL_ANSWER_MS + 50);
+	for (uint16_t i = 1; i <= POOL_UNANSWERED; i++)
+		outbound_cancel(&c.outbound, i);
+	ask(&c, 9, 9, &at, true);
+	int second = take_connection(&c, listener);
+	close(fd);
+	close(second);
+	close(listener);
+	end(&c);
+}
+
+/* A server that sends without end what nobody asked for. */
+static void test_tcp_flood(void **state)
+{
+	(void)state;
+	static struct client c;
+	struct endpoint at;
+
+	begin(&c, 10);
+	int listener = serve(SOCK_STREAM, &at);
+	ask(&c, 1, 1, &at, true);
+	int fd = take_connection(&c, listener);
+	for (unsigned i = 0; i <= POOL_STRANGERS; i++)
+		unit_write_frame(fd, 2, HEADER_SIZE);
+	assert_true(UNTIL(&c.loop, c.lost[1]));
+	assert_int_equal(c.outbound.pool.count, 0);
+	close(fd);
+	close(listener);
+	end(&c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_udp),	      cmocka_unit_test(test_udp_cancel_on_reply),
+		cmocka_unit_test(test_udp_lost),      cmocka_unit_test(test_tcp_pipelined),
+		cmocka_unit_test(test_tcp_equal_ids), cmocka_unit_test(test_tcp_closed),
+		cmocka_unit_test(test_tcp_silent),    cmocka_unit_test(test_tcp_flood),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

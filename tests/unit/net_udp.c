@@ -1,0 +1,202 @@
+#include "unit/net_unit.h"
+
+#include "net/udp.h"
+
+enum { LATER_MAX = 256 };
+
+struct server {
+	struct loop loop;
+	struct udp_server udp;
+	struct udp_socket socket;
+	unsigned received;
+	struct udp_path later[LATER_MAX];
+	uint16_t later_ids[LATER_MAX];
+	unsigned later_count;
+};
+
+/* Echoes; keeps queries with odd ids for later; does not answer id 0xffff at all. */
+static size_t handle(void *context, struct span packet, const struct udp_path *path, uint8_t *out,
+		     size_t size_bytes)
+{
+	struct server *s = context;
+	uint16_t id = unit_id(packet);
+
+	s->received++;
+	if (id == 0xffff)
+		return 0;
+	if (id % 2 == 1) {
+		s->later[s->later_count] = *path;
+		s->later_ids[s->later_count++] = id;
+		return 0;
+	}
+	REQUIRE(packet.len <= size_bytes);
+	memcpy(out, packet.at, packet.len);
+	return packet.len;
+}
+
+static void begin(struct server *s, const char *address)
+{
+	struct endpoint e;
+
+	memset(s, 0, sizeof(*s));
+	assert_int_equal(endpoint_parse(address, 0, &e), OK);
+	assert_int_equal(loop_init(&s->loop, loop_epoch_read()), OK);
+	assert_int_equal(udp_server_init(&s->udp, &s->loop, handle, s), OK);
+	assert_int_equal(udp_listen(&s->socket, &s->udp, &e), OK);
+	assert_int_not_equal(s->socket.local.port, 0);
+}
+
+static void end(struct server *s)
+{
+	udp_close(&s->socket);
+	udp_close(&s->socket); /* twice does no harm */
+	udp_server_deinit(&s->udp);
+	loop_deinit(&s->loop);
+}
+
+static bool receive(int fd, uint16_t *id)
+{
+	uint8_t bytes[2048];
+	ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	if (n < HEADER_SIZE)
+		return false;
+	*id = unit_id(span_of(bytes, (size_t)n));
+	return true;
+}
+
+static void send_id(int fd, uint16_t id, size_t len)
+{
+	static uint8_t bytes[8192];
+	(void)unit_message(id, bytes, len);
+	REQUIRE(send(fd, bytes, len, 0) == (ssize_t)len);
+}
+
+/* More than a batch at once, some answered at once and some later. */
+static void test_batches(void **state)
+{
+	(void)state;
+	static struct server s;
+	enum { COUNT = 200 };
+	bool seen[COUNT] = {0};
+	uint16_t id;
+	unsigned answers = 0;
+
+	begin(&s, "127.0.0.1");
+	int fd = unit_connect(&s.socket.local, SOCK_DGRAM);
+	for (uint16_t i = 0; i < COUNT; i++)
+		send_id(fd, i, HEADER_SIZE + i % 50);
+	assert_true(UNTIL(&s.loop, s.received == COUNT));
+	assert_int_equal(s.later_count, COUNT / 2);
+	for (unsigned i = 0; i < s.later_count; i++) {
+		uint8_t bytes[HEADER_SIZE];
+		udp_send(&s.later[i], unit_message(s.later_ids[i], bytes, sizeof(bytes)));
+	}
+	while (receive(fd, &id)) {
+		assert_in_range(id, 0, COUNT - 1);
+		assert_false(seen[id]);
+		seen[id] = true;
+		answers++;
+	}
+	assert_int_equal(answers, COUNT);
+	assert_int_equal(s.udp.dropped_answers, 0);
+	close(fd);
+	end(&s);
+}
+
+/* The client is connected, so that it takes replies from the address that it asked only. */
+static void test_source_address(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *why, *bound, *asked;
+	} cases[] = {
+		{"one address", "127.0.0.3", "127.0.0.3"},
+		{"wildcard, IPv4", "0.0.0.0", "127.0.0.9"},
+		{"wildcard, the primary address", "0.0.0.0", "127.0.0.1"},
+		{"wildcard, IPv6", "::", "::1"},
+	};
+	static struct server s;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct endpoint e;
+		uint16_t id = 0;
+		uint8_t bytes[HEADER_SIZE];
+
+		begin(&s, cases[i].bound);
+		REQUIRE(endpoint_parse(cases[i].asked, s.socket.local.port, &e) == OK);
+		int fd = unit_connect(&e, SOCK_DGRAM);
+		CHECK(cases[i].why, fd >= 0);
+		send_id(fd, 4, HEADER_SIZE);
+		CHECK(cases[i].why, UNTIL(&s.loop, receive(fd, &id)));
+		CHECK(cases[i].why, id == 4);
+		send_id(fd, 5, HEADER_SIZE);
+		CHECK(cases[i].why, UNTIL(&s.loop, s.later_count == 1));
+		udp_send(&s.later[0], unit_message(5, bytes, sizeof(bytes)));
+		CHECK(cases[i].why, UNTIL(&s.loop, receive(fd, &id)) && id == 5);
+		close(fd);
+		end(&s);
+	}
+}
+
+/* IPv6 only on "::", so that "0.0.0.0" has its own socket. */
+static void test_families_apart(void **state)
+{
+	(void)state;
+	static struct server s;
+	struct udp_socket v4;
+
+	begin(&s, "::");
+	struct endpoint any4 = endpoint_of(span_of("\0\0\0\0", 4), s.socket.local.port);
+	assert_int_equal(udp_listen(&v4, &s.udp, &any4), OK);
+	udp_close(&v4);
+	end(&s);
+}
+
+/* A client that is gone (ICMP port unreachable) and datagrams that are no queries. */
+static void test_bad_clients(void **state)
+{
+	(void)state;
+	static struct server s;
+	uint16_t id;
+
+	begin(&s, "127.0.0.1");
+	for (int i = 0; i < 20; i++) {
+		int gone = unit_connect(&s.socket.local, SOCK_DGRAM);
+		send_id(gone, 2, HEADER_SIZE);
+		close(gone);
+	}
+	int fd = unit_connect(&s.socket.local, SOCK_DGRAM);
+	send_id(fd, 2, UDP_QUERY_MAX + 1); /* cut: not handed on */
+	send_id(fd, 0xffff, HEADER_SIZE);
+	send_id(fd, 8, HEADER_SIZE);
+	assert_true(UNTIL(&s.loop, receive(fd, &id)));
+	assert_int_equal(id, 8);
+	assert_int_equal(s.received, 22);
+	close(fd);
+	end(&s);
+}
+
+static void test_listen_fails(void **state)
+{
+	(void)state;
+	static struct server s;
+	struct udp_socket other;
+	struct endpoint foreign;
+
+	begin(&s, "127.0.0.1");
+	REQUIRE(endpoint_parse("192.0.2.1:53535", 53, &foreign) == OK);
+	assert_int_equal(udp_listen(&other, &s.udp, &foreign), ERR_SYSTEM);
+	assert_int_equal(errno, EADDRNOTAVAIL);
+	end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_batches),	       cmocka_unit_test(test_source_address),
+		cmocka_unit_test(test_families_apart), cmocka_unit_test(test_bad_clients),
+		cmocka_unit_test(test_listen_fails),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
