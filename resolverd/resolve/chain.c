@@ -1,0 +1,205 @@
+/*
+ * The chain of trust, from an anchor down to a zone's keys (RFC 4035 §5, RFC 6840).
+ *
+ * Nothing here walks top-down on its own: each zone asks for its DS (which lies with its parent, and
+ * is validated by the same code as any other data) and for its DNSKEY. Both are sub-questions of the
+ * one resolver, answered from the cache when it holds them validated.
+ */
+#include "dns/rdata.h"
+#include "resolve/query.h"
+
+const struct anchor *chain_anchor(const struct query *q, const uint8_t *name)
+{
+	const struct anchor *best = NULL;
+	for (size_t i = 0; i < q->settings->anchor_count; i++) {
+		const struct anchor *a = &q->settings->anchors[i];
+		if (dname_is_within(name, a->zone) &&
+		    (!best || dname_label_count(a->zone) > dname_label_count(best->zone)))
+			best = a;
+	}
+	return best;
+}
+
+/* Copy the cached, validated set (ZONE, TYPE). */
+static bool cached_secure(struct query *q, const uint8_t *zone, uint16_t type, struct rrset *out)
+{
+	struct resolver *r = q->resolver;
+	const struct entry *e =
+		cache_find(r->client_context.reader, ENTRY_RRSET, zone, dname_len(zone), type);
+	if (!e || !entry_is_fresh(e, r->now) || e->verdict != VERDICT_SECURE)
+		return false;
+	entry_rrset(e, out);
+	return rrset_copy(out, &q->arena, out) == OK;
+}
+
+/* At least one DS could be used here; otherwise the zone counts as unsigned (RFC 4035 §5.2). */
+static bool ds_is_usable(struct query *q, const uint8_t *zone, const struct rrset *ds)
+{
+	struct rrset_iter it = rrset_records(ds);
+	struct span rdata;
+	struct ds_view view;
+	bool digest_known = false;
+	char text[DNAME_TEXT_MAX];
+	for (unsigned n = 0; n < LIMIT_DS_PER_ZONE && rrset_next(&it, &rdata); n++) {
+		if (rdata_ds(rdata, &view) != OK)
+			continue;
+		bool digest =
+			crypto_digest_is_supported(view.digest_type, q->settings->accept_sha1);
+		digest_known |= digest;
+		if (digest &&
+		    crypto_algorithm_is_supported(view.algorithm, q->settings->accept_sha1))
+			return true;
+	}
+	q->answer.ede = digest_known ? EDE_UNSUPPORTED_DNSKEY_ALGORITHM : EDE_UNSUPPORTED_DS_DIGEST;
+	query_trouble(q, q->answer.ede, "no DS of %s has an algorithm that is validated here",
+		      dname_text(zone, text));
+	q->answer.text = q->trouble.text;
+	return false;
+}
+
+/* Why the sub-question's answer is of no use. */
+static void blame(struct query *q, const struct answer *a, const uint8_t *zone, const char *what)
+{
+	char text[DNAME_TEXT_MAX];
+	if (a->ede != EDE_NONE && a->text)
+		query_trouble(q, a->ede, "%s", a->text);
+	else
+		query_trouble(q, EDE_DNSSEC_INDETERMINATE, "%s of %s could not be resolved", what,
+			      dname_text(zone, text));
+}
+
+/* What a validated answer to (ZONE, DS) says. */
+static enum security read_ds_answer(struct query *q, const uint8_t *zone, const struct answer *a,
+				    struct rrset *ds)
+{
+	if (a->rcode == RCODE_SERVFAIL || a->verdict == VERDICT_BOGUS) {
+		blame(q, a, zone, "DS");
+		return SECURITY_BOGUS;
+	}
+	if (a->verdict != VERDICT_SECURE)
+		return SECURITY_INSECURE;
+	for (uint32_t i = 0; i < a->answer_count; i++) {
+		if (a->answer[i].type == TYPE_CNAME)
+			return SECURITY_NO_CUT;
+		if (a->answer[i].type != TYPE_DS)
+			continue;
+		*ds = a->answer[i];
+		return ds_is_usable(q, zone, ds) ? SECURITY_SECURE : SECURITY_INSECURE;
+	}
+	/* The proof was validated when the answer was; here it only tells a delegation from none. */
+	const uint8_t *signer = NULL;
+	for (uint32_t i = 0; i < a->authority_count && !signer; i++) {
+		struct rrset_iter it = rrset_sigs(&a->authority[i]);
+		struct rrsig_view sig;
+		struct span rdata;
+		if (a->authority[i].type != TYPE_SOA && rrset_next(&it, &rdata) &&
+		    rdata_rrsig(rdata, &sig) == OK)
+			signer = sig.signer;
+	}
+	if (!signer)
+		return SECURITY_NO_CUT;
+	struct denial_records proof = {.zone = signer,
+				       .sets = a->authority,
+				       .count = a->authority_count,
+				       .budget = &q->budget->denial};
+	enum denial_result result = denial_no_ds(&proof, zone);
+	return result == DENIAL_PROVEN || result == DENIAL_OPT_OUT ? SECURITY_INSECURE
+								   : SECURITY_NO_CUT;
+}
+
+enum security chain_ds(struct query *q, const uint8_t *zone, struct rrset *ds)
+{
+	const struct answer *a;
+	char text[DNAME_TEXT_MAX];
+	if (cached_secure(q, zone, TYPE_DS, ds))
+		return ds_is_usable(q, zone, ds) ? SECURITY_SECURE : SECURITY_INSECURE;
+	switch (query_need(q, zone, TYPE_DS, false, &a)) {
+	case OK:
+		return read_ds_answer(q, zone, a, ds);
+	case ERR_BUSY:
+		return SECURITY_PENDING;
+	default:
+		query_trouble(q, EDE_DNSSEC_INDETERMINATE, "DS of %s is out of reach (limit)",
+			      dname_text(zone, text));
+		return SECURITY_BOGUS;
+	}
+}
+
+static enum security read_key_answer(struct query *q, const uint8_t *zone, const struct answer *a,
+				     struct rrset *keys)
+{
+	char text[DNAME_TEXT_MAX];
+	if (a->rcode == RCODE_SERVFAIL || a->verdict == VERDICT_BOGUS) {
+		blame(q, a, zone, "DNSKEY");
+		return SECURITY_BOGUS;
+	}
+	if (a->verdict != VERDICT_SECURE)
+		return SECURITY_INSECURE;
+	for (uint32_t i = 0; i < a->answer_count; i++)
+		if (a->answer[i].type == TYPE_DNSKEY && dname_equal(a->answer[i].owner, zone)) {
+			*keys = a->answer[i];
+			return SECURITY_SECURE;
+		}
+	query_trouble(q, EDE_DNSKEY_MISSING, "%s has DS but no DNSKEY", dname_text(zone, text));
+	return SECURITY_BOGUS;
+}
+
+enum security chain_zone(struct query *q, const uint8_t *zone, bool refetch, struct rrset *keys)
+{
+	const struct anchor *anchor = chain_anchor(q, zone);
+	const struct answer *a;
+	struct rrset ds;
+	uint8_t lower[DNAME_MAX];
+	char text[DNAME_TEXT_MAX];
+	dname_lower(zone, lower);
+	if (!anchor || settings_is_insecure(q->settings, lower))
+		return SECURITY_INSECURE;
+	if (!refetch && cached_secure(q, lower, TYPE_DNSKEY, keys))
+		return SECURITY_SECURE;
+	if (!dname_equal(anchor->zone, lower)) {
+		enum security parent = chain_ds(q, lower, &ds);
+		if (parent != SECURITY_SECURE)
+			return parent;
+	}
+	switch (query_need(q, lower, TYPE_DNSKEY, refetch, &a)) {
+	case OK:
+		return read_key_answer(q, lower, a, keys);
+	case ERR_BUSY:
+		return SECURITY_PENDING;
+	default:
+		query_trouble(q, EDE_DNSKEY_MISSING, "DNSKEY of %s is out of reach (limit)",
+			      dname_text(lower, text));
+		return SECURITY_BOGUS;
+	}
+}
+
+enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds)
+{
+	uint8_t lower[DNAME_MAX];
+	struct rrset keys, ds;
+	if (for_ds && name[0] != 0)
+		name = dname_skip(name, 1); /* DS is the parent's data */
+	const struct anchor *anchor = chain_anchor(q, name);
+	dname_lower(name, lower);
+	if (!anchor || settings_is_insecure(q->settings, lower))
+		return SECURITY_INSECURE;
+	unsigned all = dname_label_count(lower);
+	unsigned from = dname_label_count(anchor->zone);
+	unsigned cut = dname_label_count(q->zone.name);
+	bool cut_known = q->zone.ready && !q->zone.configured &&
+			 dname_is_within(lower, q->zone.name) &&
+			 dname_is_within(q->zone.name, anchor->zone) && cut <= all;
+	if (cut_known && cut > from) { /* most unsigned zones end here */
+		enum security s = chain_zone(q, q->zone.name, false, &keys);
+		if (s != SECURITY_SECURE && s != SECURITY_NO_CUT)
+			return s;
+		from = cut;
+	}
+	/* Signed as far as known: is there an unsigned zone in between that was never referred to? */
+	for (unsigned labels = from + 1; labels <= all; labels++) {
+		enum security s = chain_ds(q, dname_skip(lower, all - labels), &ds);
+		if (s == SECURITY_PENDING || s == SECURITY_INSECURE || s == SECURITY_BOGUS)
+			return s;
+	}
+	return SECURITY_BOGUS;
+}

@@ -1,0 +1,416 @@
+#include "resolve/client.h"
+
+#include "base/cursor.h"
+#include "dns/fold.h"
+#include "resolve/local.h"
+
+/* Off the path that most queries take, with what it needs of the stack. */
+#define COLD __attribute__((noinline, cold))
+
+enum {
+	OPT_BARE_SIZE = 11, /* an OPT record without options */
+	ANY_TTL_S = 3600,   /* RFC 8482 §4.2 leaves it to us; long, so that asking stops */
+	HINTS_TTL_S = 60,   /* soon the real NS set of the root is there */
+	TYPE_RESERVED = 0,
+	/* RFC 6895 §3.1: from 128 on QTYPEs and meta types; what we know of is among the last. */
+	QTYPE_FIRST = 128,
+};
+
+/* ---- reading a query ------------------------------------------------------------------------- */
+
+static void remember(struct now now, const struct event *ev, const struct message *m,
+		     struct client *out)
+{
+	out->token = ev->token;
+	out->peer = *ev->peer;
+	out->transport = ev->transport;
+	out->id = m->id;
+	out->flags = m->flags;
+	out->qtype = m->qtype;
+	out->qclass = m->qclass;
+	out->size_limit = ev->transport == TRANSPORT_TCP ? MESSAGE_MAX : EDNS_SIZE_MIN;
+	out->qname[0] = 0;
+	out->qname_len = 0;
+	out->has_question = out->has_edns = out->dnssec_ok = false;
+	out->wants_nsid = out->wants_keepalive = false;
+	out->authentic_wanted = (m->flags & FLAG_AD) != 0;
+	out->cookie_len = 0;
+	out->arrived_ms = now_mono_ms(now);
+}
+
+static void remember_opt(struct client *out, uint16_t size, bool dnssec_ok)
+{
+	out->has_edns = true;
+	out->dnssec_ok = dnssec_ok;
+	out->authentic_wanted = out->authentic_wanted || dnssec_ok;
+	if (out->transport == TRANSPORT_UDP)
+		out->size_limit = MAX(MIN(size, EDNS_SIZE_OURS), EDNS_SIZE_MIN);
+}
+
+/* The usual additional section: one OPT record of version 0 without options. */
+static bool view_bare_opt(struct span rest, struct client *out)
+{
+	const uint8_t *at = rest.at;
+	if (rest.len != OPT_BARE_SIZE || at[0] != 0 || at[1] != 0 || at[2] != TYPE_OPT)
+		return false;
+	if (at[6] != 0 || at[9] != 0 || at[10] != 0)
+		return false;
+	remember_opt(out, (uint16_t)(at[3] << 8 | at[4]), (at[7] & 0x80) != 0);
+	return true;
+}
+
+/* RFC 7873 §5.2: a client that sends a cookie gets ours beside its own. What it says ours was is not
+ * looked at: it would gain the client nothing. */
+static void remember_cookie(const struct client_context *ctx, struct now now, const struct edns *e,
+			    struct client *out)
+{
+	if (e->client_cookie_len == 0 || !ctx->cookie_secret)
+		return;
+	memcpy(out->cookie, e->client_cookie, COOKIE_CLIENT_SIZE);
+	cookie_make_server(ctx->cookie_secret, e->client_cookie, &out->peer, now.unix_s,
+			   out->cookie + COOKIE_CLIENT_SIZE);
+	out->cookie_len = COOKIE_CLIENT_SIZE + COOKIE_SERVER_SIZE;
+}
+
+static COLD enum edns_status view_records(const struct client_context *ctx, struct now now,
+					  struct span packet, struct client *out)
+{
+	struct message m;
+	struct edns e;
+	if (message_view(packet, &m) != OK)
+		return EDNS_FORMERR;
+	enum edns_status status = edns_view(&m, &e);
+	if (status == EDNS_ABSENT || status == EDNS_FORMERR)
+		return status;
+	remember_opt(out, e.size, e.dnssec_ok);
+	out->wants_nsid = e.nsid;
+	/* RFC 7828 §3.2.1: over UDP the option means nothing. */
+	out->wants_keepalive = e.keepalive && out->transport == TRANSPORT_TCP;
+	remember_cookie(ctx, now, &e, out);
+	return status;
+}
+
+/* Everything behind the question. */
+static enum edns_status view_rest(const struct client_context *ctx, struct now now,
+				  const struct message *m, struct client *out)
+{
+	struct span rest = span_of(m->wire.at + m->records_offset, m->wire.len - m->records_offset);
+	bool only_additional = m->counts[SECTION_ANSWER] == 0 && m->counts[SECTION_AUTHORITY] == 0;
+	if (only_additional && m->counts[SECTION_ADDITIONAL] == 0)
+		return rest.len == 0 ? EDNS_ABSENT : EDNS_FORMERR;
+	if (only_additional && m->counts[SECTION_ADDITIONAL] == 1 && view_bare_opt(rest, out))
+		return EDNS_OK;
+	return view_records(ctx, now, m->wire, out);
+}
+
+/* ---- judging it ------------------------------------------------------------------------------ */
+
+static enum client_step refuse(struct client_error *error, uint16_t rcode, uint16_t ede,
+			       const char *text)
+{
+	*error = (struct client_error){rcode, ede, text};
+	return CLIENT_ERROR;
+}
+
+/* Questions for what is not data. */
+static enum client_step judge_type(uint16_t qtype, struct client_error *error)
+{
+	switch (qtype) {
+	case TYPE_ANY:
+		return CLIENT_RESOLVE;
+	case TYPE_AXFR:
+	case TYPE_IXFR:
+		/* RFC 5936 §2.2.1: a server that will not transfer the zone refuses; we have none.
+		 * RFC 8906 §3.1.3 wants an answer, whatever it is. */
+		return refuse(error, RCODE_REFUSED, EDE_NOT_SUPPORTED, "no zone transfers");
+	case TYPE_RESERVED:
+	case TYPE_OPT:
+	case TYPE_TSIG:
+		/* RFC 6895 §3.1: they stand for no data and no question; RFC 6891 §6.1.1. */
+		return refuse(error, RCODE_FORMERR, EDE_NONE, NULL);
+	default:
+		/* RFC 1035 §4.1.1: a kind of query that is not supported (MAILA, MAILB, TKEY, ...). */
+		if (qtype >= QTYPE_FIRST && qtype <= TYPE_ANY)
+			return refuse(error, RCODE_NOTIMP, EDE_NOT_SUPPORTED, NULL);
+		return CLIENT_RESOLVE;
+	}
+}
+
+static enum client_step judge(const struct client_context *ctx, const struct message *m,
+			      enum edns_status edns, struct client *c, struct client_error *error)
+{
+	if (!settings_allows(ctx->settings, &c->peer))
+		return refuse(error, RCODE_REFUSED, EDE_PROHIBITED, NULL);
+	/* RFC 8906 §3.1.4: before anything that only makes sense in a query. */
+	if (message_opcode(m) != OPCODE_QUERY)
+		return refuse(error, RCODE_NOTIMP, EDE_NOT_SUPPORTED, NULL);
+	if (edns == EDNS_FORMERR)
+		return refuse(error, RCODE_FORMERR, EDE_NONE, NULL);
+	if (edns == EDNS_BADVERS)
+		return refuse(error, RCODE_BADVERS, EDE_NONE, NULL);
+	/* RFC 7873 §5.4: a query for nothing but our cookie. */
+	if (m->question_count == 0 && c->cookie_len > 0)
+		return refuse(error, RCODE_NOERROR, EDE_NONE, NULL);
+	if (m->question_count != 1) /* RFC 9619 §4 */
+		return refuse(error, RCODE_FORMERR, EDE_NONE, NULL);
+	if (c->qclass == CLASS_CH)
+		return CLIENT_RESOLVE;
+	if (c->qclass != CLASS_IN)
+		return refuse(error, RCODE_REFUSED, EDE_NOT_SUPPORTED, "class is not IN");
+	enum client_step step = judge_type(c->qtype, error);
+	if (step != CLIENT_RESOLVE)
+		return step;
+	/* A query brings no answers; IXFR, which brings an SOA, is refused by now. */
+	if (m->counts[SECTION_ANSWER] > 0 || m->counts[SECTION_AUTHORITY] > 0)
+		return refuse(error, RCODE_FORMERR, EDE_NONE, NULL);
+	return CLIENT_RESOLVE;
+}
+
+enum client_step client_view(const struct client_context *ctx, struct now now,
+			     const struct event *ev, struct client *out, struct client_error *error)
+{
+	struct message m;
+	if (ev->packet.len < MESSAGE_HEADER_SIZE)
+		return CLIENT_IGNORE;
+	enum err err = message_view_question(ev->packet, &m);
+	if (m.flags & FLAG_QR)
+		return CLIENT_IGNORE; /* never answer an answer: two servers would go on for ever */
+	remember(now, ev, &m, out);
+	if (err)
+		return judge(ctx, &m, EDNS_FORMERR, out, error);
+	if (m.question_count == 1) {
+		out->has_question = true;
+		out->qname_len = (uint8_t)m.qname_len;
+		memcpy(out->qname, m.wire.at + m.qname_offset, m.qname_len);
+	}
+	return judge(ctx, &m, view_rest(ctx, now, &m, out), out, error);
+}
+
+/* ---- answers of our own ---------------------------------------------------------------------- */
+
+struct answer_room { /* one packed record and the answer around it */
+	struct answer answer;
+	uint8_t packed[sizeof(uint16_t) + DNAME_MAX + 1];
+};
+
+static void own_answer(struct answer *a, const struct client *c)
+{
+	*a = (struct answer){
+		.qname = c->qname,
+		.qtype = c->qtype,
+		.verdict = VERDICT_INSECURE,
+		.rank = RANK_ANSWER,
+		.ede = EDE_NONE,
+		.no_store = true,
+	};
+}
+
+/* One record, owned by the question. */
+static void own_record(struct answer_room *room, const struct client *c, uint16_t type,
+		       uint32_t ttl_s, struct span rdata)
+{
+	uint16_t len = (uint16_t)rdata.len;
+	REQUIRE(rdata.len <= sizeof(room->packed) - sizeof(len));
+	own_answer(&room->answer, c);
+	memcpy(room->packed, &len, sizeof(len));
+	memcpy(room->packed + sizeof(len), rdata.at, len);
+	room->answer.answer_count = 1;
+	room->answer.answer[0] = (struct rrset){
+		.owner = c->qname,
+		.type = type,
+		.rclass = c->qclass,
+		.ttl_s = ttl_s,
+		.rr_count = 1,
+		.rdata = span_of(room->packed, sizeof(len) + len),
+	};
+}
+
+/* RFC 4892 and what BIND began. The text is the operator's; without one the name is refused. */
+static COLD size_t answer_chaos(struct client_context *ctx, const struct client *c, uint8_t *out,
+				size_t size_bytes)
+{
+	const struct settings *s = ctx->settings;
+	const struct {
+		const char *name, *text;
+	} names[] = {
+		{"\2id\6server", s->identity},
+		{"\10hostname\4bind", s->identity},
+		{"\7version\6server", s->version},
+		{"\7version\4bind", s->version},
+	};
+	const struct client_error refused = {RCODE_REFUSED, EDE_NONE, NULL};
+	struct answer_room room;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (!names[i].text || !dname_equal(c->qname, (const uint8_t *)names[i].name))
+			continue;
+		uint8_t rdata[1 + UINT8_MAX];
+		rdata[0] = (uint8_t)strnlen(names[i].text, UINT8_MAX);
+		memcpy(rdata + 1, names[i].text, rdata[0]);
+		own_record(&room, c, TYPE_TXT, 0, span_of(rdata, 1u + rdata[0]));
+		if (c->qtype != TYPE_TXT && c->qtype != TYPE_ANY)
+			room.answer.answer_count = 0;
+		room.answer.local = true;
+		return client_reply_answer(ctx, c, &room.answer, out, size_bytes);
+	}
+	return client_reply_error(ctx, c, &refused, out, size_bytes);
+}
+
+/* RFC 8482 §4.2: nobody who must know all types of a name asks a resolver. */
+static COLD size_t answer_any(struct client_context *ctx, const struct client *c, uint8_t *out,
+			      size_t size_bytes)
+{
+	static const uint8_t rfc8482[] = "\7RFC8482"; /* and an empty OS */
+	struct answer_room room;
+	own_record(&room, c, TYPE_HINFO, ANY_TTL_S, span_of(rfc8482, sizeof(rfc8482)));
+	return client_reply_answer(ctx, c, &room.answer, out, size_bytes);
+}
+
+/* The root's name servers as the hints name them: CoreDNS asks for them to see whether we live, and
+ * must not be kept waiting. Not for who wants proof. 0 if there are no hints. */
+static COLD size_t answer_root_servers(struct client_context *ctx, const struct client *c,
+				       uint8_t *out, size_t size_bytes)
+{
+	const struct delegation *hints = &ctx->settings->hints;
+	uint8_t packed[DELEGATION_SERVERS_MAX * (sizeof(uint16_t) + DNAME_MAX)];
+	struct writer w = writer_of(packed, sizeof(packed));
+	struct answer a;
+
+	if (hints->count == 0 || c->authentic_wanted)
+		return 0;
+	for (unsigned i = 0; i < hints->count; i++) {
+		uint16_t len = (uint16_t)dname_len(hints->servers[i].name);
+		writer_bytes(&w, span_of(&len, sizeof(len)));
+		writer_bytes(&w, span_of(hints->servers[i].name, len));
+	}
+	own_answer(&a, c);
+	a.answer_count = 1;
+	a.answer[0] = (struct rrset){
+		.owner = c->qname,
+		.type = TYPE_NS,
+		.rclass = CLASS_IN,
+		.ttl_s = HINTS_TTL_S,
+		.rr_count = hints->count,
+		.rdata = writer_span(&w),
+	};
+	return client_reply_answer(ctx, c, &a, out, size_bytes);
+}
+
+/* 0: the name is not local. */
+static size_t answer_local(struct client_context *ctx, const struct client *c, const uint8_t *qname,
+			   uint8_t *out, size_t size_bytes)
+{
+	struct answer a;
+	switch (local_find(ctx->settings, qname, c->qtype, &a)) {
+	case LOCAL_MISS:
+		return 0;
+	case LOCAL_ANSWER:
+	case LOCAL_REFUSED:
+		break;
+	}
+	metrics_add(ctx->metrics, METRIC_local_answers_total, 1);
+	return client_reply_answer(ctx, c, &a, out, size_bytes);
+}
+
+/* ---- answers from the cache ------------------------------------------------------------------ */
+
+/* E may be told to C as it is: of a rank that answers (RFC 2181 §5.4.1), and checked, unless C wants
+ * it unchecked. Bogus data counts as checked: what C gets is SERVFAIL. */
+static bool is_settled(const struct client_context *ctx, const struct client *c,
+		       const struct entry *e)
+{
+	if (e->rank < RANK_FORWARDED)
+		return false;
+	return e->verdict != VERDICT_UNCHECKED || !ctx->settings->dnssec ||
+	       client_checking_disabled(c);
+}
+
+bool client_may_use_stale(const struct client_context *ctx, const struct client *c,
+			  const struct entry *e, struct now now)
+{
+	const struct settings *s = ctx->settings;
+	if (!s->stale_enabled || e->kind == ENTRY_FAILURE || e->verdict == VERDICT_BOGUS)
+		return false;
+	return is_settled(ctx, c, e) &&
+	       now.cache_ms - e->expires_ms <= (int64_t)s->stale_max_age_s * 1000;
+}
+
+/* RD=0 (RFC 1034 §4.3.1): what we have, without asking anybody. That we have nothing is no failure:
+ * an empty NOERROR without SOA, which RFC 2308 §2.2 forbids to cache. */
+static COLD size_t answer_norecurse(struct client_context *ctx, const struct client *c,
+				    uint8_t *out, size_t size_bytes)
+{
+	struct answer a;
+	own_answer(&a, c);
+	return client_reply_answer(ctx, c, &a, out, size_bytes);
+}
+
+/* Nothing fresh is there; STALE is what there is, or NULL. 0: it must be resolved. */
+static COLD size_t answer_without_fresh(struct client_context *ctx, struct now now,
+					const struct client *c, struct span qname,
+					const struct entry *stale, uint8_t *out, size_t size_bytes)
+{
+	if (c->qtype == TYPE_NS && qname.len == 1) {
+		size_t len = answer_root_servers(ctx, c, out, size_bytes);
+		if (len > 0)
+			return len;
+	}
+	if (!client_recursion_desired(c)) {
+		if (stale && client_may_use_stale(ctx, c, stale, now))
+			return client_reply_entry(ctx, c, stale, now, true, out, size_bytes);
+		return answer_norecurse(ctx, c, out, size_bytes);
+	}
+	const struct entry *failure =
+		cache_find(ctx->reader, ENTRY_FAILURE, qname.at, qname.len, c->qtype);
+	if (!failure || !entry_is_fresh(failure, now))
+		return 0;
+	/* RFC 8767 §5: resolving has been tried just now, so what is stale may be told at once. */
+	if (stale && client_may_use_stale(ctx, c, stale, now))
+		return client_reply_entry(ctx, c, stale, now, true, out, size_bytes);
+	return client_reply_entry(ctx, c, failure, now, false, out, size_bytes);
+}
+
+static size_t answer_cached(struct client_context *ctx, struct now now, const struct client *c,
+			    struct span qname, uint8_t *out, size_t size_bytes)
+{
+	const struct entry *e =
+		answer_find(ctx->reader, qname.at, qname.len, c->qtype, c->dnssec_ok, now);
+	if (LIKELY(e && entry_is_fresh(e, now) && is_settled(ctx, c, e))) {
+		metrics_add(ctx->metrics, METRIC_cache_hits_total, 1);
+		return client_reply_entry(ctx, c, e, now, false, out, size_bytes);
+	}
+	if (e && entry_is_fresh(e, now))
+		e = NULL; /* neither fit to be told nor stale */
+	return answer_without_fresh(ctx, now, c, qname, e, out, size_bytes);
+}
+
+ptrdiff_t client_answer_now(struct client_context *ctx, struct now now, const struct event *ev,
+			    struct client *client, uint8_t *out, size_t size_bytes)
+{
+	struct client_error error;
+	switch (client_view(ctx, now, ev, client, &error)) {
+	case CLIENT_IGNORE:
+		return RESOLVER_IGNORE;
+	case CLIENT_ERROR:
+		return (ptrdiff_t)client_reply_error(ctx, client, &error, out, size_bytes);
+	case CLIENT_RESOLVE:
+		break;
+	}
+	if (client->qclass == CLASS_CH)
+		return (ptrdiff_t)answer_chaos(ctx, client, out, size_bytes);
+
+	uint8_t qname[DNAME_MAX];
+	size_t qname_len = client->qname_len;
+	fold_copy(client->qname, qname, qname_len);
+	size_t len = answer_local(ctx, client, qname, out, size_bytes);
+	if (len > 0)
+		return (ptrdiff_t)len;
+	if (client->qtype == TYPE_ANY)
+		return (ptrdiff_t)answer_any(ctx, client, out, size_bytes);
+	if (!client_recursion_desired(client) && !ctx->settings->answer_norecurse) {
+		error = (struct client_error){RCODE_REFUSED, EDE_NONE, NULL};
+		return (ptrdiff_t)client_reply_error(ctx, client, &error, out, size_bytes);
+	}
+	return (ptrdiff_t)answer_cached(ctx, now, client, span_of(qname, qname_len), out,
+					size_bytes);
+}

@@ -1,0 +1,96 @@
+#pragma once
+/*
+ * The client's side of the core: reads a client's query, applies the rules that need no resolving
+ * (access, opcodes, classes, EDNS, cookies, CHAOS, local zones), answers from the cache, and writes
+ * every reply that clients get. No allocation, no lock.
+ */
+#include "base/endpoint.h"
+#include "base/hash.h"
+#include "base/metrics.h"
+#include "dns/cookie.h"
+#include "dns/edns.h"
+#include "resolve/answer.h"
+#include "resolve/resolver.h"
+#include "resolve/settings.h"
+
+struct client { /* what must be remembered of a query to answer it later */
+	uint64_t token;
+	struct endpoint peer;
+	enum transport transport;
+	uint16_t id, flags; /* as received */
+	uint16_t qtype, qclass;
+	uint16_t size_limit;	  /* largest reply: 512..1232 over UDP, 65535 over TCP */
+	uint8_t qname[DNAME_MAX]; /* case as received, to be echoed */
+	uint8_t qname_len;
+	bool has_question, has_edns, dnssec_ok, wants_nsid, wants_keepalive;
+	bool authentic_wanted; /* AD or DO was set: AD may be told (RFC 6840 §5.7) */
+	uint8_t cookie[COOKIE_CLIENT_SIZE +
+		       COOKIE_SERVER_SIZE]; /* the COOKIE option for the reply */
+	uint8_t cookie_len;		    /* 0: none */
+	uint64_t arrived_ms;		    /* mono */
+};
+
+static inline bool client_checking_disabled(const struct client *c)
+{
+	return (c->flags & FLAG_CD) != 0;
+}
+static inline bool client_recursion_desired(const struct client *c)
+{
+	return (c->flags & FLAG_RD) != 0;
+}
+
+struct client_context { /* one resolver's */
+	const struct settings *settings;
+	struct cache_reader *reader;
+	struct metrics *metrics;
+	const struct hash_key *cookie_secret;
+	uint32_t rotation; /* turns A/AAAA sets answer by answer */
+	uint16_t
+		keepalive_100ms; /* told to TCP clients that ask (RFC 7828); CLIENT_KEEPALIVE_100MS */
+};
+
+enum { CLIENT_KEEPALIVE_100MS = 300 }; /* 30 s: twice what TCP connections are kept idle at least */
+
+enum client_step {
+	CLIENT_IGNORE,	/* no reply: shorter than a header, or a response */
+	CLIENT_ERROR,	/* reply with *RCODE, *EDE */
+	CLIENT_RESOLVE, /* a proper question */
+};
+
+struct client_error {
+	uint16_t rcode, ede;
+	const char *text;
+};
+
+/* Parse and check EV (EV_QUERY) into OUT: FORMERR, NOTIMP, BADVERS, REFUSED by access list (EDE
+ * 18), BADCOOKIE is not used. RFC 1035, 6891, 7873, 8482, 8906. */
+enum client_step client_view(const struct client_context *ctx, struct now now,
+			     const struct event *ev, struct client *out,
+			     struct client_error *error);
+
+/* Each writes a whole reply into OUT (SIZE at least client->size_limit) and returns its length. What
+ * does not fit the client's limit is cut with TC (RFC 2181 §9). */
+size_t client_reply_error(struct client_context *ctx, const struct client *c,
+			  const struct client_error *error, uint8_t *out, size_t size_bytes);
+size_t client_reply_answer(struct client_context *ctx, const struct client *c,
+			   const struct answer *a, uint8_t *out, size_t size_bytes);
+/* From a cached entry: patches id, flags, case, TTLs, EDNS. STALE: TTLs become the settings' stale
+ * TTL, or the original where that is smaller, and EDE 3 or 19 is told. */
+size_t client_reply_entry(struct client_context *ctx, const struct client *c, const struct entry *e,
+			  struct now now, bool stale, uint8_t *out, size_t size_bytes);
+
+/* E, once expired, may answer C: stale answers are on, it is not too old, and it was good (RFC 8767). */
+bool client_may_use_stale(const struct client_context *ctx, const struct client *c,
+			  const struct entry *e, struct now now);
+
+/*
+ * Everything that can be answered without resolving: errors, CHAOS, ANY (RFC 8482), local names,
+ * `. NS` and every other fresh entry of the cache. For RD=0 always answers (cache, else what RD=0
+ * deserves: SERVFAIL is wrong, REFUSED if the settings say so, else an empty NOERROR without RA-data).
+ * Fills CLIENT. Returns the reply's length, 0 if it must be resolved, RESOLVER_IGNORE. See
+ * resolver_answer_now(). A fresh VERDICT_UNCHECKED or, without CD, VERDICT_BOGUS entry: unchecked
+ * must be resolved (0); bogus is SERVFAIL with the entry's EDE and text; CD=1 gets the data. A fresh
+ * ENTRY_FAILURE: SERVFAIL with its EDE, text and EDE 13 beside it - unless stale data may be served.
+ */
+ptrdiff_t client_answer_now(struct client_context *ctx, struct now now, const struct event *ev,
+			    struct client *client, uint8_t *out, size_t size_bytes);

@@ -1,0 +1,70 @@
+#pragma once
+/*
+ * Every limit on the work that one client query may cause, each with its reason. None is ever reset
+ * by a sub-query: all queries opened on behalf of one client query charge the same struct budget.
+ * Numbers of peers are from their sources (2026): Unbound 1.26, BIND 9.20, PowerDNS 5.4, Knot 6.4.
+ */
+enum {
+	/* Packets sent upstream for one client query, retries and hedges included. Unbound allows 200
+	 * (max-global-quota), Knot and PowerDNS 50-100; honest cold chains need under 30. */
+	LIMIT_SENDS = 80,
+	/* Of these, for one question of the chain: UDP retries to dead servers end here. Unbound 32. */
+	LIMIT_SENDS_PER_QUERY = 32,
+	/* Sub-queries opened (name-server addresses, DS, DNSKEY). */
+	LIMIT_SUBQUERIES = 40,
+	/* Depth of sub-queries for sub-queries. BIND 7, Unbound 4 for targets, PowerDNS 16. */
+	LIMIT_DEPTH = 6,
+	/* Referrals followed for one question; a name has at most 127 labels, real ones under 10. */
+	LIMIT_REFERRALS = 24,
+	/* CNAME and DNAME hops. Unbound and BIND 11, PowerDNS 10, Knot 13. */
+	LIMIT_ALIASES = 12,
+	/* Name-server names whose addresses are looked up for one delegation (NXNSAttack: with two
+	 * families each; PowerDNS 10 per query, Unbound 5 that fail, Knot 5 that fail). */
+	LIMIT_NS_LOOKUPS = 5,
+	/* ... and for the whole client query. */
+	LIMIT_NS_LOOKUPS_TOTAL = 12,
+	/* Times one address is asked the same question: lost packets want a second and third chance. */
+	LIMIT_SENDS_PER_SERVER = 3,
+	/* Bytes received for one client query. PowerDNS 100 kB. */
+	LIMIT_RECEIVED_BYTES = 200 * 1024,
+	/* Labels revealed one by one while minimising (RFC 9156 §2.3: MAX_MINIMISE_COUNT 10). */
+	LIMIT_MINIMISE_STEPS = 10,
+	/* Replies that do not match before UDP is given up for TCP. PowerDNS and BIND: 1. */
+	LIMIT_MISMATCHES = 3,
+	/* Signature verifications for one client query, failed or not, sub-queries included.
+	 * PowerDNS 30, Knot 32, BIND 16. A cold chain of four zones needs about 14. */
+	LIMIT_SIGNATURE_CHECKS = 32,
+	/* RRSIGs tried for one RRset. Unbound 8, PowerDNS 2. */
+	LIMIT_SIGS_PER_RRSET = 4,
+	/* DNSKEYs with the same tag and algorithm tried for one RRSIG. PowerDNS 2. */
+	LIMIT_KEYS_PER_TAG = 2,
+	/* DS records looked at for one delegation. PowerDNS 8. */
+	LIMIT_DS_PER_ZONE = 8,
+	/* NSEC3 hash computations for one client query; each at most 51 iterations. */
+	LIMIT_NSEC3_HASHES = 150,
+	/* DNSKEY records in one set: more is an attack on the key-tag search. */
+	LIMIT_DNSKEYS = 64,
+
+	/* Memory of one question of the core. A 64 kB answer is held about four times. */
+	LIMIT_ARENA_BYTES = 1024 * 1024,
+	/* Questions in progress per resolver. A query needs about 10 kB: 40 MB at most. Unbound 512 to
+	 * 2048 a thread. The oldest waiting one is shed first, so that fresh clients get through. */
+	LIMIT_QUERIES = 4096,
+	/* Clients waiting for one question. More are shed with SERVFAIL. BIND clients-per-query 100. */
+	LIMIT_WAITERS = 512,
+
+	/* CoreDNS reads for 2 s, then throws the answer away. */
+	LIMIT_CLIENT_MS = 1800,
+	/* Time that a forward zone's servers have where the public tree may answer in their stead: what
+	 * is left of a client's time must be enough to iterate. */
+	LIMIT_FALLBACK_MS = 800,
+	/* Work goes on behind the answer for this long in all, for the cache's sake. */
+	LIMIT_QUERY_MS = 10000,
+	/* Failures are remembered (RFC 9520 §3.2: at least 1 s, at most 5 min), doubling. */
+	LIMIT_FAILURE_MIN_MS = 1000,
+	LIMIT_FAILURE_MAX_MS = 30000,
+	/* Bogus data (RFC 4035 §4.7) for at most this long. */
+	LIMIT_BOGUS_S = 60,
+	/* Cut of a delegation's TTL, and of any TTL from a server that says a year. */
+	LIMIT_DELEGATION_S = 86400,
+};

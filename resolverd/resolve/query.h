@@ -1,0 +1,316 @@
+#pragma once
+/*
+ * Inside of the core: the question in progress, shared by resolver.c, iterate.c, servers.c,
+ * upstream.c and validate.c. Nothing outside resolve/ includes this.
+ *
+ * A question goes through legs: each leg asks for one owner name; an alias begins the next. A leg
+ * looks into the cache, finds the zone whose servers to ask (cut), asks them (ask), and validates
+ * what came back (check). Sub-questions (addresses of name servers, DS, DNSKEY) are questions like
+ * any other; the one who needs them waits. All questions opened on behalf of one client query
+ * charge one budget.
+ */
+#include "base/heap.h"
+#include "dnssec/crypto.h"
+#include "dnssec/denial.h"
+#include "resolve/client.h"
+#include "resolve/limits.h"
+#include "resolve/resolver.h"
+#include "resolve/scrub.h"
+#include "resolve/throttle.h"
+
+struct query;
+
+struct budget { /* one per client query; counted, never reset */
+	unsigned references;
+	unsigned sends, subqueries, ns_lookups;
+	unsigned signature_checks;
+	size_t received_bytes;
+	struct denial_budget denial;
+};
+
+/* Why nothing came of it: the words that explain a SERVFAIL. */
+struct trouble {
+	uint16_t ede;
+	char text[200];
+};
+
+enum query_state {
+	QUERY_LEG,   /* begin (or go on) with query->name: cache, then the zone to ask */
+	QUERY_CUT,   /* find the deepest zone cut known */
+	QUERY_ASK,   /* choose a server and send, or wait for a reply or for addresses */
+	QUERY_CHECK, /* validate the leg's sets; may wait for DS and DNSKEY */
+	QUERY_DONE,
+	QUERY_STATE_COUNT,
+};
+
+enum step {
+	STEP_WAIT,
+	STEP_AGAIN
+}; /* what a state's function says: wait for an event, or run on */
+
+enum {
+	SERVERS_MAX = 40,
+	NS_NAMES_MAX = DELEGATION_SERVERS_MAX,
+	SENDS_OPEN_MAX = 4,
+	DEPENDENCIES_MAX = 24
+};
+
+struct server { /* one address of the zone being asked */
+	struct endpoint address;
+	const uint8_t *ns_name; /* NULL for forward and stub zones */
+	uint8_t sends, losses;
+	uint64_t last_sent_us;
+	bool bad;     /* lame, refused, broken: not asked again by this question */
+	bool no_edns; /* answered FORMERR: ask plainly */
+	bool use_tcp; /* truncated, suspicious */
+	bool tcp_failed;
+};
+
+struct ns_name { /* a name server whose address is not known yet */
+	const uint8_t *name;
+	bool asked_a, asked_aaaa, in_zone, has_glue;
+};
+
+struct send {		/* one packet that may be answered; slots of the resolver */
+	uint64_t token; /* 0: free slot */
+	struct query *query;
+	unsigned server; /* index into query->servers */
+	uint16_t id, qtype;
+	enum transport transport;
+	uint8_t qname[DNAME_MAX]; /* with the letters' case as sent */
+	uint8_t cookie[COOKIE_CLIENT_SIZE];
+	bool with_cookie, with_edns, minimized;
+	bool expired; /* its time is over, but a late reply is still welcome */
+	uint8_t mismatches;
+	uint64_t sent_us;
+	uint64_t deadline_ms, hedge_ms; /* hedge 0: none */
+};
+
+/* Who waits for a question: clients and other questions. */
+struct waiter {
+	struct client client;
+	struct query *query;
+	struct heap_node deadline;
+	struct waiter *next, *previous; /* of the question */
+	struct waiter *hash_next;	/* by token */
+};
+
+struct parent_link {
+	struct query *parent;
+	struct parent_link *next;
+};
+
+/* A finished sub-question, kept for the one who asked (the cache may not hold it any more). */
+struct dependency {
+	const uint8_t *name;
+	uint16_t type;
+	bool pending, fresh;
+	struct answer *answer; /* in the asker's arena; NULL while pending */
+};
+
+/* Verdict of each set of the leg, so that a second run does not check again. */
+struct checked {
+	enum verdict verdict;
+	bool done;
+	unsigned wildcard_labels; /* labels of the closest encloser; the owner's count if none */
+	const uint8_t *signer;
+};
+
+struct zone_context { /* the zone whose servers are asked now */
+	uint8_t name[DNAME_MAX];
+	const struct settings_zone *configured; /* forward or stub, or NULL */
+	int64_t expires_ms;			/* of the delegation: bounds what it refers to */
+	struct server servers[SERVERS_MAX];
+	unsigned server_count;
+	struct ns_name ns_names[NS_NAMES_MAX];
+	unsigned ns_name_count, ns_lookups;
+	uint64_t since_ms; /* mono: when its servers began to be asked */
+	bool ready;	   /* servers are filled in */
+	bool glue_tried;   /* add_parent_glue() has run */
+	bool from_hints;   /* the root's, not yet primed */
+};
+
+struct query {
+	struct resolver *resolver;
+	const struct settings *settings;
+	struct arena arena;
+	struct budget *budget;
+	enum query_state state;
+	bool running;	   /* in the ready list */
+	bool internal;	   /* no client asked: DS and DNSKEY and address look-ups */
+	bool priming;	   /* the question is the root's NS set */
+	bool primed;	   /* has waited for priming once */
+	bool fresh_only;   /* do not take the cache's answer for the question itself */
+	bool skip_forward; /* the forward zone's servers failed: iterate (fallback) */
+	uint8_t depth;
+	struct query *ready_next; /* also links finished ones until the step ends */
+	struct query *hash_next;
+	struct query *older, *newer; /* by age, for shedding */
+	struct heap_node timer;
+	uint64_t give_up_ms; /* mono */
+	uint64_t started_us;
+
+	uint8_t qname[DNAME_MAX]; /* lower case */
+	uint16_t qtype;
+	struct waiter *waiters;
+	unsigned waiter_count;
+	struct parent_link *parents;
+
+	/* the chain so far */
+	const uint8_t *name; /* the leg's owner name, lower case, in the arena */
+	unsigned alias_count, referral_count;
+	struct answer answer;
+	bool chain_bogus;
+
+	/* asking */
+	struct zone_context zone;
+	struct {
+		uint8_t name[DNAME_MAX]; /* minimised question */
+		uint16_t type;
+		bool active; /* differs from the full question */
+		bool off;    /* give the full name from now on in this leg */
+		unsigned steps;
+		unsigned labels; /* to show next; 0: from the cut on */
+	} minimize;
+	unsigned sends; /* of this question */
+	struct send *open[SENDS_OPEN_MAX];
+	unsigned open_count;
+	uint64_t throttled_until_ms;
+	uint64_t retry_ms; /* when a server that is out for now may be asked again; 0: none */
+
+	/* what came back */
+	struct reply *reply; /* in the arena */
+	unsigned reply_server;
+	bool reply_cached; /* came from an unchecked entry, not from a server */
+	int64_t reply_ms;  /* cache_ms of its arrival */
+	struct checked set_checks[ANSWER_SETS_MAX];
+	struct checked authority_checks[ANSWER_AUTHORITY_MAX];
+	unsigned bogus_retries;
+	struct reply *bogus_reply;    /* kept while another server is tried */
+	struct reply *doubtful_reply; /* from a server that claims no authority: the last resort */
+	unsigned doubtful_server;
+	bool keys_refetched;
+
+	struct dependency dependencies[DEPENDENCIES_MAX];
+	unsigned dependency_count, dependencies_pending;
+	struct trouble trouble;
+};
+
+struct resolver {
+	const struct settings *settings;
+	struct cache *cache;
+	struct infra *infra;
+	struct ranges *ranges;
+	struct metrics *metrics;
+	struct throttle *throttle, own_throttle;
+	struct rng rng;
+	struct hash_key cookie_secret, table_key;
+	struct client_context client_context;
+	struct crypto_keys *keys;
+	struct now now; /* of the step in progress */
+	bool has_ipv4, has_ipv6;
+
+	struct query **table; /* by qname and qtype */
+	struct query *oldest, *newest;
+	struct query *ready_first, *ready_last;
+	struct query *finished; /* freed when the step ends */
+	size_t query_count;
+	struct heap query_timers, client_timers;
+	struct waiter **waiter_table; /* by token */
+	size_t waiter_count;
+	struct waiter *waiter_pool;
+
+	struct send **sends; /* slots */
+	uint32_t send_slots, sends_open;
+	uint32_t *free_slots;
+	uint32_t free_count;
+	uint32_t token_generation;
+	uint32_t hedges, hedge_base; /* hedges among the last sends */
+
+	struct arena step_arena; /* packets of the actions */
+	struct action *actions;
+	size_t action_count, action_capacity;
+	unsigned max_sends_per_client;
+	uint8_t reply_buffer[MESSAGE_MAX];
+	uint8_t scratch[MESSAGE_MAX];
+};
+
+/* --- resolver.c --- */
+
+/* Put Q on the list of questions that run before the step ends. */
+void query_wake(struct query *q);
+/* End Q with its q->answer, or as a failure with RCODE_SERVFAIL and q->trouble. */
+void query_finish(struct query *q);
+void query_fail(struct query *q);
+/* Note why things go wrong; the last word counts, but an EDE that says more is kept. */
+void query_trouble(struct query *q, uint16_t ede, const char *format, ...) PRINTF_LIKE(3, 4);
+/*
+ * Need the answer to (NAME, TYPE): OK and *OUT if it has been resolved for Q already; ERR_BUSY if Q
+ * waits for it now; ERR_LIMIT if the budget does not allow it or it would wait for itself.
+ */
+MUST_USE enum err query_need(struct query *q, const uint8_t *name, uint16_t type, bool fresh,
+			     const struct answer **out);
+/* Add an action. The packet must live in r->step_arena. */
+void resolver_act(struct resolver *r, const struct action *action);
+/* Clamp to the settings. */
+uint32_t resolver_clamp_ttl(const struct resolver *r, uint32_t ttl_s);
+
+/* --- iterate.c --- */
+
+extern enum step (*const query_steps[QUERY_STATE_COUNT])(struct query *q);
+/* A matched reply arrived for the open send S. */
+void iterate_reply(struct query *q, struct send *s, const struct message *m);
+/* The leg's sets have been validated with VERDICT: append them and go on. */
+enum step iterate_checked(struct query *q, enum verdict verdict);
+
+/* --- servers.c --- */
+
+/* Fill q->zone from the cache and the settings for the leg's name. */
+MUST_USE enum err servers_find_cut(struct query *q);
+/* The server to ask now, or -1: then *WAITING says whether addresses are being looked up. */
+int servers_choose(struct query *q, bool *waiting);
+/* A client joins a question that has nobody left to ask: give each server one more chance. */
+void servers_allow_probe(struct query *q);
+/* Ask the servers of D, the delegation of NAME that ends at EXPIRES_MS, from now on. */
+void servers_use_delegation(struct query *q, const uint8_t *name, const struct delegation *d,
+			    int64_t expires_ms);
+
+/* --- upstream.c --- */
+
+/* Send the leg's present question to server INDEX. False: could not (limit, memory, throttle). */
+bool upstream_send(struct query *q, unsigned index);
+void upstream_cancel(struct query *q, struct send *s);
+void upstream_cancel_all(struct query *q);
+/* EV_REPLY and EV_LOST. */
+void upstream_event(struct resolver *r, const struct event *ev);
+/* Retransmission and hedging times of Q's sends have come. */
+void upstream_deadline(struct query *q);
+/* Earliest such time, UINT64_MAX if none. */
+uint64_t upstream_next_ms(const struct query *q);
+
+/* --- validate.c --- */
+
+enum step validate_step(struct query *q);
+/* Every server's data was bogus: end the question so. */
+enum step validate_conclude_bogus(struct query *q);
+
+/* --- chain.c --- */
+
+enum security {
+	SECURITY_PENDING, /* sub-questions are under way: come back */
+	SECURITY_SECURE,  /* signed, and the keys are at hand */
+	SECURITY_INSECURE,
+	SECURITY_BOGUS,	 /* and q->trouble says why */
+	SECURITY_NO_CUT, /* proven to be no zone of its own: look at the zone above */
+};
+
+/* How far ZONE can be trusted, from the closest anchor down; its validated DNSKEY set into KEYS.
+ * REFETCH: do not take keys from the cache (they may have rolled). */
+enum security chain_zone(struct query *q, const uint8_t *zone, bool refetch, struct rrset *keys);
+/* The DS set of ZONE, validated: SECURITY_SECURE with DS holding at least one usable record. */
+enum security chain_ds(struct query *q, const uint8_t *zone, struct rrset *ds);
+/* NAME came without signatures: SECURITY_INSECURE if it lies in an insecure zone, SECURITY_BOGUS if
+ * not. FOR_DS: the zone above NAME counts. */
+enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds);
+/* The deepest anchor at or above NAME, or NULL. */
+const struct anchor *chain_anchor(const struct query *q, const uint8_t *name);

@@ -1,0 +1,113 @@
+#pragma once
+/*
+ * The core: a full resolver without sockets, threads, files or clock. It is driven by events and
+ * answers with actions; time comes in with each event, randomness from the seed it was made with.
+ *
+ *   struct actions out;
+ *   resolver_step(r, now, &event, &out);
+ *   for (i = 0; i < out.count; i++) perform(&out.list[i]);
+ *   sleep until resolver_deadline_ms(r) or the next packet
+ *
+ * One thread each. Several resolvers share a cache and the knowledge of servers (infra, ranges).
+ */
+#include "base/endpoint.h"
+#include "base/metrics.h"
+#include "base/now.h"
+#include "base/rng.h"
+#include "cache/cache.h"
+#include "cache/infra.h"
+#include "cache/ranges.h"
+#include "resolve/settings.h"
+
+struct resolver;
+struct throttle;
+
+enum transport { TRANSPORT_UDP, TRANSPORT_TCP };
+
+enum event_kind {
+	EV_QUERY, /* a client asks: token is the caller's handle for this client query */
+	EV_REPLY, /* bytes came back for a send: token of the ACT_SEND. Several may come for one
+			token: what does not match is waited out */
+	EV_LOST,  /* a send can have no reply any more: unreachable, refused, connection closed */
+	EV_DEADLINE, /* resolver_deadline_ms() has passed */
+	EV_NETWORK,  /* address families of the machine: see family fields */
+	EV_GONE,     /* the client of this token went away (connection closed): answer nothing */
+};
+
+struct event {
+	enum event_kind kind;
+	uint64_t token;
+	struct span packet;	     /* borrowed until resolver_step() returns */
+	const struct endpoint *peer; /* EV_QUERY: the client; EV_REPLY: who it came from */
+	enum transport transport;    /* of the packet */
+	bool has_ipv4, has_ipv6;     /* EV_NETWORK: a route exists */
+};
+
+enum action_kind {
+	ACT_SEND, /* packet to peer over transport; a fresh random port for each UDP send; on TCP an
+		       open connection to peer may be reused and pipelined */
+	ACT_CANCEL, /* no reply is wanted for this token any more */
+	ACT_ANSWER, /* packet to the client of this token; ends the token */
+	ACT_DROP,   /* the client of this token gets nothing; ends the token */
+};
+
+struct action {
+	enum action_kind kind;
+	uint64_t token;
+	struct span packet; /* valid until the next resolver_step() */
+	struct endpoint peer;
+	enum transport transport;
+};
+
+struct actions { /* owned by the resolver; valid until the next resolver_step() */
+	const struct action *list;
+	size_t count;
+};
+
+struct resolver_parts { /* what a resolver is made of; all borrowed and outliving it */
+	const struct settings *settings;
+	struct cache *cache;
+	struct cache_reader *reader;
+	struct infra *infra;
+	struct ranges *ranges; /* NULL: no aggressive use of NSEC */
+	struct metrics *metrics;
+	struct throttle
+		*throttle; /* rate limits of zones, shared by all resolvers; NULL: an own one */
+	struct rng rng;	   /* copied */
+	const struct hash_key
+		*cookie_secret; /* shared by all resolvers, so a client's cookie is good
+						 at each */
+};
+
+MUST_USE enum err resolver_new(const struct resolver_parts *parts, struct resolver **out);
+/* Open queries are dropped without an answer. */
+void resolver_free(struct resolver *r);
+
+void resolver_step(struct resolver *r, struct now now, const struct event *ev, struct actions *out);
+
+/* When EV_DEADLINE is due next, in milliseconds of now.mono_us / 1000; UINT64_MAX: never. */
+uint64_t resolver_deadline_ms(const struct resolver *r);
+
+/*
+ * The hit path: answer PACKET at once if that needs no resolution - from the cache, local zones,
+ * or as an error. Writes the reply into OUT (65,535 bytes for TCP; at least 1,232 for UDP) and
+ * returns its length; 0 means that the query must go through resolver_step(EV_QUERY);
+ * RESOLVER_IGNORE that it deserves no answer at all (too short, or itself a response).
+ * No allocation, no lock, no system call.
+ */
+enum { RESOLVER_IGNORE = -1 };
+ptrdiff_t resolver_answer_now(struct resolver *r, struct now now, const struct event *query,
+			      uint8_t *out, size_t size_bytes);
+
+/* Adopt new settings; queries in progress keep the old ones, which must live until
+ * resolver_settings_in_use(old) is false. */
+void resolver_set_settings(struct resolver *r, const struct settings *settings);
+bool resolver_settings_in_use(const struct resolver *r, const struct settings *settings);
+
+/* Invariants and figures for tests and status. */
+struct resolver_stats {
+	size_t open_queries, open_sends, waiting_clients;
+	unsigned
+		max_sends_per_client; /* highest number of upstream packets any client query caused */
+};
+void resolver_read_stats(const struct resolver *r, struct resolver_stats *out);

@@ -1,0 +1,384 @@
+#include "resolve/scrub.h"
+
+#include "dns/rdata.h"
+
+/* What one call of scrub_reply() works with. */
+struct scrub {
+	const struct scrub_input *in;
+	const struct message *m;
+	struct arena *arena;
+	struct reply *out;
+	const uint8_t *name; /* where the chain stands */
+};
+
+/* Whether the sender may speak about NAME. */
+static bool in_bailiwick(const struct scrub *s, const uint8_t *name)
+{
+	return s->in->forward || dname_is_within(name, s->in->zone);
+}
+
+static enum err gather(struct scrub *s, enum section section, const uint8_t *owner, uint16_t type,
+		       struct rrset *out)
+{
+	enum err err = rrset_gather(s->m, section, owner, type, s->arena, out);
+	if (err == OK || err == ERR_NOT_FOUND || err == ERR_NO_MEMORY)
+		return err;
+	return ERR_MALFORMED; /* over a limit, or damaged */
+}
+
+static enum err push_set(struct scrub *s, const struct rrset *set)
+{
+	if (s->out->set_count == ARRAY_LEN(s->out->sets))
+		return ERR_LIMIT;
+	s->out->sets[s->out->set_count++] = *set;
+	return OK;
+}
+
+/* The owner of the deepest DNAME in the answer section that lies strictly above the chain's name. */
+static bool find_dname(struct scrub *s, uint8_t owner[static DNAME_MAX])
+{
+	struct record_iter it = record_iter_of(s->m);
+	struct record rec;
+	unsigned best = 0;
+	bool found = false;
+	while (record_next(&it, &rec) && rec.section == SECTION_ANSWER) {
+		uint8_t name[DNAME_MAX];
+		if (rec.type != TYPE_DNAME || rec.rclass != CLASS_IN)
+			continue;
+		message_name(s->m, rec.owner_offset, name);
+		if (!dname_is_below(s->name, name) || !in_bailiwick(s, name))
+			continue;
+		if (!found || dname_label_count(name) > best) {
+			best = dname_label_count(name);
+			dname_copy(name, owner);
+			found = true;
+		}
+	}
+	return found;
+}
+
+static enum err single_rdata(const struct rrset *set, struct span *out)
+{
+	struct rrset_iter it = rrset_records(set);
+	if (set->rr_count != 1 || !rrset_next(&it, out))
+		return ERR_MALFORMED; /* RFC 2181 §10.1: singletons */
+	return OK;
+}
+
+/* Follow a DNAME: the set itself and the CNAME it stands for (RFC 6672 §3.1), made here, so that
+ * an unsigned one from the wire is never believed. ERR_NO_SPACE: YXDOMAIN. */
+static enum err follow_dname(struct scrub *s, const uint8_t *owner)
+{
+	struct rrset dname, cname;
+	struct span target;
+	uint8_t name[DNAME_MAX];
+	enum err err = gather(s, SECTION_ANSWER, owner, TYPE_DNAME, &dname);
+	if (err == OK)
+		err = single_rdata(&dname, &target);
+	if (err == OK)
+		err = push_set(s, &dname);
+	if (err != OK)
+		return err == ERR_NOT_FOUND ? ERR_MALFORMED : err;
+	err = dname_replace_suffix(s->name, owner, target.at, name);
+	if (err != OK)
+		return err;
+	struct span rdata = span_of(name, dname_len(name));
+	err = rrset_from_rdatas(s->name, TYPE_CNAME, dname.ttl_s, &rdata, 1, s->arena, &cname);
+	if (err == OK)
+		err = push_set(s, &cname);
+	if (err != OK)
+		return err;
+	struct rrset_iter it = rrset_records(&cname);
+	REQUIRE(rrset_next(&it, &rdata));
+	s->name = rdata.at;
+	return OK;
+}
+
+static enum err follow_cname(struct scrub *s)
+{
+	struct rrset cname;
+	struct span target;
+	enum err err = gather(s, SECTION_ANSWER, s->name, TYPE_CNAME, &cname);
+	if (err == OK)
+		err = single_rdata(&cname, &target);
+	if (err == OK)
+		err = push_set(s, &cname);
+	if (err == OK)
+		s->name = target.at;
+	return err;
+}
+
+/* One step along the chain. OK: moved; ERR_EXISTS: the data asked for stands here; ERR_NOT_FOUND:
+ * the chain ends here without data. */
+static enum err chain_step(struct scrub *s)
+{
+	struct rrset set;
+	uint8_t owner[DNAME_MAX];
+	enum err err;
+	if (find_dname(s, owner)) { /* first: nothing else exists below it (RFC 6672 §2.4) */
+		err = follow_dname(s, owner);
+		return err == OK && s->in->qtype == TYPE_CNAME ? ERR_EXISTS : err;
+	}
+	err = gather(s, SECTION_ANSWER, s->name, s->in->qtype, &set);
+	if (err == OK) {
+		err = push_set(s, &set);
+		return err == OK ? ERR_EXISTS : err;
+	}
+	if (err != ERR_NOT_FOUND || s->in->qtype == TYPE_CNAME)
+		return err;
+	return follow_cname(s);
+}
+
+/* The chain's name is the sender's to tell of. A chain that comes to the top of the zone itself leads
+ * back to the parent where DS is asked for (RFC 4035 §3.1.4.1). */
+static bool may_tell(const struct scrub *s)
+{
+	const uint8_t *zone = s->in->zone;
+	bool is_parents = s->in->qtype == TYPE_DS && !s->in->forward && s->out->alias_count > 0 &&
+			  zone[0] != 0 && dname_equal(s->name, zone);
+	return in_bailiwick(s, s->name) && !is_parents;
+}
+
+/* The chain has been at NAME before. */
+static bool has_looped(const struct scrub *s)
+{
+	for (uint32_t i = 0; i < s->out->set_count; i++)
+		if (s->out->sets[i].type == TYPE_CNAME &&
+		    dname_equal(s->out->sets[i].owner, s->name))
+			return true;
+	return false;
+}
+
+/* Walk the chain as far as the sender may tell it. One that bites its tail ends there as an alias,
+ * which the next leg refuses to follow (RFC 1034 §3.6.2: loops are an error). */
+static enum err walk_chain(struct scrub *s)
+{
+	for (s->out->alias_count = 0; s->out->alias_count <= LIMIT_ALIASES; s->out->alias_count++) {
+		if (!may_tell(s) || has_looped(s))
+			return ERR_NOT_FOUND;
+		enum err err = chain_step(s);
+		if (err != OK)
+			return err;
+	}
+	return ERR_LIMIT;
+}
+
+/* The authority section's SOA and denial records, as far as they belong to the asked zone. */
+static enum err take_authority(struct scrub *s)
+{
+	struct reply *out = s->out;
+	struct record_iter it = record_iter_of(s->m);
+	struct record rec;
+	while (record_next(&it, &rec)) {
+		uint8_t owner[DNAME_MAX];
+		if (rec.section != SECTION_AUTHORITY || rec.rclass != CLASS_IN)
+			continue;
+		if (rec.type != TYPE_SOA && rec.type != TYPE_NSEC && rec.type != TYPE_NSEC3)
+			continue;
+		message_name(s->m, rec.owner_offset, owner);
+		if (!in_bailiwick(s, owner))
+			continue;
+		if (rec.type == TYPE_SOA && (out->has_soa || !dname_is_within(out->target, owner)))
+			continue;
+		bool known = false;
+		for (uint32_t i = 0; i < out->authority_count && !known; i++)
+			known = out->authority[i].type == rec.type &&
+				dname_equal(out->authority[i].owner, owner);
+		if (known)
+			continue;
+		if (out->authority_count == ARRAY_LEN(out->authority))
+			break; /* an honest proof needs at most 8 */
+		struct rrset *set = &out->authority[out->authority_count];
+		enum err err = gather(s, SECTION_AUTHORITY, owner, rec.type, set);
+		if (err == ERR_NO_MEMORY)
+			return err;
+		if (err != OK)
+			continue;
+		out->authority_count++;
+		if (rec.type == TYPE_SOA)
+			out->has_soa = true;
+	}
+	return OK;
+}
+
+static void read_soa(struct reply *out)
+{
+	for (uint32_t i = 0; i < out->authority_count; i++) {
+		struct span rdata;
+		struct soa_view soa;
+		struct rrset_iter it = rrset_records(&out->authority[i]);
+		if (out->authority[i].type != TYPE_SOA)
+			continue;
+		if (!rrset_next(&it, &rdata) || rdata_soa(rdata, &soa) != OK)
+			continue;
+		out->negative_ttl_s = MIN(out->authority[i].ttl_s, soa.minimum_s);
+	}
+}
+
+/* Glue of SERVER from the additional section. Addresses of names that the sender has no say in are
+ * marked doubtful: settings decide whether they are better than none. */
+static void take_glue(struct scrub *s, struct delegation_server *server)
+{
+	struct record_iter it = record_iter_of(s->m);
+	struct record rec;
+	if (s->in->forward)
+		return;
+	server->doubtful = !in_bailiwick(s, server->name);
+	while (record_next(&it, &rec) && server->address_count < DELEGATION_ADDRESSES_MAX) {
+		if (rec.section != SECTION_ADDITIONAL || rec.rclass != CLASS_IN)
+			continue;
+		if (rec.type != TYPE_A && rec.type != TYPE_AAAA)
+			continue;
+		if (!message_name_equal(s->m, rec.owner_offset, server->name))
+			continue;
+		struct endpoint e =
+			endpoint_of(span_of(s->m->wire.at + rec.rdata_offset, rec.rdata_len), 53);
+		if (e.family != 0 && !endpoint_is_unusable(&e))
+			server->addresses[server->address_count++] = e;
+	}
+}
+
+static enum err take_delegation(struct scrub *s, const struct rrset *ns)
+{
+	struct reply *out = s->out;
+	struct rrset_iter it = rrset_records(ns);
+	struct span rdata;
+	out->delegation.count = 0;
+	while (out->delegation.count < DELEGATION_SERVERS_MAX && rrset_next(&it, &rdata)) {
+		struct delegation_server *server =
+			&out->delegation.servers[out->delegation.count++];
+		*server = (struct delegation_server){.name = rdata.at};
+		take_glue(s, server);
+	}
+	out->cut_ttl_s = ns->ttl_s;
+	return OK;
+}
+
+/* The owner of an NS set in the authority section strictly below the zone and above the target. */
+static bool find_cut(struct scrub *s, uint8_t owner[static DNAME_MAX])
+{
+	struct record_iter it = record_iter_of(s->m);
+	struct record rec;
+	while (record_next(&it, &rec)) {
+		if (rec.section != SECTION_AUTHORITY || rec.type != TYPE_NS ||
+		    rec.rclass != CLASS_IN)
+			continue;
+		message_name(s->m, rec.owner_offset, owner);
+		if (dname_is_below(owner, s->in->zone) && dname_is_within(s->out->target, owner))
+			return true;
+	}
+	return false;
+}
+
+static enum err take_referral(struct scrub *s, const uint8_t *owner)
+{
+	struct rrset ns;
+	enum err err = gather(s, SECTION_AUTHORITY, owner, TYPE_NS, &ns);
+	if (err != OK)
+		return err;
+	err = gather(s, SECTION_AUTHORITY, owner, TYPE_DS, &s->out->ds);
+	if (err != OK && err != ERR_NOT_FOUND)
+		return err;
+	if (err == ERR_NOT_FOUND)
+		s->out->ds = (struct rrset){0};
+	s->out->kind = REPLY_REFERRAL;
+	s->out->cut = ns.owner;
+	return take_delegation(s, &ns);
+}
+
+/* With NS and no SOA it is a referral (RFC 2308 §2.2), which a forwarder has no business to send. */
+static bool has_ns(const struct scrub *s)
+{
+	struct record_iter it = record_iter_of(s->m);
+	struct record rec;
+	while (record_next(&it, &rec))
+		if (rec.section == SECTION_AUTHORITY && rec.type == TYPE_NS)
+			return true;
+	return false;
+}
+
+/* The chain has ended without the data asked for: what does the rest of the message say? */
+static enum err classify_end(struct scrub *s)
+{
+	struct reply *out = s->out;
+	uint8_t owner[DNAME_MAX];
+	bool at_start = out->alias_count == 0;
+	if (!may_tell(s) || has_looped(s)) {
+		out->kind = REPLY_ALIAS;
+		return OK;
+	}
+	if (out->rcode == RCODE_NXDOMAIN) {
+		out->kind = REPLY_NXDOMAIN;
+		return OK;
+	}
+	if (out->has_soa) {
+		out->kind = REPLY_NODATA;
+		return OK;
+	}
+	if (!s->in->forward && find_cut(s, owner)) {
+		if (at_start)
+			return take_referral(s, owner);
+		out->kind = REPLY_ALIAS;
+		return OK;
+	}
+	if (!at_start)
+		out->kind = REPLY_ALIAS;
+	else if (s->in->forward ? !has_ns(s) : out->authoritative)
+		out->kind = REPLY_NODATA; /* RFC 2308 §2.2: NODATA type 3, without SOA */
+	else
+		out->kind = REPLY_LAME;
+	return OK;
+}
+
+static enum err take_priming(struct scrub *s)
+{
+	struct reply *out = s->out;
+	if (out->kind != REPLY_ANSWER || out->set_count != 1)
+		return OK;
+	out->cut = out->sets[0].owner;
+	return take_delegation(s, &out->sets[0]);
+}
+
+static enum err scrub_chain(struct scrub *s)
+{
+	struct reply *out = s->out;
+	enum err err = walk_chain(s);
+	out->target = s->name;
+	if (err == ERR_NO_SPACE) {
+		out->kind = REPLY_TOO_LONG;
+		return OK;
+	}
+	if (err != ERR_EXISTS && err != ERR_NOT_FOUND)
+		return err;
+	bool found = err == ERR_EXISTS;
+	err = take_authority(s);
+	if (err != OK)
+		return err;
+	read_soa(out);
+	if (!found)
+		return classify_end(s);
+	out->kind = REPLY_ANSWER;
+	return s->in->priming ? take_priming(s) : OK;
+}
+
+enum err scrub_reply(const struct scrub_input *in, struct arena *arena, struct reply *out)
+{
+	*out = (struct reply){
+		.rcode = message_rcode(in->message),
+		.authoritative = (in->message->flags & FLAG_AA) != 0,
+		.target = in->qname,
+		.kind = REPLY_ERROR,
+	};
+	if (out->rcode == RCODE_YXDOMAIN)
+		out->rcode = RCODE_NOERROR; /* the chain itself will tell (RFC 6672 §2.2) */
+	if (out->rcode != RCODE_NOERROR && out->rcode != RCODE_NXDOMAIN)
+		return OK;
+	struct scrub s = {
+		.in = in, .m = in->message, .arena = arena, .out = out, .name = in->qname};
+	enum err err = scrub_chain(&s);
+	if (err == ERR_NO_MEMORY)
+		return err;
+	if (err != OK)
+		out->kind = REPLY_BROKEN;
+	return OK;
+}

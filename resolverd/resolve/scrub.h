@@ -1,0 +1,57 @@
+#pragma once
+/*
+ * What an upstream reply says, with everything taken out that its sender has no say in (bailiwick).
+ * A pure function over a checked message: no cache, no state.
+ *
+ * Taken: the chain of CNAME and DNAME from the question as far as it stays inside the asked zone,
+ * and the RRset at its end; of the authority section the SOA and the denial records of the asked
+ * zone, or a referral strictly below it; of the additional section only glue for that referral,
+ * and only names inside the asked zone. Everything else is ignored (RFC 2181 §5.4.1, RFC 5452 §6).
+ */
+#include "base/arena.h"
+#include "cache/delegation.h"
+#include "dns/message.h"
+#include "dns/rrset.h"
+#include "resolve/answer.h"
+
+enum reply_kind {
+	REPLY_ANSWER,	/* the chain ends in the data asked for */
+	REPLY_ALIAS,	/* the chain leads to TARGET, which must be asked for elsewhere */
+	REPLY_NODATA,	/* TARGET exists without data of the type */
+	REPLY_NXDOMAIN, /* TARGET does not exist */
+	REPLY_REFERRAL, /* to servers of CUT */
+	REPLY_LAME,	/* the server does not serve the zone */
+	REPLY_ERROR,	/* an rcode that says nothing about the name */
+	REPLY_TOO_LONG, /* DNAME substitution overflowed: YXDOMAIN (RFC 6672 §2.2) */
+	REPLY_BROKEN,	/* contradicts itself, or passes the limits on sets */
+};
+
+struct scrub_input {
+	const struct message *message; /* checked; its question matches */
+	const uint8_t *qname;	       /* as asked, lower case */
+	uint16_t qtype;
+	const uint8_t *zone; /* the cut, forward or stub zone whose servers were asked */
+	bool forward;	     /* recursive upstream: chains may cross zones, AA is not expected */
+	bool priming; /* qname is the root, type NS: additional addresses are glue (RFC 9609) */
+};
+
+struct reply {
+	enum reply_kind kind;
+	uint8_t rcode;
+	bool authoritative;
+	const uint8_t *target;		    /* end of the chain; qname if there is no alias */
+	unsigned alias_count;		    /* hops taken in this reply */
+	struct rrset sets[ANSWER_SETS_MAX]; /* the chain and its end, in order */
+	uint32_t set_count;
+	struct rrset authority[ANSWER_AUTHORITY_MAX]; /* SOA, NSEC and NSEC3 sets with signatures */
+	uint32_t authority_count;
+	bool has_soa;
+	uint32_t negative_ttl_s; /* min(SOA TTL, SOA minimum), RFC 2308 §5 */
+	const uint8_t *cut;	 /* REPLY_REFERRAL; also set for priming (the root) */
+	uint32_t cut_ttl_s;
+	struct delegation delegation;
+	struct rrset ds; /* rr_count 0: none */
+};
+
+/* Fill OUT (sets live in ARENA). ERR_NO_MEMORY only; nonsense is REPLY_BROKEN. */
+MUST_USE enum err scrub_reply(const struct scrub_input *in, struct arena *arena, struct reply *out);

@@ -1,0 +1,374 @@
+/*
+ * The zone whose servers are asked, and which of them next.
+ *
+ * The cut is the deepest delegation in the cache; a configured forward zone wins over anything
+ * inferred below it, a stub zone is where its subtree begins. Delegations come from parents only.
+ * Servers are tried in order of their expected time to answer, at random among those that are about
+ * as fast; name servers without glue have their addresses looked up, one name at a time.
+ */
+#include "resolve/query.h"
+
+#include "dns/rdata.h"
+
+enum {
+	BAND_US = 10000,       /* servers within this (and 30 %) of the fastest count as equal */
+	PROBE_MS = 700,	       /* a server that is thought dead is asked again after this long */
+	EXPLORE_PERMILLE = 20, /* now and then a server whose speed is unknown or was worse */
+};
+
+static bool family_usable(const struct query *q, const struct endpoint *e)
+{
+	const struct resolver *r = q->resolver;
+	if (endpoint_is_loopback(e) && !q->settings->query_loopback && !q->zone.configured)
+		return false;
+	return e->family == 4 ? q->settings->ipv4 && r->has_ipv4 : q->settings->ipv6 && r->has_ipv6;
+}
+
+static void add_server(struct query *q, const struct endpoint *address, const uint8_t *ns_name)
+{
+	struct zone_context *z = &q->zone;
+	struct endpoint e = *address;
+	if (!z->configured)
+		e.port = q->settings->upstream_port;
+	if (endpoint_is_unusable(&e) || !family_usable(q, &e) || z->server_count == SERVERS_MAX)
+		return;
+	for (unsigned i = 0; i < z->server_count; i++)
+		if (endpoint_equal(&z->servers[i].address, &e))
+			return; /* many names, one address: asked once */
+	z->servers[z->server_count++] = (struct server){.address = e, .ns_name = ns_name};
+}
+
+/* Addresses of NAME in ANSWER (a finished look-up or a cache entry): true if there was one. */
+static bool add_addresses(struct query *q, const struct answer *a, const uint8_t *ns_name)
+{
+	unsigned before = q->zone.server_count, taken = 0;
+	for (uint32_t i = 0; i < a->answer_count; i++) {
+		const struct rrset *set = &a->answer[i];
+		struct rrset_iter it = rrset_records(set);
+		struct span rdata;
+		if (set->type != TYPE_A && set->type != TYPE_AAAA)
+			continue;
+		while (taken < DELEGATION_ADDRESSES_MAX && rrset_next(&it, &rdata)) {
+			struct endpoint e = endpoint_of(rdata, 53);
+			add_server(q, &e, ns_name);
+			taken++;
+		}
+	}
+	return q->zone.server_count > before;
+}
+
+/* What the cache holds of the addresses of N; marks the families that need no asking. */
+static void take_cached(struct query *q, struct ns_name *n, uint16_t type, bool *asked)
+{
+	struct answer *a = arena_alloc(&q->arena, sizeof(*a));
+	uint8_t name[DNAME_MAX];
+	size_t len = dname_lower(n->name, name);
+	const struct entry *e = answer_find(q->resolver->client_context.reader, name, len, type,
+					    q->settings->dnssec, q->resolver->now);
+	if (!a || !e || !entry_is_fresh(e, q->resolver->now) || e->verdict == VERDICT_BOGUS)
+		return;
+	if (e->verdict == VERDICT_UNCHECKED && q->settings->dnssec)
+		return;
+	if (answer_from_entry(e, name, type, q->resolver->now, &q->arena, a) != OK)
+		return;
+	*asked = true;
+	add_addresses(q, a, n->name);
+}
+
+static void fill_from_delegation(struct query *q, const struct delegation *d)
+{
+	struct zone_context *z = &q->zone;
+	for (unsigned i = 0; i < d->count; i++) {
+		const struct delegation_server *ds = &d->servers[i];
+		bool usable = ds->address_count > 0 && !(ds->doubtful && q->settings->harden_glue);
+		for (unsigned k = 0; usable && k < ds->address_count; k++)
+			add_server(q, &ds->addresses[k], ds->name);
+		struct ns_name *n = &z->ns_names[z->ns_name_count++];
+		*n = (struct ns_name){.name = ds->name,
+				      .in_zone = dname_is_within(ds->name, z->name),
+				      .has_glue = usable};
+		if (n->has_glue)
+			continue; /* looked up only if the glue turns out to be wrong */
+		take_cached(q, n, TYPE_A, &n->asked_a);
+		take_cached(q, n, TYPE_AAAA, &n->asked_aaaa);
+	}
+}
+
+static void begin_zone(struct query *q, const uint8_t *name, const struct settings_zone *configured)
+{
+	struct zone_context *z = &q->zone;
+	upstream_cancel_all(q);
+	*z = (struct zone_context){.configured = configured,
+				   .expires_ms = INT64_MAX,
+				   .ready = true,
+				   .since_ms = now_mono_ms(q->resolver->now)};
+	dname_lower(name, z->name);
+	q->minimize.active = false;
+	q->minimize.labels = 0;
+}
+
+static void use_configured(struct query *q, const struct settings_zone *zone)
+{
+	begin_zone(q, zone->name, zone);
+	for (unsigned i = 0; i < zone->server_count; i++)
+		add_server(q, &zone->servers[i], NULL);
+}
+
+void servers_use_delegation(struct query *q, const uint8_t *name, const struct delegation *d,
+			    int64_t expires_ms)
+{
+	begin_zone(q, name, NULL);
+	q->zone.expires_ms = expires_ms;
+	fill_from_delegation(q, d);
+}
+
+/* The delegation cached for NAME, unpacked into the arena. */
+static struct delegation *cached_delegation(struct query *q, const uint8_t *name,
+					    int64_t *expires_ms)
+{
+	struct resolver *r = q->resolver;
+	const struct entry *e =
+		cache_find(r->client_context.reader, ENTRY_DELEGATION, name, dname_len(name), 0);
+	if (!e || !entry_is_fresh(e, r->now))
+		return NULL;
+	struct delegation *d = arena_alloc(&q->arena, sizeof(*d));
+	struct span packed = arena_copy(&q->arena, entry_payload(e));
+	if (!d || !packed.at || delegation_unpack(packed, d) != OK)
+		return NULL;
+	*expires_ms = e->expires_ms;
+	return d;
+}
+
+/* The last resort where a name server's own address record led nowhere: the glue that its zone's
+ * parent holds for it. */
+static void add_parent_glue(struct query *q)
+{
+	struct zone_context *z = &q->zone;
+	if (z->glue_tried)
+		return;
+	z->glue_tried = true;
+	for (unsigned i = 0; i < z->ns_name_count; i++) {
+		uint8_t lower[DNAME_MAX];
+		int64_t expires_ms;
+		if (z->ns_names[i].has_glue || z->ns_names[i].in_zone)
+			continue;
+		dname_lower(z->ns_names[i].name, lower);
+		for (const uint8_t *at = lower; at[0] != 0; at = dname_skip(at, 1)) {
+			struct delegation *d = cached_delegation(q, at, &expires_ms);
+			for (unsigned k = 0; d && k < d->count; k++)
+				for (unsigned n = 0; dname_equal(d->servers[k].name, lower) &&
+						     n < d->servers[k].address_count;
+				     n++)
+					add_server(q, &d->servers[k].addresses[n],
+						   z->ns_names[i].name);
+			if (d)
+				break;
+		}
+	}
+}
+
+enum err servers_find_cut(struct query *q)
+{
+	const struct settings *settings = q->settings;
+	const struct settings_zone *zone =
+		q->skip_forward ? NULL : settings_zone_for(settings, q->name, q->qtype);
+	const uint8_t *name = q->name;
+	unsigned stop = zone ? dname_label_count(zone->name) : 0;
+	unsigned labels = dname_label_count(name);
+	if (zone && zone->forward) {
+		use_configured(q, zone);
+		return OK;
+	}
+	if (q->qtype == TYPE_DS && labels > 0) { /* DS lives on the parent's side of the cut */
+		name = dname_skip(name, 1);
+		labels--;
+	}
+	for (;; name = dname_skip(name, 1), labels--) {
+		int64_t expires_ms;
+		struct delegation *d = NULL;
+		if (!zone || labels > stop)
+			d = cached_delegation(q, name, &expires_ms);
+		if (d) {
+			servers_use_delegation(q, name, d, expires_ms);
+			return OK;
+		}
+		if (zone && labels == stop) {
+			use_configured(q, zone);
+			return OK;
+		}
+		if (labels == 0)
+			break;
+	}
+	if (settings->hints.count == 0) {
+		query_trouble(q, EDE_NO_REACHABLE_AUTHORITY, "no root hints are configured");
+		return ERR_NOT_FOUND;
+	}
+	servers_use_delegation(q, (const uint8_t *)"", &settings->hints, INT64_MAX);
+	q->zone.from_hints = true;
+	return OK;
+}
+
+/* How long an answer from S is expected to take; UINT64_MAX if S is out of the question. */
+static uint64_t expected_us(struct query *q, const struct server *s, bool *backed_off)
+{
+	struct infra_server known;
+	*backed_off = false;
+	if (s->bad || (s->use_tcp && s->tcp_failed) || s->sends >= LIMIT_SENDS_PER_SERVER)
+		return UINT64_MAX;
+	for (unsigned i = 0; i < q->open_count; i++)
+		if (!q->open[i]->expired && &q->zone.servers[q->open[i]->server] == s)
+			return UINT64_MAX;
+	infra_get(q->resolver->infra, &s->address, q->resolver->now, &known);
+	uint64_t cost = known.known ? known.srtt_us : INFRA_RTT_UNKNOWN_US;
+	*backed_off = known.backoff_until_ms > q->resolver->now.cache_ms;
+	if (*backed_off) {
+		uint64_t again_ms = s->last_sent_us / 1000 + PROBE_MS;
+		if (s->sends > 0 && again_ms > now_mono_ms(q->resolver->now)) {
+			q->retry_ms = q->retry_ms ? MIN(q->retry_ms, again_ms) : again_ms;
+			return UINT64_MAX;
+		}
+		cost += 10 * 1000000ull;
+	}
+	/* lost packets of this very question weigh most: go round all servers before coming back */
+	cost += s->losses * 2000000ull + s->sends * 1000000ull;
+	return cost + known.loss_permille * 500ull;
+}
+
+static int pick(struct query *q)
+{
+	struct resolver *r = q->resolver;
+	q->retry_ms = 0;
+	uint64_t cost[SERVERS_MAX], best = UINT64_MAX;
+	unsigned count = q->zone.server_count, equal = 0;
+	for (unsigned i = 0; i < count; i++) {
+		bool off;
+		cost[i] = expected_us(q, &q->zone.servers[i], &off);
+		if (!q->zone.configured && cost[i] != UINT64_MAX &&
+		    infra_is_lame(r->infra, &q->zone.servers[i].address, q->zone.name, r->now))
+			cost[i] += 100 * 1000000ull; /* only when all others are out */
+		best = MIN(best, cost[i]);
+	}
+	if (best == UINT64_MAX)
+		return -1;
+	uint64_t band = best + best / 3 + BAND_US;
+	if (best < INFRA_RTO_MAX_MS * 1000ull && rng_below(&r->rng, 1000) < EXPLORE_PERMILLE)
+		band = MAX(band, 2ull * INFRA_RTT_UNKNOWN_US);
+	for (unsigned i = 0; i < count; i++)
+		equal += cost[i] <= band;
+	unsigned chosen = rng_below(&r->rng, equal);
+	for (unsigned i = 0; i < count; i++)
+		if (cost[i] <= band && chosen-- == 0)
+			return (int)i;
+	return -1;
+}
+
+/* Take in what look-ups of name servers have brought since. True if one is under way. */
+static bool absorb(struct query *q, struct ns_name *n, uint16_t type, bool asked)
+{
+	const struct answer *a;
+	if (!asked)
+		return false;
+	for (unsigned i = 0; i < q->dependency_count; i++) {
+		struct dependency *d = &q->dependencies[i];
+		if (d->type != type || !dname_equal(d->name, n->name))
+			continue;
+		if (d->pending)
+			return true;
+		a = d->answer;
+		if (a && a->verdict != VERDICT_BOGUS)
+			add_addresses(q, a, n->name);
+		return false;
+	}
+	return false;
+}
+
+/* Begin to look up one family of N. True if it is under way. */
+static bool look_up(struct query *q, struct ns_name *n, uint16_t type, bool *asked)
+{
+	const struct answer *a;
+	const struct resolver *r = q->resolver;
+	bool usable = type == TYPE_A ? q->settings->ipv4 && r->has_ipv4
+				     : q->settings->ipv6 && r->has_ipv6;
+	if (*asked || !usable)
+		return false;
+	*asked = true;
+	q->budget->ns_lookups++;
+	enum err err = query_need(q, n->name, type, false, &a);
+	if (err == OK)
+		add_addresses(q, a, n->name);
+	return err == ERR_BUSY;
+}
+
+/* Begin to look up the next name server (without glue, or WITH_GLUE that proved useless); true if
+ * something is under way now. */
+static bool look_up_next(struct query *q, bool with_glue)
+{
+	struct zone_context *z = &q->zone;
+	unsigned start = z->ns_name_count > 0 ? rng_below(&q->resolver->rng, z->ns_name_count) : 0;
+	for (unsigned i = 0; i < z->ns_name_count; i++) {
+		struct ns_name *n = &z->ns_names[(start + i) % z->ns_name_count];
+		if ((n->asked_a && n->asked_aaaa) || n->in_zone || n->has_glue != with_glue)
+			continue; /* a name inside the zone without glue leads nowhere */
+		if (z->ns_lookups >= LIMIT_NS_LOOKUPS ||
+		    q->budget->ns_lookups >= LIMIT_NS_LOOKUPS_TOTAL) {
+			metrics_add(q->resolver->metrics, METRIC_limits_hit_total, 1);
+			query_trouble(q, EDE_NO_REACHABLE_AUTHORITY,
+				      "limit of name server look-ups reached");
+			return false;
+		}
+		z->ns_lookups++;
+		unsigned before = z->server_count;
+		bool busy = look_up(q, n, TYPE_A, &n->asked_a);
+		busy |= look_up(q, n, TYPE_AAAA, &n->asked_aaaa);
+		if (busy || z->server_count > before)
+			return busy;
+	}
+	return false;
+}
+
+void servers_allow_probe(struct query *q)
+{
+	for (unsigned i = 0; i < q->zone.server_count; i++) {
+		struct server *s = &q->zone.servers[i];
+		bool rested = s->last_sent_us / 1000 + PROBE_MS <= now_mono_ms(q->resolver->now);
+		if (!s->bad && rested && s->sends >= LIMIT_SENDS_PER_SERVER)
+			s->sends = LIMIT_SENDS_PER_SERVER - 1;
+	}
+	query_wake(q);
+}
+
+static bool all_have_lost(const struct query *q)
+{
+	for (unsigned i = 0; i < q->zone.server_count; i++)
+		if (q->zone.servers[i].losses == 0)
+			return false;
+	return true;
+}
+
+int servers_choose(struct query *q, bool *waiting)
+{
+	struct zone_context *z = &q->zone;
+	*waiting = false;
+	for (unsigned i = 0; i < z->ns_name_count; i++) {
+		struct ns_name *n = &z->ns_names[i];
+		*waiting |= absorb(q, n, TYPE_A, n->asked_a);
+		*waiting |= absorb(q, n, TYPE_AAAA, n->asked_aaaa);
+	}
+	int index = pick(q);
+	for (unsigned tries = 0; index < 0 && !*waiting && tries < NS_NAMES_MAX; tries++) {
+		unsigned before = z->server_count;
+		*waiting = look_up_next(q, false) ||
+			   (z->server_count == before && look_up_next(q, true));
+		if (!*waiting && z->server_count == before)
+			break;
+		index = pick(q);
+	}
+	if (index < 0 && !*waiting) {
+		add_parent_glue(q);
+		index = pick(q);
+	}
+	if (index >= 0 && !*waiting && all_have_lost(q))
+		(void)look_up_next(
+			q, false); /* meanwhile: the one without glue may be the one alive */
+	return index;
+}

@@ -1,0 +1,227 @@
+#include "resolve/synthesise.h"
+
+#include "dns/rdata.h"
+
+enum { PROOF_MAX = 3 }; /* match or encloser, next closer, wildcard */
+
+struct proof {
+	struct query *q;
+	const uint8_t *zone;
+	struct rrset sets[PROOF_MAX + 1]; /* and the SOA */
+	unsigned count;
+	uint32_t ttl_s;
+};
+
+static bool add_set(struct proof *p, const struct rrset *set)
+{
+	for (unsigned i = 0; i < p->count; i++)
+		if (p->sets[i].type == set->type && dname_equal(p->sets[i].owner, set->owner))
+			return true;
+	if (p->count == PROOF_MAX)
+		return false;
+	p->sets[p->count++] = *set;
+	p->ttl_s = MIN(p->ttl_s, set->ttl_s);
+	return true;
+}
+
+static bool add_nsec(struct proof *p, const uint8_t *name)
+{
+	struct rrset set;
+	struct resolver *r = p->q->resolver;
+	return ranges_find_nsec(r->ranges, p->zone, name, r->now, &p->q->arena, &set) == OK &&
+	       add_set(p, &set);
+}
+
+static bool add_nsec3(struct proof *p, const struct ranges_nsec3_params *params,
+		      const uint8_t *name)
+{
+	struct rrset set;
+	struct resolver *r = p->q->resolver;
+	uint8_t hash[20];
+	if (p->q->budget->denial.hashes_left == 0)
+		return false;
+	p->q->budget->denial.hashes_left--;
+	metrics_add(r->metrics, METRIC_dnssec_nsec3_hashes_total, params->iterations + 1u);
+	if (crypto_nsec3_hash(name, params->algorithm, params->iterations,
+			      span_of(params->salt, params->salt_len), hash) != OK)
+		return false;
+	return ranges_find_nsec3(r->ranges, p->zone, hash, r->now, &p->q->arena, &set) == OK &&
+	       add_set(p, &set);
+}
+
+static struct denial_records records_of(struct proof *p)
+{
+	return (struct denial_records){.zone = p->zone,
+				       .sets = p->sets,
+				       .count = p->count,
+				       .budget = &p->q->budget->denial};
+}
+
+/* NSEC records that deny the name, and the wildcard that could answer it. */
+static bool gather_nsec(struct proof *p, const uint8_t *name)
+{
+	uint8_t wildcard[DNAME_MAX];
+	if (!add_nsec(p, name))
+		return false;
+	struct denial_records records = records_of(p);
+	unsigned labels = denial_closest_encloser(&records, name);
+	if (labels >= dname_label_count(name))
+		return true; /* it matches: NODATA, or nothing can be said */
+	if (dname_wildcard(dname_skip(name, dname_label_count(name) - labels), wildcard) != OK)
+		return false;
+	return add_nsec(p, wildcard);
+}
+
+/* The same with hashes: encloser by encloser from the name upwards (RFC 5155 §8.3). */
+static bool gather_nsec3(struct proof *p, const uint8_t *name)
+{
+	struct ranges_nsec3_params params;
+	uint8_t wildcard[DNAME_MAX];
+	unsigned all = dname_label_count(name), zone = dname_label_count(p->zone);
+	if (ranges_nsec3_params(p->q->resolver->ranges, p->zone, &params) != OK ||
+	    params.iterations > DENIAL_ITERATIONS_MAX)
+		return false;
+	for (unsigned labels = all; labels + 1 > zone; labels--) {
+		const uint8_t *encloser = dname_skip(name, all - labels);
+		p->count = 0;
+		if (!add_nsec3(p, &params, encloser))
+			continue; /* nothing known there: perhaps of what is above */
+		if (labels < all && !add_nsec3(p, &params, dname_skip(name, all - labels - 1)))
+			continue;
+		/* The record may cover the encloser rather than match it. */
+		struct denial_records records = records_of(p);
+		if (denial_closest_encloser(&records, name) != labels)
+			continue;
+		if (labels == all)
+			return true;
+		return dname_wildcard(encloser, wildcard) == OK && add_nsec3(p, &params, wildcard);
+	}
+	return false;
+}
+
+static const struct entry *find_secure(struct resolver *r, const uint8_t *name, uint16_t type)
+{
+	const struct entry *e =
+		cache_find(r->client_context.reader, ENTRY_RRSET, name, dname_len(name), type);
+	return e && entry_is_fresh(e, r->now) && e->verdict == VERDICT_SECURE ? e : NULL;
+}
+
+/* The zone's SOA, validated, is part of every negative answer. */
+static bool add_soa(struct proof *p, struct answer *out)
+{
+	struct resolver *r = p->q->resolver;
+	const struct entry *e = find_secure(r, p->zone, TYPE_SOA);
+	struct rrset soa;
+	if (!e)
+		return false;
+	entry_rrset(e, &soa);
+	soa.ttl_s = entry_ttl_left_s(e, r->now);
+	if (rrset_copy(&soa, &p->q->arena, &soa) != OK)
+		return false;
+	out->authority[out->authority_count++] = soa;
+	out->ttl_s = MIN(out->ttl_s, soa.ttl_s);
+	return true;
+}
+
+static bool fill_answer(struct proof *p, enum dns_rcode rcode, struct answer *out)
+{
+	*out = (struct answer){.qname = p->q->name,
+			       .qtype = p->q->qtype,
+			       .rcode = (uint8_t)rcode,
+			       .verdict = VERDICT_SECURE,
+			       .rank = RANK_SECURE,
+			       .ede = EDE_NONE,
+			       .ttl_s = p->ttl_s};
+	if (!add_soa(p, out))
+		return false;
+	for (unsigned i = 0; i < p->count; i++)
+		out->authority[out->authority_count++] = p->sets[i];
+	out->synthesised = true;
+	return true;
+}
+
+/* The name itself is denied, but a wildcard stands beside it whose set is in the cache: the answer
+ * that its zone would have given (RFC 8198 §5.3). The proof is the denial of the name. */
+static bool expand_wildcard(struct proof *p, const struct entry *e, struct answer *out)
+{
+	struct query *q = p->q;
+	struct rrset set;
+	entry_rrset(e, &set);
+	set.ttl_s = entry_ttl_left_s(e, q->resolver->now);
+	if (rrset_copy(&set, &q->arena, &set) != OK)
+		return false;
+	set.owner = q->name;
+	*out = (struct answer){.qname = q->name,
+			       .qtype = q->qtype,
+			       .verdict = VERDICT_SECURE,
+			       .rank = RANK_SECURE,
+			       .ede = EDE_NONE,
+			       .ttl_s = MIN(p->ttl_s, set.ttl_s),
+			       .answer_count = 1,
+			       .answer = {set},
+			       .wildcard = true,
+			       .synthesised = true};
+	for (unsigned i = 0; i < p->count; i++)
+		out->authority[out->authority_count++] = p->sets[i];
+	return true;
+}
+
+static bool from_wildcard(struct proof *p, uint16_t denial_type, struct answer *out)
+{
+	struct query *q = p->q;
+	struct resolver *r = q->resolver;
+	struct ranges_nsec3_params params;
+	uint8_t wildcard[DNAME_MAX];
+	unsigned all = dname_label_count(q->name), zone = dname_label_count(p->zone);
+	bool hashed = denial_type == TYPE_NSEC3;
+	if (hashed && (ranges_nsec3_params(r->ranges, p->zone, &params) != OK ||
+		       params.iterations > DENIAL_ITERATIONS_MAX))
+		return false;
+	for (unsigned labels = all; labels-- > zone;) {
+		const uint8_t *encloser = dname_skip(q->name, all - labels);
+		if (dname_wildcard(encloser, wildcard) != OK)
+			continue;
+		const struct entry *e = find_secure(r, wildcard, q->qtype);
+		if (!e)
+			e = find_secure(r, wildcard, TYPE_CNAME);
+		if (!e)
+			continue;
+		p->count = 0;
+		p->ttl_s = UINT32_MAX;
+		bool found = hashed ? add_nsec3(p, &params, dname_skip(q->name, all - labels - 1))
+				    : add_nsec(p, q->name);
+		struct denial_records records = records_of(p);
+		return found && denial_wildcard(&records, q->name, labels) == DENIAL_PROVEN &&
+		       expand_wildcard(p, e, out);
+	}
+	return false;
+}
+
+bool synthesise_answer(struct query *q, struct answer *out)
+{
+	struct resolver *r = q->resolver;
+	uint8_t zone[DNAME_MAX];
+	uint16_t type;
+	const uint8_t *name = q->name;
+	if (!r->ranges || !q->settings->aggressive_nsec || !q->settings->dnssec)
+		return false;
+	const struct settings_zone *configured = settings_zone_for(q->settings, name, q->qtype);
+	if (settings_is_insecure(q->settings, name))
+		return false;
+	if (q->qtype == TYPE_DS && dname_label_count(name) > 0)
+		name = dname_skip(name, 1); /* the parent's zone speaks for DS */
+	if (ranges_zone(r->ranges, name, r->now, zone, &type) == 0)
+		return false;
+	if (configured && !dname_is_within(zone, configured->name))
+		return false; /* a forward or stub zone wins over what its parent's zone denies */
+	struct proof p = {.q = q, .zone = zone, .ttl_s = UINT32_MAX};
+	bool gathered = type == TYPE_NSEC ? gather_nsec(&p, q->name) : gather_nsec3(&p, q->name);
+	if (!gathered)
+		return from_wildcard(&p, type, out);
+	struct denial_records records = records_of(&p);
+	if (denial_nxdomain(&records, q->name) == DENIAL_PROVEN)
+		return fill_answer(&p, RCODE_NXDOMAIN, out);
+	if (denial_nodata(&records, q->name, q->qtype) == DENIAL_PROVEN)
+		return fill_answer(&p, RCODE_NOERROR, out);
+	return from_wildcard(&p, type, out);
+}

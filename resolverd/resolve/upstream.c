@@ -1,0 +1,565 @@
+/*
+ * Packets to and from upstream: builds queries, matches replies, keeps their timers.
+ *
+ * A send is a slot with a token. Its reply must come from the address asked, with the id, the
+ * question in the letters' case as sent (0x20) and our cookie; what does not match is waited out, and
+ * after LIMIT_MISMATCHES the question goes to the same server over TCP (RFC 5452 §9, RFC 7873 §5.3).
+ */
+#include <stdlib.h>
+
+#include "dns/cookie.h"
+#include "resolve/query.h"
+
+enum {
+	UPSTREAM_TCP_MS =
+		3000, /* connect and answer: a TCP exchange has retransmissions of its own */
+	UPSTREAM_RTO_MAX_MS = 800, /* clients wait 1.8 s: two tries must fit */
+	UPSTREAM_LATE_MS =
+		6500,	     /* replies this late are still welcome: the provider takes up to 6 s */
+	HEDGE_PERMILLE = 50, /* hedges among sends: a few per cent of extra packets */
+};
+
+static struct send *find_send(struct resolver *r, uint64_t token)
+{
+	uint32_t slot = (uint32_t)token;
+	if (slot == 0 || slot > r->send_slots)
+		return NULL;
+	struct send *s = r->sends[slot - 1];
+	return s && s->token == token ? s : NULL;
+}
+
+static bool grow_slots(struct resolver *r)
+{
+	uint32_t old = r->send_slots, count = old ? old * 2 : 64;
+	struct send **sends = realloc(r->sends, count * sizeof(struct send *));
+	if (!sends)
+		return false;
+	r->sends = sends;
+	uint32_t *free_slots = realloc(r->free_slots, count * sizeof(uint32_t));
+	if (!free_slots)
+		return false;
+	r->free_slots = free_slots;
+	for (uint32_t i = count; i > old; i--) {
+		sends[i - 1] = NULL;
+		free_slots[r->free_count++] = i - 1;
+	}
+	r->send_slots = count;
+	return true;
+}
+
+static struct send *take_slot(struct resolver *r)
+{
+	if (r->free_count == 0 && !grow_slots(r))
+		return NULL;
+	uint32_t slot = r->free_slots[r->free_count - 1];
+	struct send *s = r->sends[slot];
+	if (!s) {
+		s = calloc(1, sizeof(*s));
+		if (!s)
+			return NULL;
+		r->sends[slot] = s;
+	}
+	r->free_count--;
+	r->token_generation++;
+	*s = (struct send){.token = (uint64_t)r->token_generation << 32 | (slot + 1)};
+	r->sends_open++;
+	return s;
+}
+
+static void release_slot(struct resolver *r, struct send *s)
+{
+	r->free_slots[r->free_count++] = (uint32_t)s->token - 1;
+	s->token = 0;
+	s->query = NULL;
+	r->sends_open--;
+}
+
+static void forget(struct query *q, struct send *s)
+{
+	for (unsigned i = 0; i < q->open_count; i++) {
+		if (q->open[i] != s)
+			continue;
+		q->open[i] = q->open[--q->open_count];
+		release_slot(q->resolver, s);
+		return;
+	}
+}
+
+void upstream_cancel(struct query *q, struct send *s)
+{
+	struct action cancel = {.kind = ACT_CANCEL, .token = s->token};
+	resolver_act(q->resolver, &cancel);
+	forget(q, s);
+}
+
+void upstream_cancel_all(struct query *q)
+{
+	while (q->open_count > 0)
+		upstream_cancel(q, q->open[q->open_count - 1]);
+}
+
+/* DNS 0x20 (draft-vixie-dnsext-dns0x20): letters in random case. */
+static void randomise_case(struct rng *rng, uint8_t *name)
+{
+	uint8_t bits[DNAME_MAX / 8 + 1];
+	size_t len = dname_len(name);
+	rng_bytes(rng, bits, len / 8 + 1);
+	for (size_t i = 0; i < len;) {
+		size_t end = i + 1 + name[i];
+		for (i++; i < end; i++) {
+			bool letter = name[i] >= 'a' && name[i] <= 'z';
+			if (letter && (bits[i / 8] >> (i % 8) & 1))
+				name[i] -= 'a' - 'A';
+		}
+	}
+}
+
+/* The COOKIE option's bytes into OUT (40 bytes); its length. */
+static size_t make_cookie(struct query *q, struct send *s, const struct infra_server *known,
+			  const struct endpoint *address, uint8_t *out)
+{
+	cookie_make_client(&q->resolver->cookie_secret, address, s->cookie);
+	memcpy(out, s->cookie, COOKIE_CLIENT_SIZE);
+	memcpy(out + COOKIE_CLIENT_SIZE, known->server_cookie, known->server_cookie_len);
+	return COOKIE_CLIENT_SIZE + (size_t)known->server_cookie_len;
+}
+
+static uint16_t query_flags(const struct query *q)
+{
+	const struct settings_zone *zone = q->zone.configured;
+	if (!zone || !zone->forward)
+		return 0;
+	/* RFC 6840 §5.9: a validator asks its forwarder with CD set. */
+	return (uint16_t)(FLAG_RD | (q->settings->dnssec && !zone->insecure ? FLAG_CD : 0));
+}
+
+/* RFC 8145 §4: tell the servers of an anchored zone which keys are trusted here. */
+static void signal_key_tags(const struct query *q, const struct send *s, struct edns_reply *opt)
+{
+	const struct anchor *anchor = s->qtype == TYPE_DNSKEY ? chain_anchor(q, q->name) : NULL;
+	if (q->settings->dnssec && anchor && dname_equal(anchor->zone, q->name))
+		opt->key_tag_count =
+			(uint8_t)anchor_tags(anchor, opt->key_tags, ARRAY_LEN(opt->key_tags));
+}
+
+/* The packet of S in the step arena; an empty span if memory is out. */
+static struct span build_packet(struct query *q, struct send *s, const struct infra_server *known)
+{
+	struct resolver *r = q->resolver;
+	const struct server *server = &q->zone.servers[s->server];
+	struct builder b;
+	uint8_t cookie[COOKIE_CLIENT_SIZE + 32];
+	builder_init(&b, r->scratch, 512, s->id, query_flags(q));
+	if (!builder_question(&b, s->qname, s->qtype, CLASS_IN))
+		return (struct span){0};
+	if (s->with_edns) {
+		struct edns_reply opt = {.size = EDNS_SIZE_OURS,
+					 .dnssec_ok = q->settings->dnssec,
+					 .ede = EDE_NONE,
+					 .ede2 = EDE_NONE};
+		if (s->transport == TRANSPORT_UDP) {
+			s->with_cookie = true;
+			opt.cookie =
+				span_of(cookie, make_cookie(q, s, known, &server->address, cookie));
+		}
+		signal_key_tags(q, s, &opt);
+		if (!edns_write(&b, &opt))
+			return (struct span){0};
+	}
+	return arena_copy(&r->step_arena, builder_finish(&b));
+}
+
+static bool hedging_allowed(struct query *q)
+{
+	struct resolver *r = q->resolver;
+	const struct settings_zone *zone = q->zone.configured;
+	if (zone && zone->rate_limit > 0)
+		return false; /* never towards a resolver that counts packets */
+	return r->hedges * 1000 <= r->hedge_base * HEDGE_PERMILLE + 10 * 1000;
+}
+
+static void set_timers(struct query *q, struct send *s, const struct infra_server *known)
+{
+	uint64_t now_ms = now_mono_ms(q->resolver->now);
+	struct server *server = &q->zone.servers[s->server];
+	if (s->transport == TRANSPORT_TCP) {
+		s->deadline_ms = now_ms + UPSTREAM_TCP_MS;
+		return;
+	}
+	uint64_t rto = (uint64_t)infra_rto_ms(known) << MIN(server->losses, 4);
+	s->deadline_ms = now_ms + MIN(rto, (uint64_t)UPSTREAM_RTO_MAX_MS);
+	if (known->known && q->open_count == 1 && q->zone.server_count > 1)
+		s->hedge_ms = now_ms + infra_hedge_ms(known);
+}
+
+static void count_send(struct query *q, struct send *s)
+{
+	struct resolver *r = q->resolver;
+	bool tcp = s->transport == TRANSPORT_TCP;
+	metrics_add(r->metrics,
+		    tcp ? METRIC_upstream_tcp_sent_total : METRIC_upstream_udp_sent_total, 1);
+	q->sends++;
+	q->budget->sends++;
+	r->max_sends_per_client = MAX(r->max_sends_per_client, q->budget->sends);
+	q->zone.servers[s->server].sends++;
+	if (++r->hedge_base >= 4096) { /* a sliding share: halve both */
+		r->hedge_base /= 2;
+		r->hedges /= 2;
+	}
+}
+
+static bool within_budget(struct query *q, unsigned index)
+{
+	const struct settings_zone *zone = q->zone.configured;
+	struct resolver *r = q->resolver;
+	if (q->budget->sends >= LIMIT_SENDS || q->sends >= LIMIT_SENDS_PER_QUERY) {
+		metrics_add(r->metrics, METRIC_limits_hit_total, 1);
+		query_trouble(q, EDE_OTHER, "limit of %u upstream packets reached",
+			      q->budget->sends >= LIMIT_SENDS ? LIMIT_SENDS
+							      : LIMIT_SENDS_PER_QUERY);
+		return false;
+	}
+	if (!zone || zone->rate_limit == 0)
+		return true;
+	unsigned packets = zone->tcp || q->zone.servers[index].use_tcp ? THROTTLE_TCP_PACKETS : 1;
+	uint32_t wait_ms =
+		throttle_take(r->throttle, zone->name, zone->rate_limit, packets, r->now);
+	if (wait_ms == 0)
+		return true;
+	metrics_add(r->metrics, METRIC_upstream_throttled_total, 1);
+	query_trouble(q, EDE_OTHER, "held back by rate-limit %u of the zone's configuration",
+		      zone->rate_limit);
+	q->throttled_until_ms = now_mono_ms(r->now) + wait_ms;
+	return false;
+}
+
+bool upstream_send(struct query *q, unsigned index)
+{
+	struct resolver *r = q->resolver;
+	struct server *server = &q->zone.servers[index];
+	struct infra_server known;
+	if (!within_budget(q, index))
+		return false;
+	if (q->open_count == SENDS_OPEN_MAX)
+		upstream_cancel(q, q->open[0]); /* the oldest is the least likely to be answered */
+	infra_get(r->infra, &server->address, r->now, &known);
+	struct send *s = take_slot(r);
+	if (!s)
+		return false;
+	const struct settings_zone *zone = q->zone.configured;
+	bool tcp = server->use_tcp || (known.quirks & INFRA_TCP_ONLY) || (zone && zone->tcp);
+	s->query = q;
+	s->server = index;
+	s->id = rng_u16(&r->rng);
+	s->transport = tcp ? TRANSPORT_TCP : TRANSPORT_UDP;
+	s->minimized = q->minimize.active;
+	s->qtype = s->minimized ? q->minimize.type : q->qtype;
+	/* A server that stayed silent so far may be one that drops what it does not know. */
+	bool last_try = server->losses == LIMIT_SENDS_PER_SERVER - 1;
+	s->with_edns = !server->no_edns && !last_try && !(known.quirks & INFRA_NO_EDNS);
+	s->sent_us = server->last_sent_us = r->now.mono_us;
+	dname_copy(s->minimized ? q->minimize.name : q->name, s->qname);
+	if (!tcp && !(known.quirks & INFRA_NO_CASE))
+		randomise_case(&r->rng, s->qname);
+	struct span packet = build_packet(q, s, &known);
+	if (!packet.at) {
+		release_slot(r, s);
+		return false;
+	}
+	q->open[q->open_count++] = s;
+	set_timers(q, s, &known);
+	count_send(q, s);
+	struct action act = {.kind = ACT_SEND,
+			     .token = s->token,
+			     .packet = packet,
+			     .peer = server->address,
+			     .transport = s->transport};
+	resolver_act(r, &act);
+	return true;
+}
+
+/* Ask the server of S again over TCP; S itself is done with. */
+static void retry_tcp(struct query *q, struct send *s)
+{
+	struct server *server = &q->zone.servers[s->server];
+	server->use_tcp = true;
+	if (server->sends > 0)
+		server->sends--; /* it did answer: this is the same try */
+	upstream_cancel(q, s);
+	query_wake(q);
+}
+
+static void mismatch(struct query *q, struct send *s)
+{
+	metrics_add(q->resolver->metrics, METRIC_upstream_mismatch_total, 1);
+	if (s->transport == TRANSPORT_TCP) { /* no stranger can write there: the server is broken */
+		q->zone.servers[s->server].bad = true;
+		upstream_cancel(q, s);
+		query_wake(q);
+		return;
+	}
+	if (++s->mismatches >= LIMIT_MISMATCHES)
+		retry_tcp(q, s);
+}
+
+enum match { MATCH_NO, MATCH_CASE_DIFFERS, MATCH_YES };
+
+static enum match match_question(const struct send *s, const struct message *m)
+{
+	if (m->question_count == 0) /* an error may come without the question */
+		return message_rcode(m) != RCODE_NOERROR && message_rcode(m) != RCODE_NXDOMAIN
+			       ? MATCH_YES
+			       : MATCH_NO;
+	if (m->question_count != 1 || m->qtype != s->qtype || m->qclass != CLASS_IN)
+		return MATCH_NO;
+	if (message_name_equal_case(m, m->qname_offset, s->qname))
+		return MATCH_YES;
+	return message_name_equal(m, m->qname_offset, s->qname) ? MATCH_CASE_DIFFERS : MATCH_NO;
+}
+
+static enum match match_reply(const struct send *s, const struct message *m, const struct event *ev)
+{
+	const struct endpoint *asked = &s->query->zone.servers[s->server].address;
+	if (m->id != s->id || !(m->flags & FLAG_QR) || message_opcode(m) != OPCODE_QUERY)
+		return MATCH_NO;
+	if (ev->peer && !endpoint_equal(ev->peer, asked))
+		return MATCH_NO;
+	return match_question(s, m);
+}
+
+/* Cookies agree (RFC 7873 §5.3). A server that is known to send them and now does not is suspect. */
+static bool cookie_agrees(struct query *q, const struct send *s, const struct edns *edns)
+{
+	struct infra_server known;
+	const struct endpoint *address = &q->zone.servers[s->server].address;
+	if (!s->with_cookie)
+		return true;
+	if (edns->client_cookie_len == 0) {
+		infra_get(q->resolver->infra, address, q->resolver->now, &known);
+		return !(known.quirks & INFRA_COOKIE);
+	}
+	if (!hash_equal_secret(edns->client_cookie, s->cookie, COOKIE_CLIENT_SIZE))
+		return false;
+	if (edns->server_cookie_len > 0)
+		infra_set_cookie(q->resolver->infra, address,
+				 span_of(edns->server_cookie, edns->server_cookie_len),
+				 q->resolver->now);
+	return true;
+}
+
+/* Replies that ask for another try at the same server: true if one was arranged. */
+static bool try_again(struct query *q, struct send *s, const struct message *m,
+		      enum edns_status status, const struct edns *edns)
+{
+	struct server *server = &q->zone.servers[s->server];
+	uint16_t rcode = (uint16_t)(message_rcode(m) | (uint16_t)(edns->extended_rcode << 4));
+	bool udp = s->transport == TRANSPORT_UDP;
+	if (udp && ((m->flags & FLAG_TC) || rcode == RCODE_BADCOOKIE)) {
+		retry_tcp(q, s);
+		return true;
+	}
+	bool dislikes = rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP || rcode == RCODE_BADVERS;
+	if (dislikes && s->with_edns && (status == EDNS_ABSENT || rcode == RCODE_BADVERS)) {
+		/* RFC 6891 §7. Remembered for the server only when nobody could have forged it. */
+		server->no_edns = true;
+		if (!udp)
+			infra_set_quirk(q->resolver->infra, &server->address, INFRA_NO_EDNS, true,
+					q->resolver->now);
+		if (server->sends > 0)
+			server->sends--;
+		upstream_cancel(q, s);
+		query_wake(q);
+		return true;
+	}
+	return false;
+}
+
+static void note_rtt(struct query *q, const struct send *s)
+{
+	struct resolver *r = q->resolver;
+	if (s->transport == TRANSPORT_UDP)
+		infra_reply(r->infra, &q->zone.servers[s->server].address,
+			    (uint32_t)MIN(r->now.mono_us - s->sent_us, (uint64_t)UINT32_MAX),
+			    r->now);
+}
+
+/* Does M, which matched but for the case of its letters, still count? */
+static bool settle_case(struct query *q, struct send *s)
+{
+	struct server *server = &q->zone.servers[s->server];
+	if (s->transport == TRANSPORT_TCP) {
+		infra_set_quirk(q->resolver->infra, &server->address, INFRA_NO_CASE, true,
+				q->resolver->now);
+		return true;
+	}
+	metrics_add(q->resolver->metrics, METRIC_upstream_mismatch_total, 1);
+	retry_tcp(q, s);
+	return false;
+}
+
+static bool charge_bytes(struct query *q, size_t len)
+{
+	q->budget->received_bytes += len;
+	if (q->budget->received_bytes <= LIMIT_RECEIVED_BYTES)
+		return true;
+	metrics_add(q->resolver->metrics, METRIC_limits_hit_total, 1);
+	query_trouble(q, EDE_OTHER, "limit of %u received bytes reached", LIMIT_RECEIVED_BYTES);
+	query_fail(q);
+	return false;
+}
+
+/* A reply cut in the middle of a record, but plainly ours and marked as truncated. */
+static bool is_cut_short(const struct send *s, const struct event *ev)
+{
+	struct message m;
+	return s->transport == TRANSPORT_UDP && message_view_question(ev->packet, &m) == OK &&
+	       (m.flags & FLAG_TC) && match_reply(s, &m, ev) == MATCH_YES;
+}
+
+/* The random case of our question must not leak into names that the reply compresses against it: go on
+ * with a copy in which the question reads as we mean it. */
+static void restore_case(struct resolver *r, const struct send *s, struct message *m)
+{
+	uint8_t lower[DNAME_MAX];
+	size_t len = dname_lower(s->qname, lower);
+	if (m->qname_offset == 0 || m->qname_len != len || m->wire.len > sizeof(r->scratch))
+		return;
+	memcpy(r->scratch, m->wire.at, m->wire.len);
+	memcpy(r->scratch + m->qname_offset, lower, len);
+	m->wire.at = r->scratch;
+}
+
+static void on_reply(struct resolver *r, struct send *s, const struct event *ev)
+{
+	struct query *q = s->query;
+	struct message m;
+	struct edns edns;
+	if (!charge_bytes(q, ev->packet.len))
+		return;
+	if (message_view(ev->packet, &m) != OK) {
+		metrics_add(r->metrics, METRIC_upstream_malformed_total, 1);
+		if (is_cut_short(s, ev))
+			retry_tcp(q, s);
+		else
+			mismatch(q, s);
+		return;
+	}
+	enum match match = match_reply(s, &m, ev);
+	enum edns_status status = edns_view(&m, &edns);
+	if (match == MATCH_NO || status == EDNS_FORMERR) {
+		mismatch(q, s);
+		return;
+	}
+	if (match == MATCH_CASE_DIFFERS && !settle_case(q, s))
+		return;
+	if (!cookie_agrees(q, s, &edns)) {
+		metrics_add(r->metrics, METRIC_upstream_mismatch_total, 1);
+		retry_tcp(q, s);
+		return;
+	}
+	if (s->transport == TRANSPORT_TCP && (m.flags & FLAG_TC)) {
+		mismatch(q, s); /* there is no larger transport: what is missing never comes */
+		return;
+	}
+	metrics_add(r->metrics, METRIC_upstream_replies_total, 1);
+	note_rtt(q, s);
+	if (try_again(q, s, &m, status, &edns))
+		return;
+	restore_case(r, s, &m);
+	iterate_reply(q, s, &m);
+}
+
+static void on_lost(struct query *q, struct send *s)
+{
+	struct resolver *r = q->resolver;
+	struct server *server = &q->zone.servers[s->server];
+	char text[ENDPOINT_TEXT_SIZE];
+	metrics_add(r->metrics, METRIC_upstream_failures_total, 1);
+	query_trouble(q, EDE_NETWORK_ERROR, "%s %s", endpoint_text(&server->address, text),
+		      s->transport == TRANSPORT_TCP ? "refused or closed TCP" : "is unreachable");
+	if (s->transport == TRANSPORT_TCP)
+		server->tcp_failed = true;
+	else
+		infra_loss(r->infra, &server->address, r->now);
+	server->bad = true;
+	forget(q, s);
+	query_wake(q);
+}
+
+void upstream_event(struct resolver *r, const struct event *ev)
+{
+	struct send *s = find_send(r, ev->token);
+	if (!s)
+		return; /* cancelled meanwhile */
+	if (ev->kind == EV_LOST)
+		on_lost(s->query, s);
+	else
+		on_reply(r, s, ev);
+}
+
+static void on_timeout(struct query *q, struct send *s)
+{
+	struct resolver *r = q->resolver;
+	struct server *server = &q->zone.servers[s->server];
+	char address[ENDPOINT_TEXT_SIZE], zone[DNAME_TEXT_MAX];
+	metrics_add(r->metrics, METRIC_upstream_timeouts_total, 1);
+	query_trouble(q, EDE_NO_REACHABLE_AUTHORITY, "no answer from %s for %s",
+		      endpoint_text(&server->address, address), dname_text(q->zone.name, zone));
+	if (s->transport == TRANSPORT_TCP) {
+		server->tcp_failed = server->bad = true;
+		upstream_cancel(q, s);
+	} else {
+		infra_loss(r->infra, &server->address, r->now);
+		server->losses++;
+		s->expired = true;
+	}
+	query_wake(q);
+}
+
+/* Ask a second server while the first is late but not lost. */
+static void hedge(struct query *q, struct send *s)
+{
+	bool waiting;
+	s->hedge_ms = 0;
+	if (!hedging_allowed(q))
+		return;
+	bool was_bad = q->zone.servers[s->server].bad;
+	q->zone.servers[s->server].bad = true; /* another one than this */
+	int index = servers_choose(q, &waiting);
+	q->zone.servers[s->server].bad = was_bad;
+	if (index < 0 || !upstream_send(q, (unsigned)index))
+		return;
+	q->resolver->hedges++;
+	metrics_add(q->resolver->metrics, METRIC_upstream_hedges_total, 1);
+}
+
+void upstream_deadline(struct query *q)
+{
+	uint64_t now_ms = now_mono_ms(q->resolver->now);
+	for (unsigned i = q->open_count; i > 0; i--) {
+		struct send *s = q->open[i - 1];
+		uint64_t sent_ms = s->sent_us / 1000;
+		if (s->expired && now_ms >= sent_ms + UPSTREAM_LATE_MS) {
+			upstream_cancel(q, s);
+			query_wake(q);
+		} else if (!s->expired && now_ms >= s->deadline_ms) {
+			on_timeout(q, s);
+		} else if (!s->expired && s->hedge_ms && now_ms >= s->hedge_ms) {
+			hedge(q, s);
+			return; /* the list has changed; what else is due comes next time */
+		}
+	}
+}
+
+uint64_t upstream_next_ms(const struct query *q)
+{
+	uint64_t next = UINT64_MAX;
+	for (unsigned i = 0; i < q->open_count; i++) {
+		const struct send *s = q->open[i];
+		uint64_t at = s->expired ? s->sent_us / 1000 + UPSTREAM_LATE_MS : s->deadline_ms;
+		if (!s->expired && s->hedge_ms)
+			at = MIN(at, s->hedge_ms);
+		next = MIN(next, at);
+	}
+	return next;
+}

@@ -1,0 +1,574 @@
+/*
+ * Validation of a leg's sets (RFC 4035 §5, RFC 6840): every RRset of the chain must be signed by a
+ * zone that the chain of trust reaches, or lie in a zone that is proven to be unsigned; every denial
+ * must be proven by records of the zone that denies.
+ *
+ * May stop to wait for DS and DNSKEY and run again; what has been verified is not verified twice.
+ * Verifications are counted as attempts, over all questions of one client query (KeyTrap).
+ */
+#include "base/log.h"
+#include "dns/rdata.h"
+#include "resolve/query.h"
+
+enum { BOGUS_RETRIES = 2 }; /* other servers asked before data is called bogus */
+
+static enum verdict from_security(enum security s)
+{
+	switch (s) {
+	case SECURITY_PENDING:
+		return VERDICT_UNCHECKED;
+	case SECURITY_SECURE:
+		return VERDICT_SECURE;
+	case SECURITY_INSECURE:
+		return VERDICT_INSECURE;
+	case SECURITY_BOGUS:
+	case SECURITY_NO_CUT:
+		return VERDICT_BOGUS;
+	}
+	return VERDICT_BOGUS;
+}
+
+static uint16_t ede_of(enum crypto_result result)
+{
+	switch (result) {
+	case CRYPTO_EXPIRED:
+		return EDE_SIGNATURE_EXPIRED;
+	case CRYPTO_NOT_YET_VALID:
+		return EDE_SIGNATURE_NOT_YET_VALID;
+	case CRYPTO_EXPIRED_BEFORE_VALID:
+		return EDE_SIGNATURE_EXPIRED_BEFORE_VALID;
+	case CRYPTO_UNSUPPORTED:
+		return EDE_UNSUPPORTED_DNSKEY_ALGORITHM;
+	case CRYPTO_GOOD:
+	case CRYPTO_BAD_SIGNATURE:
+	case CRYPTO_BAD_KEY:
+	case CRYPTO_MISMATCH:
+		return EDE_DNSSEC_BOGUS;
+	}
+	return EDE_DNSSEC_BOGUS;
+}
+
+static void server_text(const struct query *q, char out[static ENDPOINT_TEXT_SIZE])
+{
+	if (q->reply_cached || q->reply_server >= q->zone.server_count)
+		memcpy(out, "the cache", sizeof("the cache"));
+	else
+		endpoint_text(&q->zone.servers[q->reply_server].address, out);
+}
+
+static void blame_signature(struct query *q, const struct rrset *set, const uint8_t *zone,
+			    enum crypto_result result)
+{
+	char owner[DNAME_TEXT_MAX], signer[DNAME_TEXT_MAX], type[TYPE_TEXT_SIZE],
+		server[ENDPOINT_TEXT_SIZE];
+	server_text(q, server);
+	if (result == CRYPTO_NOT_YET_VALID && zone[0] == 0)
+		log_warning("dnssec: signatures of the root are not valid yet: is the system's "
+			    "clock right?");
+	query_trouble(q, ede_of(result), "%s %s from %s: %s (zone %s)",
+		      dname_text(set->owner, owner), type_text(set->type, type), server,
+		      crypto_result_text(result), dname_text(zone, signer));
+}
+
+/* --- one set ------------------------------------------------------------------------------ */
+
+static bool spend_check(struct query *q)
+{
+	struct resolver *r = q->resolver;
+	if (q->budget->signature_checks >= LIMIT_SIGNATURE_CHECKS) {
+		metrics_add(r->metrics, METRIC_limits_hit_total, 1);
+		query_trouble(q, EDE_DNSSEC_BOGUS, "limit of %u signature checks reached",
+			      LIMIT_SIGNATURE_CHECKS);
+		return false;
+	}
+	q->budget->signature_checks++;
+	metrics_add(r->metrics, METRIC_dnssec_signature_checks_total, 1);
+	return true;
+}
+
+/* TTLs never outlive what the signature says (RFC 4035 §5.3.3). */
+static void cap_ttl(const struct query *q, struct rrset *set, const struct rrsig_view *sig)
+{
+	int32_t left_s = (int32_t)(sig->expiration - (uint32_t)q->resolver->now.unix_s);
+	set->ttl_s = MIN(set->ttl_s, sig->original_ttl_s);
+	if (left_s >=
+	    0) /* within the fudge it may be past: then the TTL as it stands is short enough */
+		set->ttl_s = MIN(set->ttl_s, (uint32_t)left_s);
+}
+
+/* Try SIG with each key of its tag. */
+static enum crypto_result try_signature(struct query *q, struct rrset *set, struct span sig,
+					const struct rrset *keys, unsigned *wildcard_labels)
+{
+	enum crypto_result worst = CRYPTO_MISMATCH;
+	struct rrset_iter it = rrset_records(keys);
+	struct span key;
+	unsigned tried = 0;
+	for (unsigned n = 0; n < LIMIT_DNSKEYS && rrset_next(&it, &key); n++) {
+		struct crypto_check check = {.set = set,
+					     .sig = sig,
+					     .key = key,
+					     .key_owner = keys->owner,
+					     .unix_s = q->resolver->now.unix_s,
+					     .accept_sha1 = q->settings->accept_sha1};
+		enum crypto_result result = crypto_precheck(&check);
+		if (result != CRYPTO_GOOD) {
+			worst = worst == CRYPTO_MISMATCH ? result : worst;
+			continue;
+		}
+		if (tried++ >= LIMIT_KEYS_PER_TAG || !spend_check(q))
+			break;
+		result = crypto_verify(q->resolver->keys, &check, wildcard_labels);
+		if (result == CRYPTO_GOOD)
+			return CRYPTO_GOOD;
+		worst = result;
+	}
+	return worst;
+}
+
+/* Is there a signature on SET that KEYS make good? CRYPTO_MISMATCH if none even fits a key. */
+static enum crypto_result verify_set(struct query *q, struct rrset *set, const struct rrset *keys,
+				     unsigned *wildcard_labels)
+{
+	enum crypto_result worst = CRYPTO_MISMATCH;
+	struct rrset_iter it = rrset_sigs(set);
+	struct span rdata;
+	struct rrsig_view sig;
+	for (unsigned n = 0, tried = 0; n < RRSET_SIGS_MAX && tried < LIMIT_SIGS_PER_RRSET; n++) {
+		if (!rrset_next(&it, &rdata))
+			break;
+		if (rdata_rrsig(rdata, &sig) != OK || !dname_equal(sig.signer, keys->owner))
+			continue;
+		enum crypto_result result = try_signature(q, set, rdata, keys, wildcard_labels);
+		if (result == CRYPTO_GOOD) {
+			cap_ttl(q, set, &sig);
+			return CRYPTO_GOOD;
+		}
+		tried += result != CRYPTO_MISMATCH;
+		worst = result == CRYPTO_MISMATCH ? worst : result;
+	}
+	return worst;
+}
+
+/* SIGNER lies above the zone whose own servers were asked: not the zone that contains the data (RFC
+ * 4035 §5.3.1). Below it, it may be a zone that the same servers hold without ever referring to it. */
+static bool is_above_cut(const struct query *q, const uint8_t *signer)
+{
+	const struct settings_zone *configured = q->zone.configured;
+	if (!q->zone.ready || q->reply_cached || (configured && configured->forward))
+		return false;
+	return dname_is_below(q->zone.name, signer);
+}
+
+/* The zone that claims to have signed SET; NULL if nobody in the right place does. */
+static const uint8_t *find_signer(const struct query *q, const struct rrset *set)
+{
+	struct rrset_iter it = rrset_sigs(set);
+	struct span rdata;
+	struct rrsig_view sig;
+	const uint8_t *best = NULL;
+	while (rrset_next(&it, &rdata)) {
+		if (rdata_rrsig(rdata, &sig) != OK || !dname_is_within(set->owner, sig.signer))
+			continue;
+		if (is_above_cut(q, sig.signer))
+			continue;
+		/* DS belongs to the zone above (RFC 4035 §2.4) */
+		if (set->type == TYPE_DS && dname_equal(set->owner, sig.signer) &&
+		    sig.signer[0] != 0)
+			continue;
+		if (!best || dname_label_count(sig.signer) > dname_label_count(best))
+			best = sig.signer;
+	}
+	return best;
+}
+
+static enum verdict unsigned_set(struct query *q, const struct rrset *set)
+{
+	char owner[DNAME_TEXT_MAX], type[TYPE_TEXT_SIZE], server[ENDPOINT_TEXT_SIZE];
+	enum security s = chain_unsigned(q, set->owner, set->type == TYPE_DS);
+	if (s == SECURITY_BOGUS) {
+		server_text(q, server);
+		query_trouble(q, EDE_RRSIGS_MISSING,
+			      "%s %s from %s has no signature although its zone is signed",
+			      dname_text(set->owner, owner), type_text(set->type, type), server);
+	}
+	return from_security(s);
+}
+
+/* KEY is trusted by the zone's anchor or DS. */
+static bool key_is_trusted(const struct query *q, const struct anchor *anchor,
+			   const struct rrset *ds, struct span key)
+{
+	struct rrset_iter it;
+	struct ds_view view;
+	struct span rdata;
+	if (anchor)
+		return anchor_trusts_key(anchor, key);
+	it = rrset_records(ds);
+	for (unsigned n = 0; n < LIMIT_DS_PER_ZONE && rrset_next(&it, &rdata); n++)
+		if (rdata_ds(rdata, &view) == OK &&
+		    crypto_digest_is_supported(view.digest_type, q->settings->accept_sha1) &&
+		    crypto_ds_matches(ds->owner, rdata, key))
+			return true;
+	return false;
+}
+
+/* The apex DNSKEY set: signed by a key that the parent's DS, or an anchor, vouches for. */
+static enum verdict check_dnskey(struct query *q, struct rrset *set)
+{
+	const struct anchor *anchor = chain_anchor(q, set->owner);
+	struct rrset ds = {0}, trusted;
+	struct span keys[LIMIT_DS_PER_ZONE], key;
+	char text[DNAME_TEXT_MAX];
+	unsigned count = 0, labels;
+	if (!anchor || settings_is_insecure(q->settings, set->owner))
+		return VERDICT_INSECURE;
+	if (!dname_equal(anchor->zone, set->owner)) {
+		anchor = NULL;
+		enum security s = chain_ds(q, q->name, &ds);
+		if (s != SECURITY_SECURE)
+			return s == SECURITY_NO_CUT ? unsigned_set(q, set) : from_security(s);
+	}
+	struct rrset_iter it = rrset_records(set);
+	for (unsigned n = 0; n < LIMIT_DNSKEYS && count < ARRAY_LEN(keys) && rrset_next(&it, &key);
+	     n++)
+		if (key_is_trusted(q, anchor, &ds, key))
+			keys[count++] = key;
+	if (count == 0) {
+		query_trouble(q, EDE_DNSKEY_MISSING, "no DNSKEY of %s matches %s",
+			      dname_text(set->owner, text), anchor ? "its trust anchor" : "its DS");
+		if (anchor)
+			log_error("dnssec: no key of zone=%s matches its trust anchor; root hints "
+				  "and trust "
+				  "anchors may belong to different trees",
+				  dname_text(set->owner, text));
+		return VERDICT_BOGUS;
+	}
+	if (rrset_from_rdatas(set->owner, TYPE_DNSKEY, set->ttl_s, keys, count, &q->arena,
+			      &trusted) != OK)
+		return VERDICT_BOGUS;
+	enum crypto_result result = verify_set(q, set, &trusted, &labels);
+	if (result != CRYPTO_GOOD)
+		blame_signature(q, set, set->owner, result);
+	return result == CRYPTO_GOOD ? VERDICT_SECURE : VERDICT_BOGUS;
+}
+
+/* Keys of SIGNER in hand: verify; a tag that no cached key has means that the keys rolled. */
+static enum verdict verify_with_zone(struct query *q, struct rrset *set, const uint8_t *signer,
+				     unsigned *labels)
+{
+	struct rrset keys;
+	char owner[DNAME_TEXT_MAX], zone[DNAME_TEXT_MAX];
+	enum security s = chain_zone(q, signer, q->keys_refetched, &keys);
+	if (s == SECURITY_NO_CUT) {
+		query_trouble(q, EDE_DNSSEC_BOGUS, "%s is signed by %s, which is no zone",
+			      dname_text(set->owner, owner), dname_text(signer, zone));
+		return VERDICT_BOGUS;
+	}
+	if (s != SECURITY_SECURE)
+		return from_security(s);
+	enum crypto_result result = verify_set(q, set, &keys, labels);
+	if (result == CRYPTO_GOOD)
+		return VERDICT_SECURE;
+	if (result == CRYPTO_MISMATCH && !q->keys_refetched) {
+		q->keys_refetched = true;
+		return verify_with_zone(q, set, signer, labels);
+	}
+	blame_signature(q, set, signer, result);
+	return VERDICT_BOGUS;
+}
+
+static enum verdict check_set(struct query *q, struct rrset *set, struct checked *memo)
+{
+	if (memo->done)
+		return memo->verdict;
+	memo->wildcard_labels = dname_label_count(set->owner);
+	if (set->type == TYPE_RRSIG) { /* signatures are not signed (RFC 4035 §2.2) */
+		memo->done = true;
+		return memo->verdict = VERDICT_INSECURE;
+	}
+	memo->signer = find_signer(q, set);
+	if (!memo->signer)
+		memo->verdict = unsigned_set(q, set);
+	else if (set->type == TYPE_DNSKEY)
+		memo->verdict = check_dnskey(q, set);
+	else
+		memo->verdict = verify_with_zone(q, set, memo->signer, &memo->wildcard_labels);
+	memo->done = memo->verdict != VERDICT_UNCHECKED;
+	return memo->verdict;
+}
+
+/* --- denial ------------------------------------------------------------------------------- */
+
+static bool is_denial(const struct rrset *set)
+{
+	return set->type == TYPE_NSEC || set->type == TYPE_NSEC3;
+}
+
+/* Verify the authority's denial records and SOA; those of other signers are left out. What is good
+ * goes into OUT. VERDICT_UNCHECKED: wait; VERDICT_SECURE otherwise, also if nothing was good. */
+static enum verdict check_authority(struct query *q, const uint8_t *signer, struct rrset *out,
+				    size_t *count)
+{
+	struct reply *reply = q->reply;
+	*count = 0;
+	for (uint32_t i = 0; i < reply->authority_count; i++) {
+		struct rrset *set = &reply->authority[i];
+		struct checked *memo = &q->authority_checks[i];
+		const uint8_t *own = find_signer(q, set);
+		if (!own || !dname_equal(own, signer))
+			continue;
+		enum verdict v = check_set(q, set, memo);
+		if (v == VERDICT_UNCHECKED)
+			return v;
+		bool expanded = memo->wildcard_labels < dname_label_count(set->owner);
+		if (v == VERDICT_SECURE && is_denial(set) && !expanded)
+			out[(*count)++] = *set;
+	}
+	return VERDICT_SECURE;
+}
+
+/* Good denial records may answer later questions (RFC 8198). */
+static void keep_ranges(struct query *q, const uint8_t *zone, const struct rrset *sets,
+			size_t count)
+{
+	struct resolver *r = q->resolver;
+	const struct settings_zone *configured = q->zone.configured;
+	if (!r->ranges || !q->settings->aggressive_nsec)
+		return;
+	if (configured && !dname_is_within(zone, configured->name))
+		return; /* never across a forward or stub zone's boundary */
+	for (uint32_t i = 0; i < q->reply->authority_count; i++) {
+		struct rrset soa = q->reply->authority[i];
+		if (soa.type != TYPE_SOA || q->authority_checks[i].verdict != VERDICT_SECURE)
+			continue;
+		soa.ttl_s = MIN(q->reply->negative_ttl_s, q->settings->max_negative_ttl_s);
+		answer_store_rrset(&soa, RANK_SECURE, VERDICT_SECURE, 0, r->cache, r->now,
+				   &q->arena);
+	}
+	for (size_t i = 0; i < count; i++) {
+		uint32_t ttl_s = MIN(sets[i].ttl_s, q->settings->max_negative_ttl_s);
+		if (q->reply->has_soa)
+			ttl_s = MIN(ttl_s, q->reply->negative_ttl_s);
+		ranges_put(r->ranges, zone, &sets[i], r->now.cache_ms + (int64_t)ttl_s * 1000,
+			   r->now);
+	}
+}
+
+static bool has_denial(const struct reply *reply)
+{
+	for (uint32_t i = 0; i < reply->authority_count; i++)
+		if (is_denial(&reply->authority[i]))
+			return true;
+	return false;
+}
+
+static enum verdict from_denial(struct query *q, enum denial_result result, const uint8_t *zone)
+{
+	char text[DNAME_TEXT_MAX], target[DNAME_TEXT_MAX];
+	switch (result) {
+	case DENIAL_PROVEN:
+		return VERDICT_SECURE;
+	case DENIAL_OPT_OUT:
+		return VERDICT_INSECURE;
+	case DENIAL_ITERATIONS:
+		query_trouble(q, EDE_UNSUPPORTED_NSEC3_ITERATIONS,
+			      "NSEC3 of %s has more than %u iterations", dname_text(zone, text),
+			      DENIAL_ITERATIONS_MAX);
+		q->answer.ede = q->trouble.ede;
+		q->answer.text = q->trouble.text;
+		return VERDICT_INSECURE;
+	case DENIAL_LIMIT:
+		metrics_add(q->resolver->metrics, METRIC_limits_hit_total, 1);
+		query_trouble(q, EDE_DNSSEC_BOGUS, "limit of %u NSEC3 hashes reached",
+			      LIMIT_NSEC3_HASHES);
+		return VERDICT_BOGUS;
+	case DENIAL_NONE:
+		query_trouble(q, has_denial(q->reply) ? EDE_DNSSEC_BOGUS : EDE_NSEC_MISSING,
+			      "denial of %s is not proven by the records of %s",
+			      dname_text(q->reply->target, target), dname_text(zone, text));
+		return VERDICT_BOGUS;
+	}
+	return VERDICT_BOGUS;
+}
+
+static const uint8_t *find_denial_signer(const struct query *q)
+{
+	const struct reply *reply = q->reply;
+	const uint8_t *soa_signer = NULL;
+	for (uint32_t i = 0; i < reply->authority_count; i++) {
+		const uint8_t *signer = find_signer(q, &reply->authority[i]);
+		if (!signer || !dname_is_within(reply->target, signer))
+			continue;
+		if (is_denial(&reply->authority[i]))
+			return signer;
+		soa_signer = signer;
+	}
+	return soa_signer;
+}
+
+static enum verdict unsigned_denial(struct query *q)
+{
+	char target[DNAME_TEXT_MAX], server[ENDPOINT_TEXT_SIZE];
+	enum security s = chain_unsigned(q, q->reply->target, q->qtype == TYPE_DS);
+	if (s == SECURITY_BOGUS) {
+		server_text(q, server);
+		query_trouble(q, EDE_NSEC_MISSING,
+			      "denial of %s from %s is unsigned although its zone is signed",
+			      dname_text(q->reply->target, target), server);
+	}
+	return from_security(s);
+}
+
+static enum verdict check_negative(struct query *q)
+{
+	struct reply *reply = q->reply;
+	struct rrset good[ANSWER_AUTHORITY_MAX], keys;
+	size_t count;
+	const uint8_t *signer = find_denial_signer(q);
+	if (!signer)
+		return unsigned_denial(q);
+	enum security s = chain_zone(q, signer, q->keys_refetched, &keys);
+	if (s != SECURITY_SECURE)
+		return s == SECURITY_NO_CUT ? unsigned_denial(q) : from_security(s);
+	if (check_authority(q, signer, good, &count) == VERDICT_UNCHECKED)
+		return VERDICT_UNCHECKED;
+	struct denial_records records = {
+		.zone = signer, .sets = good, .count = count, .budget = &q->budget->denial};
+	enum denial_result result = reply->kind == REPLY_NXDOMAIN
+					    ? denial_nxdomain(&records, reply->target)
+					    : denial_nodata(&records, reply->target, q->qtype);
+	if (result == DENIAL_NONE && reply->kind == REPLY_NXDOMAIN) {
+		/* An empty non-terminal that its server denies: the signed proof is right, the rcode is not. */
+		if (denial_nodata(&records, reply->target, q->qtype) == DENIAL_PROVEN) {
+			result = DENIAL_PROVEN;
+			reply->kind = REPLY_NODATA;
+		}
+	}
+	enum verdict v = from_denial(q, result, signer);
+	if (v == VERDICT_SECURE)
+		keep_ranges(q, signer, good, count);
+	return v;
+}
+
+/* A set made from a wildcard needs the proof that nothing closer exists (RFC 4035 §5.3.4). */
+static enum verdict check_wildcard(struct query *q, const struct rrset *set,
+				   const struct checked *memo)
+{
+	struct rrset good[ANSWER_AUTHORITY_MAX];
+	size_t count;
+	if (!memo->signer || memo->wildcard_labels >= dname_label_count(set->owner))
+		return VERDICT_SECURE;
+	if (check_authority(q, memo->signer, good, &count) == VERDICT_UNCHECKED)
+		return VERDICT_UNCHECKED;
+	struct denial_records records = {
+		.zone = memo->signer, .sets = good, .count = count, .budget = &q->budget->denial};
+	enum verdict v = from_denial(
+		q, denial_wildcard(&records, set->owner, memo->wildcard_labels), memo->signer);
+	if (v == VERDICT_SECURE)
+		keep_ranges(q, memo->signer, good, count);
+	return v;
+}
+
+/* --- the leg ------------------------------------------------------------------------------ */
+
+/* A CNAME made from the DNAME before it needs no signature of its own (RFC 6672 §5.3.1). */
+static bool follows_from_dname(const struct reply *reply, uint32_t index)
+{
+	const struct rrset *set = &reply->sets[index];
+	return index > 0 && set->type == TYPE_CNAME && reply->sets[index - 1].type == TYPE_DNAME &&
+	       set->sig_count == 0 && dname_is_below(set->owner, reply->sets[index - 1].owner);
+}
+
+static enum verdict check_chain(struct query *q)
+{
+	struct reply *reply = q->reply;
+	enum verdict all = VERDICT_SECURE;
+	for (uint32_t i = 0; i < reply->set_count; i++) {
+		if (follows_from_dname(reply, i))
+			continue;
+		struct checked *memo = &q->set_checks[i];
+		enum verdict v = check_set(q, &reply->sets[i], memo);
+		if (v == VERDICT_SECURE)
+			v = check_wildcard(q, &reply->sets[i], memo);
+		if (v == VERDICT_UNCHECKED || v == VERDICT_BOGUS)
+			return v;
+		if (v != VERDICT_SECURE)
+			all = v;
+	}
+	return all;
+}
+
+static bool has_other_server(const struct query *q)
+{
+	for (unsigned i = 0; i < q->zone.server_count; i++)
+		if (i != q->reply_server && !q->zone.servers[i].bad &&
+		    q->zone.servers[i].sends < LIMIT_SENDS_PER_SERVER)
+			return true;
+	for (unsigned i = 0; i < q->zone.ns_name_count; i++) {
+		const struct ns_name *n = &q->zone.ns_names[i];
+		if (!n->asked_a && !n->asked_aaaa && !n->in_zone &&
+		    q->zone.ns_lookups < LIMIT_NS_LOOKUPS)
+			return true;
+	}
+	return false;
+}
+
+enum step validate_conclude_bogus(struct query *q)
+{
+	metrics_add(q->resolver->metrics, METRIC_dnssec_bogus_total, 1);
+	q->answer.ede = q->trouble.ede == EDE_NONE ? EDE_DNSSEC_BOGUS : q->trouble.ede;
+	q->answer.text = q->trouble.text;
+	return iterate_checked(q, VERDICT_BOGUS);
+}
+
+/* Ask elsewhere before anything is called bogus. */
+static enum step on_bogus(struct query *q)
+{
+	char text[DNAME_TEXT_MAX];
+	log_debug("bogus name=%s type=%u reason=\"%s\"", dname_text(q->name, text), q->qtype,
+		  q->trouble.text);
+	bool worth_it = q->budget->signature_checks < LIMIT_SIGNATURE_CHECKS &&
+			q->budget->denial.hashes_left > 0;
+	if (q->reply_cached && worth_it) { /* a referral's proof was not enough: ask for it */
+		q->reply_cached = false;
+		q->reply = NULL;
+		q->state = QUERY_CUT;
+		return STEP_AGAIN;
+	}
+	if (!worth_it || q->bogus_retries >= BOGUS_RETRIES || !has_other_server(q) ||
+	    q->reply_cached)
+		return validate_conclude_bogus(q);
+	q->bogus_retries++;
+	q->zone.servers[q->reply_server].bad = true;
+	q->bogus_reply = q->reply;
+	q->reply = NULL;
+	q->state = QUERY_ASK;
+	return STEP_AGAIN;
+}
+
+enum step validate_step(struct query *q)
+{
+	const struct settings *settings = q->settings;
+	struct metrics *metrics = q->resolver->metrics;
+	if (!settings->dnssec)
+		return iterate_checked(q, VERDICT_INDETERMINATE);
+	if (settings_is_insecure(settings, q->name) ||
+	    (q->zone.configured && q->zone.configured->insecure))
+		return iterate_checked(q, VERDICT_INSECURE);
+	enum verdict v = check_chain(q);
+	bool negative = q->reply->kind == REPLY_NODATA || q->reply->kind == REPLY_NXDOMAIN;
+	if (negative && v != VERDICT_UNCHECKED && v != VERDICT_BOGUS) {
+		enum verdict denial = check_negative(q);
+		if (denial != VERDICT_SECURE)
+			v = denial;
+	}
+	if (v == VERDICT_UNCHECKED)
+		return STEP_WAIT;
+	if (v == VERDICT_BOGUS)
+		return on_bogus(q);
+	metrics_add(metrics,
+		    v == VERDICT_SECURE ? METRIC_dnssec_secure_total : METRIC_dnssec_insecure_total,
+		    1);
+	return iterate_checked(q, v);
+}
