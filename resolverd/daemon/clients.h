@@ -1,0 +1,44 @@
+#pragma once
+/*
+ * Clients of one worker whose queries wait for an answer: the way back for each, under a token that
+ * the core keeps. A token is used once, so that one that is long gone finds nobody.
+ */
+#include "base/err.h"
+#include "net/tcp.h"
+#include "net/udp.h"
+
+enum {
+	/* Each waits for 1.8 s at most, so this bounds a worker at 9,000 misses a second, which is
+	 * more than it can resolve; 2 MB of memory. */
+	CLIENTS_MAX = 16384,
+};
+
+enum client_kind { CLIENT_NONE, CLIENT_UDP, CLIENT_TCP };
+
+struct client {
+	enum client_kind kind;
+	uint32_t generation;
+	uint32_t next, previous;  /* free ones, or those of one connection; plus one */
+	struct udp_path path;	  /* CLIENT_UDP */
+	struct tcp_handle handle; /* CLIENT_TCP */
+};
+
+struct clients { /* one worker */
+	struct client *slots;
+	uint32_t *first_of;  /* by slot of the connection: its first client, plus one */
+	uint32_t free_first; /* plus one */
+};
+
+/* For at most CONNECTIONS TCP connections. ERR_NO_MEMORY. */
+MUST_USE enum err clients_init(struct clients *c, unsigned connections);
+void clients_deinit(struct clients *c);
+
+/* A token for a new client. False if there are too many. */
+bool clients_add_udp(struct clients *c, const struct udp_path *path, uint64_t *token);
+bool clients_add_tcp(struct clients *c, struct tcp_handle handle, uint64_t *token);
+
+/* The client of TOKEN, who is forgotten by this, into OUT; false if there is none (any more). */
+bool clients_take(struct clients *c, uint64_t token, struct client *out);
+
+/* The token of any client of a connection; false if it has none. */
+bool clients_of(const struct clients *c, struct tcp_handle handle, uint64_t *token);

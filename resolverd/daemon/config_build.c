@@ -1,0 +1,405 @@
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon/config_raw.h"
+#include "daemon/config_value.h"
+
+enum {
+	MEMORY_DEFAULT = 256 << 20,
+	MEMORY_MIN = 1 << 20, /* the table of an empty cache needs some */
+	AUTO_MEMORY_DIVISOR = 4,
+	TTL_MAX_S = INT32_MAX, /* RFC 2181 §8 */
+	TXT_MAX = 255,	       /* identity and version are TXT strings */
+	ACCESS_RULES_MAX = 10000,
+};
+
+/* ---- what every reader needs ---- */
+
+enum err config_refuse(struct config_build *b, const char *key, const char *format, ...)
+{
+	char message[CONFIG_LINE_MAX / 2];
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	return config_source_refuse(b->source, key, message, b->error);
+}
+
+const char *config_key(char out[static CONFIG_KEY_MAX], const char *key, size_t index,
+		       const char *member)
+{
+	(void)snprintf(out, CONFIG_KEY_MAX, "%s[%zu]%s%s", key, index, member ? "." : "",
+		       member ? member : "");
+	return out;
+}
+
+enum err config_read_bool(struct config_build *b, const char *key, const char *word, bool *out)
+{
+	if (!word || config_value_bool(word, out))
+		return OK;
+	return config_refuse(b, key, "\"%s\" is neither true nor false", word);
+}
+
+static enum err read_seconds(struct config_build *b, const char *key, const char *word,
+			     uint32_t *out)
+{
+	uint64_t ms;
+
+	if (!word)
+		return OK;
+	if (!config_value_time(word, &ms) || ms % 1000 || ms / 1000 > TTL_MAX_S)
+		return config_refuse(b, key, "\"%s\" is not a time in whole seconds", word);
+	*out = (uint32_t)(ms / 1000);
+	return OK;
+}
+
+static enum err read_ms(struct config_build *b, const char *key, const char *word, uint32_t *out)
+{
+	uint64_t ms;
+
+	if (!word)
+		return OK;
+	if (!config_value_time(word, &ms) || ms > UINT32_MAX)
+		return config_refuse(b, key, "\"%s\" is not a time", word);
+	*out = (uint32_t)ms;
+	return OK;
+}
+
+/* true, false or auto. */
+static enum err read_family(struct config_build *b, const char *key, const char *word, bool *on,
+			    bool *automatic)
+{
+	if (!word)
+		return OK;
+	*automatic = strcmp(word, "auto") == 0;
+	*on = true;
+	if (*automatic || config_value_bool(word, on))
+		return OK;
+	return config_refuse(b, key, "\"%s\" is none of true, false, auto", word);
+}
+
+static enum err read_string(struct config_build *b, const char *key, const char *word,
+			    const char **out)
+{
+	if (!word)
+		return OK;
+	size_t len = strlen(word);
+	if (len == 0 || len > TXT_MAX)
+		return config_refuse(b, key, "1 to %d characters are expected", TXT_MAX);
+	struct span copy = arena_copy(&b->config->arena, span_of(word, len + 1));
+	*out = (const char *)copy.at;
+	return copy.at ? OK : ERR_NO_MEMORY;
+}
+
+/* ---- service ---- */
+
+static enum err build_listen(struct config_build *b, const struct raw_config *raw)
+{
+	static const char *const loopback[] = {"127.0.0.1:53", "[::1]:53"};
+	bool given = config_source_is_list(b->source, "listen");
+	const char *const *words = given ? (const char *const *)raw->listen : loopback;
+	size_t count = given ? raw->listen_count : ARRAY_LEN(loopback);
+	struct config *c = b->config;
+	char key[CONFIG_KEY_MAX];
+
+	if (count == 0 || count > CONFIG_LISTEN_MAX)
+		return config_refuse(b, "listen", "1 to %d addresses are expected",
+				     CONFIG_LISTEN_MAX);
+	for (size_t i = 0; i < count; i++) {
+		struct endpoint *e = &c->listen[c->listen_count];
+		config_key(key, "listen", i, NULL);
+		if (!config_value_endpoint(words[i], 53, e))
+			return config_refuse(b, key, "\"%s\" is not an address with a port",
+					     words[i]);
+		for (size_t j = 0; j < c->listen_count; j++)
+			if (endpoint_equal(e, &c->listen[j]))
+				return config_refuse(b, key, "\"%s\" is given twice", words[i]);
+		c->listen_count++;
+	}
+	return OK;
+}
+
+/* One for each processor that we may use. */
+static unsigned available_cpus(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return 1; /* more than 1,024 of them: the operator can say */
+	return (unsigned)MIN(MAX(CPU_COUNT(&set), 1), CONFIG_WORKERS_MAX);
+}
+
+static enum err build_workers(struct config_build *b, const struct raw_config *raw)
+{
+	uint64_t workers = available_cpus();
+
+	if (raw->workers && strcmp(raw->workers, "auto") != 0 &&
+	    !config_value_number(raw->workers, 1, CONFIG_WORKERS_MAX, &workers))
+		return config_refuse(b, "workers", "\"%s\" is neither auto nor 1 to %d",
+				     raw->workers, CONFIG_WORKERS_MAX);
+	b->config->workers = (unsigned)workers;
+	return OK;
+}
+
+/* The rules that WORD stands for, into OUT (SETTINGS_ACCESS_WORD_MAX); 0 if it is no rule. */
+static size_t access_rules(const char *word, bool allow, struct access_rule *out)
+{
+	size_t count = settings_access_word(word, allow, out, SETTINGS_ACCESS_WORD_MAX);
+
+	if (count > 0)
+		return count;
+	if (strcmp(word, "any") == 0) {
+		out[0] = (struct access_rule){.prefix = {.family = 4}, .allow = allow};
+		out[1] = (struct access_rule){.prefix = {.family = 6}, .allow = allow};
+		return 2;
+	}
+	out[0].allow = allow;
+	return endpoint_prefix_parse(word, &out[0].prefix) == OK ? 1 : 0;
+}
+
+static enum err add_access(struct config_build *b, const char *list, char *const *words,
+			   size_t word_count)
+{
+	struct settings *s = &b->config->settings;
+	struct access_rule *rules = (struct access_rule *)(uintptr_t)s->access;
+	bool allow = strcmp(list, "access.allow") == 0;
+	char key[CONFIG_KEY_MAX];
+
+	for (size_t i = 0; i < word_count; i++) {
+		size_t count = access_rules(words[i], allow, rules + s->access_count);
+		if (count == 0)
+			return config_refuse(b, config_key(key, list, i, NULL),
+					     "\"%s\" is neither a network nor one of loopback, "
+					     "private, any",
+					     words[i]);
+		s->access_count += count;
+	}
+	return OK;
+}
+
+static enum err build_access(struct config_build *b, const struct raw_config *raw)
+{
+	struct settings *s = &b->config->settings;
+	size_t words = (size_t)raw->access.allow_count + raw->access.deny_count;
+
+	bool allow_given = config_source_is_list(b->source, "access.allow");
+
+	if (!allow_given && raw->access.deny_count == 0)
+		return OK;
+	if (words > ACCESS_RULES_MAX)
+		return config_refuse(b, "access", "more than %d networks", ACCESS_RULES_MAX);
+	/* Without "allow" the default holds, less what is denied. */
+	const struct access_rule *defaults = s->access;
+	size_t default_count = allow_given ? 0 : s->access_count;
+	struct access_rule *rules =
+		arena_alloc(&b->config->arena, (words * SETTINGS_ACCESS_WORD_MAX + default_count +
+						1) * sizeof(*rules));
+	if (!rules)
+		return ERR_NO_MEMORY;
+	memcpy(rules, defaults, default_count * sizeof(*rules));
+	s->access = rules;
+	s->access_count = default_count;
+	enum err err = add_access(b, "access.allow", raw->access.allow, raw->access.allow_count);
+	if (err != OK)
+		return err;
+	return add_access(b, "access.deny", raw->access.deny, raw->access.deny_count);
+}
+
+static enum err build_service(struct config_build *b, const struct raw_config *raw)
+{
+	struct settings *s = &b->config->settings;
+	enum err err = build_listen(b, raw);
+
+	if (err == OK)
+		err = build_workers(b, raw);
+	if (err == OK)
+		err = build_access(b, raw);
+	if (err == OK)
+		err = read_string(b, "identity", raw->identity, &s->identity);
+	if (err == OK)
+		err = read_string(b, "version", raw->version, &s->version);
+	if (err == OK)
+		err = config_read_bool(b, "answer-non-recursive", raw->answer_non_recursive,
+				       &s->answer_norecurse);
+	return err;
+}
+
+/* ---- cache ---- */
+
+/* A quarter of what this machine or its control group has. */
+static uint64_t auto_memory(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGESIZE);
+	uint64_t total = pages > 0 && page_size > 0 ? (uint64_t)pages * (uint64_t)page_size : 0;
+	char text[32];
+	FILE *file = fopen("/sys/fs/cgroup/memory.max", "re");
+	uint64_t limit;
+
+	if (file && fgets(text, sizeof(text), file)) {
+		text[strcspn(text, "\n")] = '\0'; /* "max" is no number: no limit */
+		if (config_value_number(text, 1, UINT64_MAX, &limit))
+			total = total > 0 ? MIN(total, limit) : limit;
+	}
+	if (file)
+		fclose(file);
+	return MAX(total / AUTO_MEMORY_DIVISOR, (uint64_t)MEMORY_MIN);
+}
+
+static enum err build_memory(struct config_build *b, const char *word)
+{
+	uint64_t bytes = MEMORY_DEFAULT;
+
+	if (word && strcmp(word, "auto") == 0)
+		bytes = auto_memory();
+	else if (word && !config_value_size(word, &bytes))
+		return config_refuse(b, "cache.memory", "\"%s\" is not a size such as 256M", word);
+	if (bytes < MEMORY_MIN || bytes > SIZE_MAX / 2)
+		return config_refuse(b, "cache.memory", "at least %dM are expected",
+				     MEMORY_MIN >> 20);
+	b->config->memory_bytes = (size_t)bytes;
+	return OK;
+}
+
+static enum err build_cache(struct config_build *b, const struct raw_config *raw)
+{
+	struct settings *s = &b->config->settings;
+	uint64_t disk_bytes;
+	enum err err = build_memory(b, raw->cache.memory);
+
+	if (err == OK)
+		err = read_seconds(b, "cache.min-ttl", raw->cache.min_ttl, &s->min_ttl_s);
+	if (err == OK)
+		err = read_seconds(b, "cache.max-ttl", raw->cache.max_ttl, &s->max_ttl_s);
+	if (err == OK)
+		err = read_seconds(b, "cache.max-negative-ttl", raw->cache.max_negative_ttl,
+				   &s->max_negative_ttl_s);
+	if (err == OK && s->min_ttl_s > s->max_ttl_s)
+		return config_refuse(b, "cache.min-ttl", "%u is above max-ttl, %u", s->min_ttl_s,
+				     s->max_ttl_s);
+	if (err == OK && raw->cache.disk && !config_value_size(raw->cache.disk, &disk_bytes))
+		return config_refuse(b, "cache.disk", "\"%s\" is not a size such as 1G",
+				     raw->cache.disk);
+	return err;
+}
+
+/* ---- resolution ---- */
+
+static enum err build_resolution(struct config_build *b, const struct raw_config *raw)
+{
+	static const char *const words[] = {[MINIMIZE_OFF] = "off",
+					    [MINIMIZE_RELAXED] = "relaxed",
+					    [MINIMIZE_STRICT] = "strict"};
+	struct config *c = b->config;
+	struct settings *s = &c->settings;
+	const char *minimization = raw->resolution.qname_minimization;
+	uint64_t port = s->upstream_port;
+	size_t i = 0;
+
+	while (minimization && i < ARRAY_LEN(words) && strcmp(minimization, words[i]) != 0)
+		i++;
+	if (i == ARRAY_LEN(words))
+		return config_refuse(b, "resolution.qname-minimization",
+				     "\"%s\" is none of off, relaxed, strict", minimization);
+	if (minimization)
+		s->minimization = (enum minimization)i;
+	if (raw->resolution.port &&
+	    !config_value_number(raw->resolution.port, 1, UINT16_MAX, &port))
+		return config_refuse(b, "resolution.port", "\"%s\" is not a port",
+				     raw->resolution.port);
+	s->upstream_port = (uint16_t)port;
+	c->ipv6_auto = true;
+	enum err err =
+		read_family(b, "resolution.ipv4", raw->resolution.ipv4, &s->ipv4, &c->ipv4_auto);
+	if (err == OK)
+		err = read_family(b, "resolution.ipv6", raw->resolution.ipv6, &s->ipv6,
+				  &c->ipv6_auto);
+	if (err == OK && !s->ipv4 && !s->ipv6)
+		return config_refuse(b, "resolution", "neither ipv4 nor ipv6 is left");
+	if (err == OK)
+		err = config_read_bool(b, "resolution.harden-glue", raw->resolution.harden_glue,
+				       &s->harden_glue);
+	if (err == OK)
+		err = config_read_bool(b, "resolution.query-loopback",
+				       raw->resolution.query_loopback, &s->query_loopback);
+	if (err == OK)
+		err = config_read_bool(b, "resolution.prime", raw->resolution.prime, &s->prime);
+	return err;
+}
+
+/* ---- log, and what is there later ---- */
+
+static enum err build_log(struct config_build *b, const struct raw_config *raw)
+{
+	struct config *c = b->config;
+
+	c->log_level = LOG_LEVEL_INFO;
+	if (raw->log.level && !log_level_parse(raw->log.level, &c->log_level))
+		return config_refuse(b, "log.level",
+				     "\"%s\" is none of error, warning, notice, info, debug",
+				     raw->log.level);
+	return config_read_bool(b, "log.queries", raw->log.queries, &c->log_queries);
+}
+
+static void add_later(struct config *c, bool asked_for, const char *key)
+{
+	if (!asked_for)
+		return;
+	REQUIRE(c->not_in_effect_count < CONFIG_LATER_MAX);
+	c->not_in_effect[c->not_in_effect_count++] = key;
+}
+
+static enum err build_stale(struct config_build *b, const struct raw_config *raw)
+{
+	struct settings *s = &b->config->settings;
+	enum err err = config_read_bool(b, "serve-stale.enabled", raw->serve_stale.enabled,
+					&s->stale_enabled);
+
+	if (err == OK)
+		err = read_ms(b, "serve-stale.answer-after", raw->serve_stale.answer_after,
+			      &s->stale_answer_after_ms);
+	if (err == OK)
+		err = read_seconds(b, "serve-stale.max-age", raw->serve_stale.max_age,
+				   &s->stale_max_age_s);
+	if (err == OK)
+		err = read_seconds(b, "serve-stale.ttl", raw->serve_stale.ttl, &s->stale_ttl_s);
+	return err;
+}
+
+/* Keys whose features are not there yet: taken, so that a complete configuration can be written,
+ * and named at the start if they ask for something. */
+static enum err build_later(struct config_build *b, const struct raw_config *raw)
+{
+	struct config *c = b->config;
+	bool prefetch = false;
+	enum err err = config_read_bool(b, "prefetch.enabled", raw->prefetch.enabled, &prefetch);
+
+	add_later(c, raw->control.socket || raw->control.group, "control");
+	add_later(c, raw->metrics.listen_count > 0, "metrics");
+	add_later(c, raw->cache.path, "cache.path");
+	add_later(c, raw->cache.disk, "cache.disk");
+	add_later(c, prefetch, "prefetch");
+	return err;
+}
+
+/* ---- all ---- */
+
+enum err config_build(struct config_build *b, const struct raw_config *raw)
+{
+	static enum err (*const parts[])(struct config_build *, const struct raw_config *) = {
+		build_service,	    build_cache,	  build_resolution,
+		build_log,	    build_stale,	  build_later,
+		config_hints_build, config_anchors_build, config_zones_build,
+	};
+
+	settings_init(&b->config->settings);
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		enum err err = parts[i](b, raw);
+		if (err != OK)
+			return err;
+	}
+	return settings_finish(&b->config->settings, &b->config->arena);
+}

@@ -1,0 +1,94 @@
+#pragma once
+/*
+ * The configuration as words: what libcyaml fills in and config_build.c reads. A word that is not
+ * given is NULL; a list that is not given or empty is NULL with count 0
+ * (config_source_is_list() tells which). Between config.c and the
+ * config_*.c beside it only.
+ */
+#include "daemon/config.h"
+#include "daemon/config_source.h"
+
+struct raw_zone { /* of forward-zones and stub-zones */
+	char *name, *transport, *rate_limit, *fallback, *insecure;
+	char **servers, **only;
+	unsigned servers_count, only_count;
+};
+
+struct raw_local_zone {
+	char *name, *action;
+	char **records;
+	unsigned records_count;
+};
+
+struct raw_prefetch_zone {
+	char *name, *min_hits, *window, *remaining, *min_yield, *hold;
+};
+
+struct raw_config {
+	char **listen;
+	unsigned listen_count;
+	char *workers, *identity, *version, *root_hints, *special_zones, *answer_non_recursive;
+	struct {
+		char **allow, **deny;
+		unsigned allow_count, deny_count;
+	} access;
+	struct {
+		char *socket, *group;
+	} control;
+	struct {
+		char **listen;
+		unsigned listen_count;
+	} metrics;
+	struct {
+		char *path, *memory, *disk, *min_ttl, *max_ttl, *max_negative_ttl;
+	} cache;
+	struct {
+		char *enabled, *aggressive_nsec, *accept_sha1;
+		char *anchors_word; /* if trust-anchors is a word, else the list: */
+		char **anchors, **negative_anchors;
+		unsigned anchors_count, negative_anchors_count;
+	} dnssec;
+	struct {
+		char *qname_minimization, *ipv4, *ipv6, *query_loopback, *port, *prime;
+		char *harden_glue;
+	} resolution;
+	struct raw_zone *forward_zones, *stub_zones;
+	struct raw_local_zone *local_zones;
+	unsigned forward_zones_count, stub_zones_count, local_zones_count;
+	struct {
+		char *enabled, *min_hits, *window, *remaining, *min_yield, *max_rate;
+		struct raw_prefetch_zone *zones;
+		unsigned zones_count;
+	} prefetch;
+	struct {
+		char *enabled, *answer_after, *max_age, *ttl;
+	} serve_stale;
+	struct {
+		char *level, *queries;
+	} log;
+};
+
+struct config_build { /* what the builders work on */
+	struct config *config;
+	const struct config_source *source;
+	struct config_error *error;
+};
+
+enum { CONFIG_KEY_MAX = 160 };
+
+/* Fill B->config from RAW. ERR_MALFORMED with the error written, or ERR_NO_MEMORY. */
+MUST_USE enum err config_build(struct config_build *b, const struct raw_config *raw);
+/* The parts that are told in zones and records: config_zones.c. */
+MUST_USE enum err config_zones_build(struct config_build *b, const struct raw_config *raw);
+MUST_USE enum err config_hints_build(struct config_build *b, const struct raw_config *raw);
+MUST_USE enum err config_anchors_build(struct config_build *b, const struct raw_config *raw);
+
+/* Write the error: KEY, and what is wrong with it. Always ERR_MALFORMED. */
+enum err config_refuse(struct config_build *b, const char *key, const char *format, ...)
+	PRINTF_LIKE(3, 4);
+/* "KEY[INDEX]" or, with MEMBER, "KEY[INDEX].MEMBER" into OUT; returns OUT. */
+const char *config_key(char out[static CONFIG_KEY_MAX], const char *key, size_t index,
+		       const char *member);
+/* true or false at KEY into OUT, which keeps its value if WORD is NULL. */
+MUST_USE enum err config_read_bool(struct config_build *b, const char *key, const char *word,
+				   bool *out);

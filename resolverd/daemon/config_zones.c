@@ -1,0 +1,594 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/builtin.h"
+#include "daemon/config_raw.h"
+#include "daemon/config_value.h"
+#include "dns/text.h"
+#include "dns/types.h"
+#include "resolve/local.h"
+
+enum {
+	ANCHORS_MAX = 256, /* zones with trust anchors of their own; the root is one */
+	NEGATIVE_MAX = 10000,
+	RECORDS_MAX = 100000, /* of one local zone */
+	RECORD_TEXT_MAX = 65536 * 4 + 2 * DNAME_TEXT_MAX,
+};
+
+/* ---- root hints ---- */
+
+struct hints { /* what has been read so far */
+	struct arena *arena;
+	struct delegation *out;
+	enum err trouble;
+};
+
+/* An NS record of the root. More servers than a delegation holds are not needed. */
+static enum err add_hint_server(struct hints *h, const struct text_record *r)
+{
+	struct delegation *d = h->out;
+
+	if (d->count == DELEGATION_SERVERS_MAX)
+		return OK;
+	struct span name = arena_copy(h->arena, r->rdata);
+	if (!name.at)
+		return ERR_NO_MEMORY;
+	d->servers[d->count++] = (struct delegation_server){.name = name.at};
+	return OK;
+}
+
+static enum err add_server_record(void *context, const struct text_record *r)
+{
+	struct hints *h = context;
+
+	if (r->type != TYPE_NS || dname_label_count(r->owner) > 0)
+		return OK;
+	return add_hint_server(h, r);
+}
+
+/* An address of one of the servers; others may stand in the file too. */
+static enum err add_address_record(void *context, const struct text_record *r)
+{
+	struct hints *h = context;
+
+	if (r->type != TYPE_A && r->type != TYPE_AAAA)
+		return OK;
+	for (size_t i = 0; i < h->out->count; i++) {
+		struct delegation_server *s = &h->out->servers[i];
+		if (dname_equal(s->name, r->owner) && s->address_count < DELEGATION_ADDRESSES_MAX)
+			s->addresses[s->address_count++] = endpoint_of(r->rdata, 53);
+	}
+	return OK;
+}
+
+static bool has_address(const struct delegation *d)
+{
+	for (size_t i = 0; i < d->count; i++)
+		if (d->servers[i].address_count > 0)
+			return true;
+	return false;
+}
+
+/* Servers first, then their addresses: the file may have them in any order. */
+static enum err read_hints(const char *path, struct hints *h, int *line)
+{
+	text_record_fn *const passes[] = {add_server_record, add_address_record};
+
+	for (size_t i = 0; i < ARRAY_LEN(passes); i++) {
+		enum err err = path ? text_read_zone(path, passes[i], h, line)
+				    : text_read_zone_text(builtin_root_hints, passes[i], h, line);
+		if (err != OK)
+			return err;
+	}
+	return OK;
+}
+
+enum err config_hints_build(struct config_build *b, const struct raw_config *raw)
+{
+	struct settings *s = &b->config->settings;
+	struct hints h = {.arena = &b->config->arena, .out = &s->hints};
+	const char *path = raw->root_hints;
+	int line = 0;
+
+	if (path && strcmp(path, "builtin") == 0)
+		path = NULL;
+	enum err err = read_hints(path, &h, &line);
+	REQUIRE(path || err == OK || err == ERR_NO_MEMORY);
+	if (err == ERR_NO_MEMORY)
+		return err;
+	if (err == ERR_SYSTEM)
+		return config_refuse(b, "root-hints", "%s cannot be read", path);
+	if (err != OK)
+		return config_refuse(b, "root-hints", "%s is not a zone file (its line %d)", path,
+				     line);
+	if (!has_address(&s->hints))
+		return config_refuse(b, "root-hints",
+				     "%s has no NS records of the root with "
+				     "addresses",
+				     path ? path : "builtin");
+	return OK;
+}
+
+/* ---- trust anchors ---- */
+
+/* RECORD into the anchor of its zone, a new one if there is none yet. */
+static enum err add_anchor(struct anchor *anchors, size_t *count, const char *record)
+{
+	for (size_t i = 0; i < ANCHORS_MAX; i++) {
+		enum err err = anchor_add_text(&anchors[i], record);
+		if (err == OK && i == *count)
+			(*count)++;
+		if (err != ERR_EXISTS)
+			return err;
+	}
+	return ERR_LIMIT;
+}
+
+static enum err add_builtin_anchors(struct anchor *anchors, size_t *count)
+{
+	char *text = strdup(builtin_trust_anchors), *rest = text, *line;
+	enum err err = text ? OK : ERR_NO_MEMORY;
+
+	while (err == OK && (line = strsep(&rest, "\n")))
+		if (*line && *line != ';')
+			err = add_anchor(anchors, count, line);
+	free(text);
+	return err;
+}
+
+static enum err add_listed_anchors(struct config_build *b, const struct raw_config *raw,
+				   struct anchor *anchors, size_t *count)
+{
+	char key[CONFIG_KEY_MAX];
+
+	for (size_t i = 0; i < raw->dnssec.anchors_count; i++) {
+		const char *record = raw->dnssec.anchors[i];
+		enum err err = add_anchor(anchors, count, record);
+		config_key(key, "dnssec.trust-anchors", i, NULL);
+		if (err == ERR_NO_MEMORY)
+			return err;
+		if (err == ERR_UNSUPPORTED)
+			return config_refuse(b, key,
+					     "\"%s\": an algorithm or digest that is not "
+					     "validated here",
+					     record);
+		if (err == ERR_LIMIT)
+			return config_refuse(b, key, "\"%s\" is one too many", record);
+		if (err != OK)
+			return config_refuse(b, key, "\"%s\" is not a DS or DNSKEY record", record);
+	}
+	return OK;
+}
+
+static enum err build_anchors(struct config_build *b, const struct raw_config *raw)
+{
+	struct settings *s = &b->config->settings;
+	struct anchor *anchors = calloc(ANCHORS_MAX, sizeof(*anchors));
+	const char *word = raw->dnssec.anchors_word;
+	size_t count = 0;
+	enum err err;
+
+	if (!anchors)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < ANCHORS_MAX; i++)
+		anchors[i].accept_sha1 = s->accept_sha1;
+	if (config_source_is_list(b->source, "dnssec.trust-anchors"))
+		err = add_listed_anchors(b, raw, anchors, &count);
+	else if (!word || strcmp(word, "builtin") == 0)
+		err = add_builtin_anchors(anchors, &count);
+	else
+		err = config_refuse(b, "dnssec.trust-anchors",
+				    "\"%s\" is neither builtin nor a list of records", word);
+	if (err == OK && s->dnssec && count == 0)
+		err = config_refuse(b, "dnssec.trust-anchors", "validation needs at least one");
+	if (err == OK) {
+		struct span copy =
+			arena_copy(&b->config->arena, span_of(anchors, count * sizeof(*anchors)));
+		s->anchors = (const struct anchor *)(const void *)copy.at;
+		s->anchor_count = count;
+		err = copy.at ? OK : ERR_NO_MEMORY;
+	}
+	free(anchors);
+	return err;
+}
+
+static enum err build_negative_anchors(struct config_build *b, const struct raw_config *raw)
+{
+	struct settings *s = &b->config->settings;
+	size_t count = raw->dnssec.negative_anchors_count;
+	char key[CONFIG_KEY_MAX];
+
+	if (count > NEGATIVE_MAX)
+		return config_refuse(b, "dnssec.negative-trust-anchors", "more than %d names",
+				     NEGATIVE_MAX);
+	const uint8_t **names = arena_alloc(&b->config->arena, (count + 1) * sizeof(*names));
+	if (!names)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < count; i++) {
+		const char *word = raw->dnssec.negative_anchors[i];
+		uint8_t name[DNAME_MAX];
+		if (!config_value_name(word, name))
+			return config_refuse(
+				b, config_key(key, "dnssec.negative-trust-anchors", i, NULL),
+				"\"%s\" is not a name", word);
+		names[i] = arena_copy(&b->config->arena, span_of(name, dname_len(name))).at;
+		if (!names[i])
+			return ERR_NO_MEMORY;
+	}
+	s->negative_anchors = names;
+	s->negative_anchor_count = count;
+	return OK;
+}
+
+enum err config_anchors_build(struct config_build *b, const struct raw_config *raw)
+{
+	struct settings *s = &b->config->settings;
+	enum err err = config_read_bool(b, "dnssec.enabled", raw->dnssec.enabled, &s->dnssec);
+
+	if (err == OK)
+		err = config_read_bool(b, "dnssec.aggressive-nsec", raw->dnssec.aggressive_nsec,
+				       &s->aggressive_nsec);
+	if (err == OK)
+		err = config_read_bool(b, "dnssec.accept-sha1", raw->dnssec.accept_sha1,
+				       &s->accept_sha1);
+	if (err == OK)
+		err = build_anchors(b, raw);
+	return err == OK ? build_negative_anchors(b, raw) : err;
+}
+
+/* ---- forward and stub zones ---- */
+
+/* Zones that exist inside one network only and so cannot be signed from the root down: what a
+ * server there says is not validated unless "insecure" says otherwise. */
+static bool is_private_zone(const uint8_t *name)
+{
+	static const char *const suffixes[] = {"internal.",
+					       "local.",
+					       "home.arpa.",
+					       "10.in-addr.arpa.",
+					       "168.192.in-addr.arpa.",
+					       "254.169.in-addr.arpa.",
+					       "d.f.ip6.arpa.",
+					       "8.e.f.ip6.arpa.",
+					       "9.e.f.ip6.arpa.",
+					       "a.e.f.ip6.arpa.",
+					       "b.e.f.ip6.arpa."};
+	uint8_t suffix[DNAME_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++)
+		if (config_value_name(suffixes[i], suffix) && dname_is_within(name, suffix))
+			return true;
+	for (unsigned i = 16; i < 32; i++) { /* 172.16.0.0/12 */
+		char text[32];
+		(void)snprintf(text, sizeof(text), "%u.172.in-addr.arpa.", i);
+		if (config_value_name(text, suffix) && dname_is_within(name, suffix))
+			return true;
+	}
+	return false;
+}
+
+struct zone_place {	  /* where the words of one zone stand */
+	const char *list; /* "forward-zones" */
+	size_t index;
+};
+
+static enum err refuse_zone(struct config_build *b, const struct zone_place *at, const char *member,
+			    const char *what)
+{
+	char key[CONFIG_KEY_MAX];
+
+	return config_refuse(b, config_key(key, at->list, at->index, member), "%s", what);
+}
+
+static enum err read_servers(struct config_build *b, const struct zone_place *at,
+			     const struct raw_zone *raw, struct settings_zone *z)
+{
+	char key[CONFIG_KEY_MAX], member[32];
+
+	if (raw->servers_count == 0)
+		return refuse_zone(b, at, "servers", "at least one address is expected");
+	if (raw->servers_count > SETTINGS_ZONE_SERVERS_MAX)
+		return refuse_zone(b, at, "servers", "too many addresses");
+	for (size_t i = 0; i < raw->servers_count; i++) {
+		struct endpoint *e = &z->servers[i];
+		(void)snprintf(member, sizeof(member), "servers[%zu]", i);
+		config_key(key, at->list, at->index, member);
+		if (!config_value_endpoint(raw->servers[i], b->config->settings.upstream_port, e))
+			return config_refuse(b, key, "\"%s\" is not an address", raw->servers[i]);
+		if (endpoint_is_unusable(e))
+			return config_refuse(b, key, "\"%s\": no server can be there",
+					     raw->servers[i]);
+	}
+	z->server_count = (uint8_t)raw->servers_count;
+	return OK;
+}
+
+static enum err read_only(struct config_build *b, const struct zone_place *at,
+			  const struct raw_zone *raw, struct settings_zone *z)
+{
+	if (raw->only_count > SETTINGS_ONLY_MAX)
+		return refuse_zone(b, at, "only", "too many patterns");
+	for (size_t i = 0; i < raw->only_count; i++) {
+		size_t len = strlen(raw->only[i]);
+		if (len == 0 || len > DNAME_MAX)
+			return refuse_zone(b, at, "only", "a pattern is empty or too long");
+		struct span copy = arena_copy(&b->config->arena, span_of(raw->only[i], len + 1));
+		if (!copy.at)
+			return ERR_NO_MEMORY;
+		for (char *c = (char *)(uintptr_t)copy.at; *c; c++)
+			*c = (char)(*c >= 'A' && *c <= 'Z' ? *c | 0x20 : *c);
+		z->only[i] = (const char *)copy.at;
+	}
+	z->only_count = (uint8_t)raw->only_count;
+	return OK;
+}
+
+static enum err read_transport(struct config_build *b, const struct zone_place *at,
+			       const struct raw_zone *raw, struct settings_zone *z)
+{
+	uint64_t rate = 0;
+
+	if (raw->transport && strcmp(raw->transport, "udp") != 0 &&
+	    strcmp(raw->transport, "tcp") != 0)
+		return refuse_zone(b, at, "transport", "udp or tcp is expected");
+	z->tcp = raw->transport && strcmp(raw->transport, "tcp") == 0;
+	if (raw->rate_limit && !config_value_number(raw->rate_limit, 0, UINT32_MAX, &rate))
+		return refuse_zone(b, at, "rate-limit", "a number of packets is expected");
+	z->rate_limit = (uint32_t)rate;
+	return OK;
+}
+
+static enum err read_zone(struct config_build *b, const struct zone_place *at,
+			  const struct raw_zone *raw, struct settings_zone *z)
+{
+	char key[CONFIG_KEY_MAX];
+
+	z->forward = strcmp(at->list, "forward-zones") == 0;
+	if (!raw->name)
+		return refuse_zone(b, at, NULL, "the name is missing");
+	if (!config_value_name(raw->name, z->name))
+		return config_refuse(b, config_key(key, at->list, at->index, "name"),
+				     "\"%s\" is not a name", raw->name);
+	z->insecure = is_private_zone(z->name);
+	enum err err = read_servers(b, at, raw, z);
+	if (err == OK)
+		err = read_transport(b, at, raw, z);
+	if (err == OK)
+		err = read_only(b, at, raw, z);
+	if (err == OK)
+		err = config_read_bool(b, config_key(key, at->list, at->index, "fallback"),
+				       raw->fallback, &z->fallback);
+	if (err == OK)
+		err = config_read_bool(b, config_key(key, at->list, at->index, "insecure"),
+				       raw->insecure, &z->insecure);
+	return err;
+}
+
+static int compare_zone_names(const void *a, const void *b)
+{
+	const struct settings_zone *const *x = a, *const *y = b;
+
+	return dname_compare((*x)->name, (*y)->name);
+}
+
+/* One name, one zone: two would leave it open who is asked. */
+static enum err check_zone_names(struct config_build *b, const struct settings_zone *zones,
+				 size_t count)
+{
+	const struct settings_zone **sorted = calloc(count + 1, sizeof(struct settings_zone *));
+	enum err err = sorted ? OK : ERR_NO_MEMORY;
+	char text[DNAME_TEXT_MAX];
+
+	if (!sorted)
+		return err;
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = &zones[i];
+	qsort(sorted, count, sizeof(*sorted), compare_zone_names);
+	for (size_t i = 1; i < count && err == OK; i++)
+		if (dname_equal(sorted[i - 1]->name, sorted[i]->name))
+			err = config_refuse(b, sorted[i]->forward ? "forward-zones" : "stub-zones",
+					    "%.200s is given twice",
+					    dname_text(sorted[i]->name, text));
+	free(sorted);
+	return err;
+}
+
+static enum err build_zones(struct config_build *b, const struct raw_config *raw)
+{
+	size_t forward_count = raw->forward_zones_count;
+	size_t count = forward_count + raw->stub_zones_count;
+	struct settings_zone *zones = arena_alloc(&b->config->arena, (count + 1) * sizeof(*zones));
+
+	if (!zones)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < count; i++) {
+		bool forward = i < forward_count;
+		struct zone_place at = {.list = forward ? "forward-zones" : "stub-zones",
+					.index = forward ? i : i - forward_count};
+		const struct raw_zone *words =
+			forward ? &raw->forward_zones[i] : &raw->stub_zones[at.index];
+		enum err err = read_zone(b, &at, words, &zones[i]);
+		if (err != OK)
+			return err;
+	}
+	b->config->settings.zones = zones;
+	b->config->settings.zone_count = count;
+	return check_zone_names(b, zones, count);
+}
+
+/* ---- local zones ---- */
+
+/* LINE with its owner made absolute: "www", "@" and "www.example." all stand below ZONE. */
+static bool complete_owner(const char *line, const char *zone, char *out, size_t size)
+{
+	size_t skip = strspn(line, " \t");
+	size_t len = strcspn(line + skip, " \t");
+	const char *owner = line + skip, *rest = owner + len;
+	int written;
+
+	if (len == 0)
+		return false;
+	if (len == 1 && *owner == '@')
+		written = snprintf(out, size, "%s%s", zone, rest);
+	else if (owner[len - 1] == '.')
+		written = snprintf(out, size, "%s", owner);
+	else
+		written = snprintf(out, size, "%.*s.%s%s", (int)len, owner,
+				   strcmp(zone, ".") == 0 ? "" : zone, rest);
+	return written >= 0 && (size_t)written < size;
+}
+
+static int compare_records(const void *a, const void *b)
+{
+	const struct text_record *x = a, *y = b;
+	int order = dname_compare(x->owner, y->owner);
+
+	return order != 0 ? order : (int)x->type - (int)y->type;
+}
+
+/* The records of one local zone, sorted by owner and type; free() them. */
+static enum err read_records(struct config_build *b, const struct zone_place *at,
+			     const struct raw_local_zone *raw, const uint8_t *zone,
+			     struct text_record **out)
+{
+	struct text_record *records = calloc(raw->records_count + 1, sizeof(*records));
+	char *line = malloc(RECORD_TEXT_MAX), key[CONFIG_KEY_MAX], member[32];
+	char zone_text[DNAME_TEXT_MAX];
+	enum err err = records && line ? OK : ERR_NO_MEMORY;
+
+	dname_text(zone, zone_text);
+	for (size_t i = 0; err == OK && i < raw->records_count; i++) {
+		struct text_record *r = &records[i];
+		(void)snprintf(member, sizeof(member), "records[%zu]", i);
+		config_key(key, at->list, at->index, member);
+		err = ERR_MALFORMED;
+		if (complete_owner(raw->records[i], zone_text, line, RECORD_TEXT_MAX))
+			err = text_parse_record(line, &b->config->arena, r);
+		if (err == ERR_NO_MEMORY)
+			break;
+		if (err != OK || r->rclass != CLASS_IN)
+			err = config_refuse(b, key, "\"%s\" is not a record", raw->records[i]);
+		else if (!dname_is_within(r->owner, zone))
+			err = config_refuse(b, key, "\"%s\" is outside of the zone",
+					    raw->records[i]);
+	}
+	free(line);
+	if (err == OK)
+		qsort(records, raw->records_count, sizeof(*records), compare_records);
+	if (err == OK)
+		*out = records;
+	else
+		free(records);
+	return err;
+}
+
+/* The RRset of records[FIRST] and those that follow it with the same owner and type. Returns how
+ * many there were, 0 on failure. */
+static size_t gather_set(const struct text_record *records, size_t first, size_t count,
+			 struct arena *arena, struct rrset *out)
+{
+	const struct text_record *r = &records[first];
+	struct span rdatas[RRSET_RECORDS_MAX];
+	uint32_t ttl_s = r->ttl_s;
+	size_t n = 0;
+
+	while (first + n < count && compare_records(&records[first + n], r) == 0) {
+		if (n == RRSET_RECORDS_MAX)
+			return 0;
+		rdatas[n] = records[first + n].rdata;
+		ttl_s = MIN(ttl_s, records[first + n].ttl_s);
+		n++;
+	}
+	struct span owner = arena_copy(arena, span_of(r->owner, dname_len(r->owner)));
+	if (!owner.at || rrset_from_rdatas(owner.at, r->type, ttl_s, rdatas, n, arena, out) != OK)
+		return 0;
+	return n;
+}
+
+static enum err fill_local_zone(struct config_build *b, const struct zone_place *at,
+				const struct raw_local_zone *raw, struct local_zone *z)
+{
+	struct text_record *records;
+	enum err err = read_records(b, at, raw, z->name, &records);
+
+	if (err != OK)
+		return err;
+	struct rrset *sets = calloc(raw->records_count + 1, sizeof(*sets));
+	size_t set_count = 0;
+	if (!sets)
+		err = ERR_NO_MEMORY;
+	for (size_t i = 0, n; err == OK && i < raw->records_count; i += n) {
+		n = gather_set(records, i, raw->records_count, &b->config->arena,
+			       &sets[set_count++]);
+		if (n == 0)
+			err = refuse_zone(b, at, "records",
+					  "too many records of one name and type");
+	}
+	if (err == OK)
+		err = local_zone_fill(z, sets, set_count, &b->config->arena);
+	free(sets);
+	free(records);
+	return err;
+}
+
+static enum err read_local_zone(struct config_build *b, const struct zone_place *at,
+				const struct raw_local_zone *raw, struct local_zone *z)
+{
+	static const struct {
+		const char *word;
+		enum local_action action;
+	} actions[] = {{"static", LOCAL_STATIC},
+		       {"refuse", LOCAL_REFUSE},
+		       {"transparent", LOCAL_TRANSPARENT}};
+	const char *word = raw->action ? raw->action : "static";
+	size_t i = 0;
+
+	if (!raw->name || !config_value_name(raw->name, z->name))
+		return refuse_zone(b, at, raw->name ? "name" : NULL, "a name is expected");
+	while (i < ARRAY_LEN(actions) && strcmp(word, actions[i].word) != 0)
+		i++;
+	if (i == ARRAY_LEN(actions))
+		return refuse_zone(b, at, "action", "static, refuse or transparent is expected");
+	z->action = actions[i].action;
+	if (z->action == LOCAL_REFUSE && raw->records_count > 0)
+		return refuse_zone(b, at, "records", "a zone that is refused has none");
+	if (raw->records_count > RECORDS_MAX)
+		return refuse_zone(b, at, "records", "too many records");
+	return fill_local_zone(b, at, raw, z);
+}
+
+static enum err build_local_zones(struct config_build *b, const struct raw_config *raw)
+{
+	struct settings *s = &b->config->settings;
+	const struct local_zone *builtin = NULL;
+	size_t builtin_count = 0, count = raw->local_zones_count;
+	bool special = true;
+	enum err err = config_read_bool(b, "special-zones", raw->special_zones, &special);
+
+	if (err == OK && special)
+		err = local_builtin_zones(&b->config->arena, &builtin, &builtin_count);
+	if (err != OK)
+		return err;
+	struct local_zone *zones =
+		arena_alloc(&b->config->arena, (count + builtin_count + 1) * sizeof(*zones));
+	if (!zones)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < count; i++) {
+		struct zone_place at = {.list = "local-zones", .index = i};
+		err = read_local_zone(b, &at, &raw->local_zones[i], &zones[i]);
+		if (err != OK)
+			return err;
+	}
+	if (builtin_count > 0)
+		memcpy(zones + count, builtin, builtin_count * sizeof(*zones));
+	s->local_zones = zones;
+	s->local_zone_count = count + builtin_count;
+	return OK;
+}
+
+enum err config_zones_build(struct config_build *b, const struct raw_config *raw)
+{
+	enum err err = build_zones(b, raw);
+
+	return err == OK ? build_local_zones(b, raw) : err;
+}

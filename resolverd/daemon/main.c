@@ -1,0 +1,105 @@
+/*
+ * resolverd: command line, configuration, and then daemon/server.c. Exit statuses are those of
+ * <sysexits.h>: 64 for a wrong command line, 71 if the system refuses what is needed (an address
+ * in use), 78 for a wrong configuration.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/config.h"
+#include "daemon/server.h"
+#include "daemon/signals.h"
+
+static const char usage[] =
+	"usage: resolverd [--config FILE] [--foreground]\n"
+	"       resolverd --check [--config FILE]\n"
+	"\n"
+	"  --config FILE  read FILE instead of " RESOLVERD_SYSCONFDIR "/resolverd.yaml\n"
+	"  --foreground   stay in the foreground, which is what it does anyway\n"
+	"  --check        read the configuration, say what is wrong with it, and exit\n"
+	"  --version      print the version and exit\n"
+	"  --help         print this and exit\n"
+	"\n"
+	"SIGHUP reads the configuration again, SIGTERM and SIGINT end the daemon.\n";
+
+struct command {
+	const char *config_path; /* NULL: the default one, which may be missing */
+	bool check;
+};
+
+enum { GO_ON = -1 };
+
+/* GO_ON, or the status to exit with. */
+static int read_options(int argc, char **argv, struct command *out)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'}, {"foreground", no_argument, NULL, 'f'},
+		{"check", no_argument, NULL, 'n'},	  {"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},	  {0},
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) >= 0) {
+		switch (option) {
+		case 'c':
+			out->config_path = optarg;
+			break;
+		case 'f':
+			break;
+		case 'n':
+			out->check = true;
+			break;
+		case 'V':
+			puts("resolverd " RESOLVERD_VERSION);
+			return EX_OK;
+		case 'h':
+			fputs(usage, stdout);
+			return EX_OK;
+		default:
+			fputs(usage, stderr);
+			return EX_USAGE;
+		}
+	}
+	if (optind == argc)
+		return GO_ON;
+	fputs(usage, stderr);
+	return EX_USAGE;
+}
+
+/* The file to read: the one named, or the default one if it is there. NULL: defaults. */
+static const char *choose_path(const struct command *command)
+{
+	static const char standard[] = RESOLVERD_SYSCONFDIR "/resolverd.yaml";
+
+	if (command->config_path)
+		return command->config_path;
+	return access(standard, F_OK) == 0 ? standard : NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct command command = {0};
+	struct config *config;
+	struct config_error error = {0};
+	int status = read_options(argc, argv, &command);
+
+	if (status != GO_ON)
+		return status;
+	const char *path = choose_path(&command);
+	enum err err = config_load(path, &config, &error);
+	if (err != OK) {
+		fprintf(stderr, "resolverd: %s\n", error.line);
+		return err == ERR_MALFORMED ? EX_CONFIG : EX_OSERR;
+	}
+	if (command.check) {
+		config_free(config);
+		return EX_OK;
+	}
+	log_init(config->log_level, NULL, NULL);
+	signals_block();
+	return server_run(config, path);
+}

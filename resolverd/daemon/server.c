@@ -1,0 +1,353 @@
+#include "daemon/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+
+#include "daemon/service.h"
+#include "daemon/signals.h"
+#include "daemon/worker.h"
+#include "net/pool.h"
+#include "net/socket.h"
+
+enum {
+	/* Descriptors that are not for clients and servers: files, the log, what libraries open. */
+	DESCRIPTORS_SPARE = 64,
+	DESCRIPTORS_PER_WORKER = 4 + 2 * CONFIG_LISTEN_MAX, /* epoll, eventfd, listening sockets */
+	/* Shares of one worker, however many descriptors there are. A thousand CoreDNS instances
+	 * with ten connections each; as many queries in flight as the core has (LIMIT_QUERIES). */
+	TCP_CONNECTIONS_MAX = 16384,
+	UDP_SOCKETS_MAX = 4096,
+	SHARE_MIN = 64, /* with fewer the daemon could not work */
+	/* Of the memory that is configured, the part for validated denials. */
+	RANGES_DIVISOR = 16,
+	LOG_TICK_MS = 1000,
+};
+
+struct server { /* main thread */
+	struct worker_shared shared;
+	struct throttle throttle;
+	struct snapshot *snapshot;
+	struct worker *workers[CONFIG_WORKERS_MAX];
+	unsigned worker_count;
+	struct loop loop;
+	struct loop_timer log_timer;
+	struct signals signals;
+	const char *path;
+};
+
+/* ---- what is shared ---- */
+
+/* As many descriptors as the system allows; how many that are. */
+static uint64_t raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 1024;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0 && getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 1024;
+	return limit.rlim_cur;
+}
+
+/* Divide the descriptors among the workers: half of a share for clients, half for servers. */
+static void divide_descriptors(struct worker_shared *shared, unsigned workers)
+{
+	uint64_t all = raise_descriptors();
+	uint64_t fixed =
+		DESCRIPTORS_SPARE + (uint64_t)workers * (DESCRIPTORS_PER_WORKER + POOL_CONNECTIONS);
+	uint64_t share = all > fixed ? (all - fixed) / workers / 2 : 0;
+
+	if (share < SHARE_MIN)
+		log_warning("few descriptors limit=%llu workers=%u: raise LimitNOFILE",
+			    (unsigned long long)all, workers);
+	share = MAX(share, (uint64_t)SHARE_MIN);
+	shared->tcp_connections = (unsigned)MIN(share, (uint64_t)TCP_CONNECTIONS_MAX);
+	shared->udp_sockets = (unsigned)MIN(share, (uint64_t)UDP_SOCKETS_MAX);
+}
+
+static enum err open_shared(struct server *s)
+{
+	const struct config *c = s->snapshot->config;
+	size_t ranges_bytes = c->memory_bytes / RANGES_DIVISOR;
+	struct cache_settings cache = {.memory_bytes = c->memory_bytes - ranges_bytes};
+	struct worker_shared *shared = &s->shared;
+	enum err err = cache_new(&cache, &shared->cache);
+
+	if (err == OK)
+		err = infra_new(&shared->infra);
+	if (err == OK)
+		err = ranges_new(ranges_bytes, &shared->ranges);
+	shared->throttle = &s->throttle;
+	shared->epoch = loop_epoch_read();
+	hash_key_init(&shared->cookie_secret);
+	divide_descriptors(shared, c->workers);
+	return err;
+}
+
+static void close_shared(struct server *s)
+{
+	if (s->shared.ranges)
+		ranges_free(s->shared.ranges);
+	if (s->shared.infra)
+		infra_free(s->shared.infra);
+	if (s->shared.cache)
+		cache_free(s->shared.cache);
+}
+
+/* ---- listening ---- */
+
+static void tell_bind_failure(const struct endpoint *address, bool tcp)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+
+	log_error("cannot listen address=%s transport=%s reason=\"%s\"",
+		  endpoint_text(address, text), tcp ? "tcp" : "udp", strerror(errno));
+}
+
+/* Nobody else may serve our addresses: half of the queries would go astray. */
+static bool addresses_are_free(const struct config *c)
+{
+	bool all_free = true;
+
+	for (size_t i = 0; i < c->listen_count; i++) {
+		for (int tcp = 0; tcp < 2; tcp++) {
+			if (socket_is_free(&c->listen[i], tcp))
+				continue;
+			tell_bind_failure(&c->listen[i], tcp);
+			all_free = false;
+			break;
+		}
+	}
+	return all_free;
+}
+
+static bool listen_everywhere(struct server *s)
+{
+	const struct config *c = s->snapshot->config;
+	bool tcp;
+
+	for (unsigned w = 0; w < s->worker_count; w++) {
+		for (size_t i = 0; i < c->listen_count; i++) {
+			if (worker_listen(s->workers[w], &c->listen[i], &tcp) == OK)
+				continue;
+			tell_bind_failure(&c->listen[i], tcp);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* ---- workers ---- */
+
+static enum err open_workers(struct server *s)
+{
+	unsigned count = s->snapshot->config->workers;
+
+	for (unsigned i = 0; i < count; i++) {
+		enum err err = worker_new(&s->shared, s->snapshot, i, &s->workers[i]);
+		if (err != OK)
+			return err;
+		s->worker_count++;
+	}
+	return OK;
+}
+
+static enum err start_workers(struct server *s)
+{
+	for (unsigned i = 0; i < s->worker_count; i++) {
+		enum err err = worker_start(s->workers[i]);
+		if (err != OK)
+			return err;
+	}
+	return OK;
+}
+
+static void close_workers(struct server *s)
+{
+	for (unsigned i = 0; i < s->worker_count; i++)
+		worker_stop(s->workers[i]);
+	for (unsigned i = 0; i < s->worker_count; i++)
+		worker_free(s->workers[i]);
+}
+
+/* ---- life ---- */
+
+static void tell_start(const struct server *s)
+{
+	const struct config *c = s->snapshot->config;
+	char list[CONFIG_LISTEN_MAX * ENDPOINT_TEXT_SIZE] = "", text[ENDPOINT_TEXT_SIZE];
+	size_t len = 0;
+
+	for (size_t i = 0; i < c->listen_count; i++)
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", i ? "," : "",
+					endpoint_text(&c->listen[i], text));
+	log_notice("started version=%s listen=%s workers=%u memory=%zuM tcp_connections=%u "
+		   "config=%s",
+		   RESOLVERD_VERSION, list, c->workers, c->memory_bytes >> 20,
+		   s->shared.tcp_connections * c->workers, s->path ? s->path : "defaults");
+	service_ready("serving");
+}
+
+static void tell_later(const struct config *c)
+{
+	for (size_t i = 0; i < c->not_in_effect_count; i++)
+		log_warning("not in effect yet key=%s", c->not_in_effect[i]);
+}
+
+/* What is decided at the start stays as it was. */
+static void tell_unchangeable(const struct config *old, const struct config *fresh)
+{
+	bool same_listen = old->listen_count == fresh->listen_count;
+
+	for (size_t i = 0; same_listen && i < old->listen_count; i++)
+		same_listen = endpoint_equal(&old->listen[i], &fresh->listen[i]);
+	if (!same_listen)
+		log_warning("changed only by a restart key=listen");
+	if (old->workers != fresh->workers)
+		log_warning("changed only by a restart key=workers");
+	if (old->memory_bytes != fresh->memory_bytes)
+		log_warning("changed only by a restart key=cache.memory");
+}
+
+static void handle_reload(void *context)
+{
+	struct server *s = context;
+	struct config_error error = {0};
+	struct config *fresh;
+
+	service_reloading(s->loop.now);
+	if (config_load(s->path, &fresh, &error) != OK) {
+		log_error("configuration not changed: %s", error.line);
+		service_ready("serving; the last reload was refused");
+		return;
+	}
+	tell_unchangeable(s->snapshot->config, fresh);
+	tell_later(fresh);
+	struct snapshot *snapshot = snapshot_new(fresh);
+	if (!snapshot) {
+		log_error("configuration not changed: out of memory");
+		service_ready("serving; the last reload failed");
+		return;
+	}
+	log_set_level(fresh->log_level);
+	for (unsigned i = 0; i < s->worker_count; i++)
+		worker_adopt(s->workers[i], snapshot);
+	snapshot_release(s->snapshot);
+	s->snapshot = snapshot;
+	log_notice("configuration reloaded config=%s", s->path ? s->path : "defaults");
+	service_ready("serving");
+}
+
+static void handle_stop(void *context)
+{
+	struct server *s = context;
+
+	service_stopping();
+	loop_stop(&s->loop);
+}
+
+static void handle_log_timer(void *context)
+{
+	struct server *s = context;
+
+	log_tick();
+	loop_timer_set(&s->loop, &s->log_timer, s->loop.now.mono_us + LOG_TICK_MS * 1000ULL);
+}
+
+static enum err open_loop(struct server *s)
+{
+	enum err err = loop_init(&s->loop, s->shared.epoch);
+
+	if (err != OK)
+		return err;
+	s->log_timer = (struct loop_timer){.fn = handle_log_timer, .context = s};
+	s->signals = (struct signals){
+		.loop = &s->loop, .stop = handle_stop, .reload = handle_reload, .context = s};
+	err = signals_init(&s->signals);
+	if (err != OK)
+		loop_deinit(&s->loop);
+	return err;
+}
+
+static void serve(struct server *s)
+{
+	handle_log_timer(s);
+	while (!loop_stopped(&s->loop)) {
+		loop_wait(&s->loop);
+		loop_dispatch(&s->loop);
+	}
+	log_notice("stopping");
+}
+
+static int tell_failure(enum err err)
+{
+	log_error("cannot start reason=\"%s\"", err_text(err));
+	return EX_OSERR;
+}
+
+/* Workers to their end; everything below them is there. */
+static int run_workers(struct server *s)
+{
+	int status = EX_OSERR;
+	enum err err = open_workers(s);
+
+	if (err != OK) {
+		status = tell_failure(err);
+		goto close;
+	}
+	if (!listen_everywhere(s))
+		goto close;
+	err = start_workers(s);
+	if (err != OK) {
+		status = tell_failure(err);
+		goto close;
+	}
+	tell_start(s);
+	serve(s);
+	status = EX_OK;
+close:
+	close_workers(s);
+	return status;
+}
+
+int server_run(struct config *config, const char *path)
+{
+	struct server *s = calloc(1, sizeof(*s));
+	int status = EX_OSERR;
+
+	if (!s) {
+		config_free(config);
+		return tell_failure(ERR_NO_MEMORY);
+	}
+	s->path = path;
+	tell_later(config);
+	s->snapshot = snapshot_new(config);
+	if (!s->snapshot) {
+		status = tell_failure(ERR_NO_MEMORY);
+		goto free_server;
+	}
+	if (!addresses_are_free(config))
+		goto release_snapshot;
+	enum err err = open_shared(s);
+	if (err == OK)
+		err = open_loop(s);
+	if (err != OK) {
+		status = tell_failure(err);
+		goto close_shared;
+	}
+	status = run_workers(s);
+	signals_deinit(&s->signals);
+	loop_deinit(&s->loop);
+
+close_shared:
+	close_shared(s);
+release_snapshot:
+	snapshot_release(s->snapshot);
+free_server:
+	free(s);
+	return status;
+}

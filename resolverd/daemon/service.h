@@ -1,0 +1,11 @@
+#pragma once
+/*
+ * The service manager (sd_notify(3)): when the daemon serves, reloads, stops. Says nothing to
+ * nobody when not started by one.
+ */
+#include "base/now.h"
+
+/* Sockets are bound and workers run. STATUS is one line for `systemctl status`. */
+void service_ready(const char *status);
+void service_reloading(struct now now); /* service_ready() ends it */
+void service_stopping(void);

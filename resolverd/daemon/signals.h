@@ -1,0 +1,21 @@
+#pragma once
+/*
+ * Signals as events of the main thread's loop. They are blocked in every thread, so that nothing
+ * is ever interrupted: call signals_block() before any thread begins.
+ */
+#include "base/err.h"
+#include "net/loop.h"
+
+struct signals { /* main thread */
+	struct loop *loop;
+	struct loop_watch watch;
+	void (*stop)(void *context);   /* SIGTERM, SIGINT */
+	void (*reload)(void *context); /* SIGHUP */
+	void *context;
+};
+
+void signals_block(void);
+
+/* Watch for them; LOOP, and the fields stop, reload and context, are set. ERR_SYSTEM. */
+MUST_USE enum err signals_init(struct signals *s);
+void signals_deinit(struct signals *s);

@@ -1,0 +1,459 @@
+#include "daemon/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/clients.h"
+#include "daemon/query_log.h"
+#include "net/outbound.h"
+#include "net/tcp.h"
+#include "net/udp.h"
+#include "resolve/resolver.h"
+
+enum {
+	TICK_MS = 5000, /* how soon a route that came or went is noticed */
+	/* Older configurations that queries still use: a query lasts 10 s, so more come only from
+	 * reloads in quick succession; the next one then waits in the mailbox. */
+	RETIRED_MAX = 8,
+};
+
+struct worker { /* its own thread, but for what says otherwise */
+	struct loop loop;
+	struct resolver *resolver;
+	struct cache_reader *reader;
+	struct clients clients;
+	struct udp_server udp;
+	struct udp_socket udp_sockets[CONFIG_LISTEN_MAX];
+	size_t udp_socket_count;
+	struct tcp_server tcp;
+	struct outbound outbound;
+	struct loop_timer deadline, tick;
+	uint64_t deadline_ms; /* as it is set; UINT64_MAX: not */
+	struct snapshot *snapshot, *retired[RETIRED_MAX];
+	size_t retired_count;
+	bool log_queries;
+	bool told_network, has_ipv4, has_ipv6;
+	uint64_t counted_accepted, counted_rejected, counted_dropped; /* in the metrics */
+	struct metrics metrics;					      /* any thread reads */
+	_Atomic(struct snapshot *) mailbox;			      /* any thread writes */
+	const struct worker_shared *shared;
+	unsigned index;
+	pthread_t thread;
+	bool running;
+};
+
+/* ---- actions ---- */
+
+static void answer_client(struct worker *w, uint64_t token, struct span packet)
+{
+	struct client client;
+
+	if (!clients_take(&w->clients, token, &client))
+		return; /* gone meanwhile */
+	if (client.kind == CLIENT_UDP)
+		udp_send(&client.path, packet);
+	else if (tcp_answer(&w->tcp, client.handle, packet) != OK)
+		metrics_add(&w->metrics, METRIC_queries_dropped_total, 1);
+}
+
+static void drop_client(struct worker *w, uint64_t token)
+{
+	struct client client;
+
+	if (!clients_take(&w->clients, token, &client))
+		return;
+	metrics_add(&w->metrics, METRIC_queries_dropped_total, 1);
+	if (client.kind == CLIENT_TCP)
+		tcp_drop(&w->tcp, client.handle);
+}
+
+/* Nothing that an action does leads back into the resolver: losses and closed connections are
+ * reported by the loop. So the list stays valid. */
+static void step(struct worker *w, const struct event *event)
+{
+	struct actions actions;
+
+	resolver_step(w->resolver, w->loop.now, event, &actions);
+	for (size_t i = 0; i < actions.count; i++) {
+		const struct action *a = &actions.list[i];
+		switch (a->kind) {
+		case ACT_SEND:
+			outbound_send(&w->outbound, a->token, a->packet, &a->peer,
+				      a->transport == TRANSPORT_TCP);
+			break;
+		case ACT_CANCEL:
+			outbound_cancel(&w->outbound, a->token);
+			break;
+		case ACT_ANSWER:
+			answer_client(w, a->token, a->packet);
+			break;
+		case ACT_DROP:
+			drop_client(w, a->token);
+			break;
+		}
+	}
+}
+
+/* ---- events ---- */
+
+static size_t handle_udp(void *context, struct span packet, const struct udp_path *path,
+			 uint8_t *out, size_t size_bytes)
+{
+	struct worker *w = context;
+	struct event event = {.kind = EV_QUERY,
+			      .packet = packet,
+			      .peer = &path->peer,
+			      .transport = TRANSPORT_UDP};
+
+	metrics_add(&w->metrics, METRIC_queries_udp_total, 1);
+	if (UNLIKELY(w->log_queries))
+		query_log(packet, &path->peer, "udp");
+	ptrdiff_t len = resolver_answer_now(w->resolver, w->loop.now, &event, out, size_bytes);
+	if (len != 0)
+		return len > 0 ? (size_t)len : 0;
+	if (clients_add_udp(&w->clients, path, &event.token))
+		step(w, &event);
+	else
+		metrics_add(&w->metrics, METRIC_queries_dropped_total, 1);
+	return 0;
+}
+
+static ptrdiff_t handle_tcp(void *context, struct span packet, const struct tcp_client *client,
+			    uint8_t *out, size_t size_bytes)
+{
+	struct worker *w = context;
+	struct event event = {.kind = EV_QUERY,
+			      .packet = packet,
+			      .peer = &client->peer,
+			      .transport = TRANSPORT_TCP};
+
+	metrics_add(&w->metrics, METRIC_queries_tcp_total, 1);
+	if (UNLIKELY(w->log_queries))
+		query_log(packet, &client->peer, "tcp");
+	ptrdiff_t len = resolver_answer_now(w->resolver, w->loop.now, &event, out, size_bytes);
+	if (len != 0)
+		return len > 0 ? len : TCP_NEVER;
+	if (!clients_add_tcp(&w->clients, client->handle, &event.token)) {
+		metrics_add(&w->metrics, METRIC_queries_dropped_total, 1);
+		return TCP_NEVER;
+	}
+	step(w, &event);
+	return TCP_LATER;
+}
+
+static void handle_gone(void *context, struct tcp_handle handle)
+{
+	struct worker *w = context;
+	struct event event = {.kind = EV_GONE, .transport = TRANSPORT_TCP};
+	struct client client;
+
+	while (clients_of(&w->clients, handle, &event.token)) {
+		REQUIRE(clients_take(&w->clients, event.token, &client));
+		step(w, &event);
+	}
+}
+
+static void handle_reply(void *context, const struct outbound_reply *reply)
+{
+	struct event event = {.kind = EV_REPLY,
+			      .token = reply->token,
+			      .packet = reply->packet,
+			      .peer = &reply->peer,
+			      .transport = reply->tcp ? TRANSPORT_TCP : TRANSPORT_UDP};
+
+	step(context, &event);
+}
+
+static void handle_lost(void *context, uint64_t token)
+{
+	struct event event = {.kind = EV_LOST, .token = token};
+
+	step(context, &event);
+}
+
+static void handle_deadline(void *context)
+{
+	struct worker *w = context;
+	struct event event = {.kind = EV_DEADLINE};
+
+	w->deadline_ms = UINT64_MAX;
+	step(w, &event);
+}
+
+/* ---- housekeeping ---- */
+
+static void tell_network(struct worker *w)
+{
+	const struct config *c = w->snapshot->config;
+	bool ipv4 = !c->ipv4_auto || udp_has_route(4);
+	bool ipv6 = !c->ipv6_auto || udp_has_route(6);
+	struct event event = {.kind = EV_NETWORK, .has_ipv4 = ipv4, .has_ipv6 = ipv6};
+
+	if (w->told_network && ipv4 == w->has_ipv4 && ipv6 == w->has_ipv6)
+		return;
+	if (w->index == 0)
+		log_info("network ipv4=%s ipv6=%s", ipv4 ? "yes" : "no", ipv6 ? "yes" : "no");
+	w->told_network = true;
+	w->has_ipv4 = ipv4;
+	w->has_ipv6 = ipv6;
+	step(w, &event);
+}
+
+/* Let go of older configurations that no query uses any more. */
+static void release_retired(struct worker *w)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < w->retired_count; i++) {
+		struct snapshot *s = w->retired[i];
+		if (resolver_settings_in_use(w->resolver, &s->config->settings))
+			w->retired[kept++] = s;
+		else
+			snapshot_release(s);
+	}
+	w->retired_count = kept;
+}
+
+static void adopt_mail(struct worker *w)
+{
+	if (!atomic_load_explicit(&w->mailbox, memory_order_relaxed))
+		return;
+	if (w->retired_count == RETIRED_MAX)
+		release_retired(w);
+	if (w->retired_count == RETIRED_MAX)
+		return; /* the tick will come */
+	struct snapshot *s = atomic_exchange_explicit(&w->mailbox, NULL, memory_order_acquire);
+	w->retired[w->retired_count++] = w->snapshot;
+	w->snapshot = s;
+	w->log_queries = s->config->log_queries;
+	resolver_set_settings(w->resolver, &s->config->settings);
+	w->told_network = false;
+	tell_network(w);
+	release_retired(w);
+}
+
+static void count(struct worker *w, enum metric which, uint64_t total, uint64_t *counted)
+{
+	metrics_add(&w->metrics, which, total - *counted);
+	*counted = total;
+}
+
+static void handle_tick(void *context)
+{
+	struct worker *w = context;
+
+	tell_network(w);
+	release_retired(w);
+	count(w, METRIC_tcp_accepted_total, w->tcp.accepted, &w->counted_accepted);
+	count(w, METRIC_tcp_rejected_total, w->tcp.rejected, &w->counted_rejected);
+	count(w, METRIC_queries_dropped_total, w->udp.dropped_answers, &w->counted_dropped);
+	loop_timer_set(&w->loop, &w->tick, w->loop.now.mono_us + TICK_MS * 1000ULL);
+}
+
+static void set_deadline(struct worker *w)
+{
+	uint64_t deadline_ms = resolver_deadline_ms(w->resolver);
+
+	if (deadline_ms == w->deadline_ms)
+		return;
+	w->deadline_ms = deadline_ms;
+	if (deadline_ms == UINT64_MAX)
+		loop_timer_clear(&w->loop, &w->deadline);
+	else
+		loop_timer_set(&w->loop, &w->deadline, deadline_ms * 1000);
+}
+
+static void *run(void *context)
+{
+	struct worker *w = context;
+
+	cache_reader_wake(w->reader);
+	tell_network(w);
+	loop_timer_set(&w->loop, &w->tick, w->loop.now.mono_us + TICK_MS * 1000ULL);
+	while (!loop_stopped(&w->loop)) {
+		set_deadline(w);
+		cache_reader_pass(w->reader);
+		cache_reader_idle(w->reader);
+		loop_wait(&w->loop);
+		cache_reader_wake(w->reader);
+		loop_dispatch(&w->loop);
+		adopt_mail(w);
+	}
+	return NULL;
+}
+
+/* ---- life ---- */
+
+static enum err open_resolver(struct worker *w)
+{
+	const struct worker_shared *shared = w->shared;
+	struct resolver_parts parts = {
+		.settings = &w->snapshot->config->settings,
+		.cache = shared->cache,
+		.infra = shared->infra,
+		.ranges = shared->ranges,
+		.metrics = &w->metrics,
+		.throttle = shared->throttle,
+		.cookie_secret = &shared->cookie_secret,
+	};
+	enum err err = cache_reader_new(shared->cache, &w->reader);
+
+	if (err != OK)
+		return err;
+	cache_reader_idle(w->reader); /* until the thread runs */
+	parts.reader = w->reader;
+	rng_init(&parts.rng);
+	return resolver_new(&parts, &w->resolver);
+}
+
+static enum err open_network(struct worker *w)
+{
+	struct tcp_settings tcp = {
+		.connections = w->shared->tcp_connections,
+		.per_client = TCP_PER_CLIENT,
+		.pending = TCP_PENDING,
+		.idle_ms = TCP_IDLE_MS,
+		.handler = handle_tcp,
+		.gone = handle_gone,
+		.context = w,
+	};
+	struct outbound_settings outbound = {
+		.udp_sockets = w->shared->udp_sockets,
+		.reply = handle_reply,
+		.lost = handle_lost,
+		.context = w,
+	};
+	struct rng rng;
+	enum err err = udp_server_init(&w->udp, &w->loop, handle_udp, w);
+
+	if (err != OK)
+		return err;
+	err = tcp_server_init(&w->tcp, &w->loop, &tcp);
+	if (err != OK)
+		goto deinit_udp;
+	rng_init(&rng);
+	err = outbound_init(&w->outbound, &w->loop, &rng, &outbound);
+	if (err != OK)
+		goto deinit_tcp;
+	return OK;
+
+deinit_tcp:
+	tcp_server_deinit(&w->tcp);
+deinit_udp:
+	udp_server_deinit(&w->udp);
+	return err;
+}
+
+enum err worker_new(const struct worker_shared *shared, struct snapshot *snapshot, unsigned index,
+		    struct worker **out)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	enum err err = ERR_NO_MEMORY;
+
+	if (!w)
+		return err;
+	w->shared = shared;
+	w->index = index;
+	w->deadline_ms = UINT64_MAX;
+	w->deadline = (struct loop_timer){.fn = handle_deadline, .context = w};
+	w->tick = (struct loop_timer){.fn = handle_tick, .context = w};
+	w->snapshot = snapshot_use(snapshot);
+	w->log_queries = snapshot->config->log_queries;
+	err = loop_init(&w->loop, shared->epoch);
+	if (err != OK)
+		goto release_snapshot;
+	err = clients_init(&w->clients, shared->tcp_connections);
+	if (err != OK)
+		goto deinit_loop;
+	err = open_network(w);
+	if (err != OK)
+		goto deinit_clients;
+	err = open_resolver(w);
+	if (err != OK) {
+		worker_free(w);
+		return err;
+	}
+	*out = w;
+	return OK;
+
+deinit_clients:
+	clients_deinit(&w->clients);
+deinit_loop:
+	loop_deinit(&w->loop);
+release_snapshot:
+	snapshot_release(w->snapshot);
+	free(w);
+	return err;
+}
+
+void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	REQUIRE(!w->running);
+	for (size_t i = 0; i < w->udp_socket_count; i++)
+		udp_close(&w->udp_sockets[i]);
+	udp_server_deinit(&w->udp);
+	tcp_server_deinit(&w->tcp);
+	outbound_deinit(&w->outbound);
+	if (w->resolver)
+		resolver_free(w->resolver);
+	if (w->reader)
+		cache_reader_free(w->reader);
+	clients_deinit(&w->clients);
+	loop_deinit(&w->loop);
+	for (size_t i = 0; i < w->retired_count; i++)
+		snapshot_release(w->retired[i]);
+	snapshot_release(atomic_load(&w->mailbox));
+	snapshot_release(w->snapshot);
+	free(w);
+}
+
+enum err worker_listen(struct worker *w, const struct endpoint *address, bool *tcp)
+{
+	REQUIRE(!w->running && w->udp_socket_count < CONFIG_LISTEN_MAX);
+	*tcp = false;
+	enum err err = udp_listen(&w->udp_sockets[w->udp_socket_count], &w->udp, address);
+	if (err != OK)
+		return err;
+	w->udp_socket_count++;
+	*tcp = true;
+	return tcp_listen(&w->tcp, address);
+}
+
+enum err worker_start(struct worker *w)
+{
+	char name[16];
+
+	if (pthread_create(&w->thread, NULL, run, w) != 0)
+		return ERR_SYSTEM;
+	w->running = true;
+	(void)snprintf(name, sizeof(name), "worker/%u", w->index);
+	(void)pthread_setname_np(w->thread, name); /* for top(1) and the debugger */
+	return OK;
+}
+
+void worker_stop(struct worker *w)
+{
+	if (!w->running)
+		return;
+	loop_stop(&w->loop);
+	REQUIRE(pthread_join(w->thread, NULL) == 0);
+	w->running = false;
+}
+
+void worker_adopt(struct worker *w, struct snapshot *snapshot)
+{
+	struct snapshot *unread =
+		atomic_exchange_explicit(&w->mailbox, snapshot_use(snapshot), memory_order_acq_rel);
+
+	snapshot_release(unread);
+	loop_wake(&w->loop);
+}
+
+const struct metrics *worker_metrics(const struct worker *w)
+{
+	return &w->metrics;
+}

@@ -1,0 +1,48 @@
+#pragma once
+/*
+ * A worker: one thread with its own loop, sockets, resolver and counters. It joins the network to
+ * the core: packets become events, actions become packets. It shares with other workers the cache
+ * and what is known of servers, and answers every client that it has taken.
+ *
+ * A new configuration comes by a mailbox of one and is adopted between two batches.
+ */
+#include "base/metrics.h"
+#include "cache/cache.h"
+#include "cache/infra.h"
+#include "cache/ranges.h"
+#include "daemon/snapshot.h"
+#include "net/loop.h"
+#include "resolve/throttle.h"
+
+struct worker;
+
+struct worker_shared { /* borrowed by all workers; outlives them */
+	struct cache *cache;
+	struct infra *infra;
+	struct ranges *ranges;
+	struct throttle *throttle;
+	struct hash_key cookie_secret;
+	struct loop_epoch epoch;
+	unsigned tcp_connections, udp_sockets; /* each worker's share of the descriptors */
+};
+
+/* Made, but neither listening nor running. SHARED is borrowed, SNAPSHOT used. ERR_NO_MEMORY or
+ * ERR_SYSTEM. */
+MUST_USE enum err worker_new(const struct worker_shared *shared, struct snapshot *snapshot,
+			     unsigned index, struct worker **out);
+/* The worker does not run. NULL is fine. */
+void worker_free(struct worker *w);
+
+/* Bind to ADDRESS, UDP and TCP, before the start. ERR_SYSTEM with errno, TCP telling which of the
+ * two it was. */
+MUST_USE enum err worker_listen(struct worker *w, const struct endpoint *address, bool *tcp);
+
+/* Begin to serve in a thread of its own. ERR_SYSTEM. */
+MUST_USE enum err worker_start(struct worker *w);
+/* End the thread and wait for that. */
+void worker_stop(struct worker *w);
+
+/* Use SNAPSHOT from now on. From any thread. */
+void worker_adopt(struct worker *w, struct snapshot *snapshot);
+
+const struct metrics *worker_metrics(const struct worker *w);

@@ -1,0 +1,82 @@
+#include "unit/base_unit.h"
+
+#include "daemon/clients.h"
+
+static void test_tokens_are_used_once(void **state)
+{
+	(void)state;
+	struct clients c;
+	struct client out;
+	struct udp_path path = {.interface = 7};
+	uint64_t first, second;
+
+	assert_int_equal(clients_init(&c, 4), OK);
+	assert_true(clients_add_udp(&c, &path, &first));
+	assert_true(clients_take(&c, first, &out));
+	assert_int_equal(out.kind, CLIENT_UDP);
+	assert_int_equal(out.path.interface, 7);
+	assert_false(clients_take(&c, first, &out));
+	assert_true(clients_add_udp(&c, &path, &second)); /* the same slot again */
+	assert_int_equal((uint32_t)first, (uint32_t)second);
+	assert_false(clients_take(&c, first, &out));
+	assert_true(clients_take(&c, second, &out));
+	clients_deinit(&c);
+}
+
+static void test_bound(void **state)
+{
+	(void)state;
+	struct clients c;
+	struct client out;
+	struct udp_path path = {0};
+	uint64_t token, any = 0;
+
+	assert_int_equal(clients_init(&c, 1), OK);
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		assert_true(clients_add_udp(&c, &path, i == 100 ? &any : &token));
+	assert_false(clients_add_udp(&c, &path, &token));
+	assert_false(clients_add_tcp(&c, (struct tcp_handle){0, 0}, &token));
+	assert_true(clients_take(&c, any, &out));
+	assert_true(clients_add_tcp(&c, (struct tcp_handle){0, 0}, &token));
+	clients_deinit(&c);
+}
+
+/* Those of one connection, taken from the middle, the ends and all. */
+static void test_connections(void **state)
+{
+	(void)state;
+	struct clients c;
+	struct client out;
+	struct tcp_handle a = {.slot = 0, .generation = 3}, b = {.slot = 1};
+	uint64_t tokens[5], other, token;
+	unsigned found = 0;
+
+	assert_int_equal(clients_init(&c, 2), OK);
+	assert_false(clients_of(&c, a, &token));
+	assert_true(clients_add_tcp(&c, b, &other));
+	for (size_t i = 0; i < ARRAY_LEN(tokens); i++)
+		assert_true(clients_add_tcp(&c, a, &tokens[i]));
+	assert_true(clients_take(&c, tokens[2], &out));
+	assert_int_equal(out.handle.generation, 3);
+	assert_true(clients_take(&c, tokens[0], &out));
+	assert_true(clients_take(&c, tokens[4], &out));
+	while (clients_of(&c, a, &token)) {
+		assert_true(token == tokens[1] || token == tokens[3]);
+		assert_true(clients_take(&c, token, &out));
+		found++;
+	}
+	assert_int_equal(found, 2);
+	assert_true(clients_of(&c, b, &token));
+	assert_int_equal(token, other);
+	clients_deinit(&c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_tokens_are_used_once),
+		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_connections),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,421 @@
+#include "unit/base_unit.h"
+
+#include <stdio.h>
+
+#include "daemon/config.h"
+#include "daemon/config_value.h"
+#include "dns/types.h"
+
+static enum err load(const char *text, struct config **out, struct config_error *error)
+{
+	return config_load_text("f", span_of(text, strlen(text)), out, error);
+}
+
+/* The whole line is what the operator reads. */
+static const struct {
+	const char *text, *line;
+} refused[] = {
+	{"workers: 1\nwrokers: 2\n", "f:2: wrokers: unknown key"},
+	{"dnssec:\n  enabled: true\n  foo: 1\n", "f:3: dnssec.foo: unknown key"},
+	{"local-zones:\n- name: a.\n- naem: b.\n", "f:3: local-zones[1].naem: unknown key"},
+	{"workers: 1\nworkers: 2\n", "f:2: workers: given twice"},
+	{"listen: 5\n", "f:1: listen: a list is expected"},
+	{"listen: [[a]]\n", "f:1: listen[0]: a single value is expected"},
+	{"workers: [1]\n", "f:1: workers: a single value is expected"},
+	{"\ndnssec: true\n", "f:2: dnssec: keys and values are expected"},
+	{"forward-zones: [a]\n", "f:1: forward-zones[0]: keys and values are expected"},
+	{"[1, 2]\n", "f:1: keys are expected at the top"},
+	{"word\n", "f:1: keys are expected at the top"},
+	{"? [a]\n: b\n", "f:1: a key must be a word"},
+	{"workers: &a 1\nidentity: *a\n", "f:2: identity: YAML alias unsupported"},
+	{"workers: 1\n---\nworkers: 2\n", "f:3: a second document"},
+	{"listen: [\n",
+	 "f:2: not YAML: did not find expected node content while parsing a flow node"},
+	{"a\tb: \"\\n\1\"\n", "f:1: not YAML: control characters are not allowed"},
+	{"\"two\\nlines\": 1\n", "f:1: two: unknown key"},
+	{"---\n---\nworkers: 2\n", "f:3: a second document"},
+	{"identity: \"\\x1b[2J\"\nworkers: \"\\x1b\\n\"\n",
+	 "f:2: workers: \"??\" is neither auto nor 1 to 256"},
+
+	{"workers: 0\n", "f:1: workers: \"0\" is neither auto nor 1 to 256"},
+	{"workers: 257\n", "f:1: workers: \"257\" is neither auto nor 1 to 256"},
+	{"workers: 1x\n", "f:1: workers: \"1x\" is neither auto nor 1 to 256"},
+	{"workers:\n", "f:1: workers: \"\" is neither auto nor 1 to 256"},
+	{"listen: []\n", "f:1: listen: 1 to 32 addresses are expected"},
+	{"listen:\n- 127.0.0.1\n- localhost\n",
+	 "f:3: listen[1]: \"localhost\" is not an address with a port"},
+	{"listen: ['127.0.0.1:0']\n",
+	 "f:1: listen[0]: \"127.0.0.1:0\" is not an address with a port"},
+	{"listen: ['127.0.0.1:53', 127.0.0.1]\n", "f:1: listen[1]: \"127.0.0.1\" is given twice"},
+	{"access: {allow: [friends]}\n",
+	 "f:1: access.allow[0]: \"friends\" is neither a network nor "
+	 "one of loopback, private, any"},
+	{"access: {deny: [any, 10.0.0.1/8]}\n",
+	 "f:1: access.deny[1]: \"10.0.0.1/8\" is neither a network nor one of loopback, private, "
+	 "any"},
+	{"identity: \"\"\n", "f:1: identity: 1 to 255 characters are expected"},
+	{"answer-non-recursive: maybe\n",
+	 "f:1: answer-non-recursive: \"maybe\" is neither true nor false"},
+
+	{"cache: {memory: 12X}\n", "f:1: cache.memory: \"12X\" is not a size such as 256M"},
+	{"cache: {memory: 1K}\n", "f:1: cache.memory: at least 1M are expected"},
+	{"cache: {memory: 99999999T}\n",
+	 "f:1: cache.memory: \"99999999T\" is not a size such as 256M"},
+	{"cache: {disk: much}\n", "f:1: cache.disk: \"much\" is not a size such as 1G"},
+	{"cache: {min-ttl: 10ms}\n", "f:1: cache.min-ttl: \"10ms\" is not a time in whole seconds"},
+	{"cache: {max-ttl: 69y}\n", "f:1: cache.max-ttl: \"69y\" is not a time in whole seconds"},
+	{"cache: {min-ttl: 10, max-ttl: 5}\n", "f:1: cache.min-ttl: 10 is above max-ttl, 5"},
+
+	{"resolution: {qname-minimization: some}\n",
+	 "f:1: resolution.qname-minimization: \"some\" is none of off, relaxed, strict"},
+	{"resolution: {ipv6: maybe}\n",
+	 "f:1: resolution.ipv6: \"maybe\" is none of true, false, auto"},
+	{"resolution: {ipv4: false, ipv6: false}\n",
+	 "f:1: resolution: neither ipv4 nor ipv6 is left"},
+	{"resolution: {port: 0}\n", "f:1: resolution.port: \"0\" is not a port"},
+	{"root-hints: /nonexistent\n", "f:1: root-hints: /nonexistent cannot be read"},
+	{"root-hints: /dev/null\n",
+	 "f:1: root-hints: /dev/null has no NS records of the root with addresses"},
+
+	{"dnssec: {enabled: perhaps}\n",
+	 "f:1: dnssec.enabled: \"perhaps\" is neither true nor false"},
+	{"dnssec:\n  trust-anchors:\n  - \". DS 1\"\n",
+	 "f:3: dnssec.trust-anchors[0]: \". DS 1\" is not a DS or DNSKEY record"},
+	{"dnssec: {trust-anchors: none}\n",
+	 "f:1: dnssec.trust-anchors: \"none\" is neither builtin nor a list of records"},
+	{"dnssec: {trust-anchors: []}\n",
+	 "f:1: dnssec.trust-anchors: validation needs at least one"},
+	{"dnssec: {negative-trust-anchors: [a..b]}\n",
+	 "f:1: dnssec.negative-trust-anchors[0]: \"a..b\" is not a name"},
+
+	{"forward-zones:\n- servers: [192.0.2.1]\n", "f:2: forward-zones[0]: the name is missing"},
+	{"forward-zones:\n- name: a.\n",
+	 "f:2: forward-zones[0].servers: at least one address is expected"},
+	{"forward-zones:\n- name: a.\n  servers:\n  - 192.0.2.1\n  - 192.0.2.300\n",
+	 "f:5: forward-zones[0].servers[1]: \"192.0.2.300\" is not an address"},
+	{"stub-zones: [{name: a., servers: [0.0.0.0]}]\n",
+	 "f:1: stub-zones[0].servers[0]: \"0.0.0.0\": no server can be there"},
+	{"stub-zones: [{name: a., servers: [192.0.2.1], fallback: true}]\n",
+	 "f:1: stub-zones[0].fallback: unknown key"},
+	{"forward-zones: [{name: a., servers: [192.0.2.1], transport: tls}]\n",
+	 "f:1: forward-zones[0].transport: udp or tcp is expected"},
+	{"forward-zones: [{name: a., servers: [192.0.2.1], rate-limit: -1}]\n",
+	 "f:1: forward-zones[0].rate-limit: a number of packets is expected"},
+	{"forward-zones: [{name: a., servers: [192.0.2.1], only: ['']}]\n",
+	 "f:1: forward-zones[0].only: a pattern is empty or too long"},
+	{"forward-zones: [{name: a., servers: [192.0.2.1]}]\nstub-zones: [{name: A, servers: "
+	 "[192.0.2.1]}]\n",
+	 "f:2: stub-zones: a. is given twice"},
+	{"local-zones: [{name: a., action: drop}]\n",
+	 "f:1: local-zones[0].action: static, refuse or transparent is expected"},
+	{"local-zones:\n- name: a.\n  records:\n  - www A 192.0.2.1\n  - www A 192.0.2\n",
+	 "f:5: local-zones[0].records[1]: \"www A 192.0.2\" is not a record"},
+	{"local-zones: [{name: a., records: [b. A 192.0.2.1]}]\n",
+	 "f:1: local-zones[0].records[0]: \"b. A 192.0.2.1\" is outside of the zone"},
+	{"local-zones: [{name: a., action: refuse, records: [b A 192.0.2.1]}]\n",
+	 "f:1: local-zones[0].records: a zone that is refused has none"},
+	{"log: {level: loud}\n",
+	 "f:1: log.level: \"loud\" is none of error, warning, notice, info, debug"},
+	{"serve-stale: {answer-after: soon}\n",
+	 "f:1: serve-stale.answer-after: \"soon\" is not a time"},
+};
+
+static void test_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		struct config *c = NULL;
+		struct config_error error = {0};
+		enum err err = load(refused[i].text, &c, &error);
+		if (err != ERR_MALFORMED || strcmp(error.line, refused[i].line) != 0)
+			fail_msg("%s\nis told as: %s\nbut should be: %s", refused[i].text,
+				 error.line, refused[i].line);
+	}
+}
+
+static struct config *must_load(const char *text)
+{
+	struct config *c = NULL;
+	struct config_error error = {0};
+	if (load(text, &c, &error) != OK)
+		fail_msg("%s: %s", text, error.line);
+	return c;
+}
+
+/* An empty file is a working resolver on loopback. */
+static void test_defaults(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {"",	     "# nothing\n", "{}\n",
+					    "---\n", "\n\n",	    "--- # x\n"};
+	struct endpoint v4, v6;
+
+	REQUIRE(endpoint_parse("127.0.0.1:53", 0, &v4) == OK);
+	REQUIRE(endpoint_parse("[::1]:53", 0, &v6) == OK);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct config *c = must_load(texts[i]);
+		const struct settings *s = &c->settings;
+		CHECK(texts[i], c->listen_count == 2 && endpoint_equal(&c->listen[0], &v4) &&
+					endpoint_equal(&c->listen[1], &v6));
+		CHECK(texts[i], c->workers >= 1 && c->memory_bytes == 256 << 20);
+		CHECK(texts[i], c->log_level == LOG_LEVEL_INFO && !c->log_queries);
+		CHECK(texts[i], c->ipv6_auto && !c->ipv4_auto && s->ipv4 && s->ipv6);
+		CHECK(texts[i], c->not_in_effect_count == 0);
+		CHECK(texts[i], s->hints.count == 13 && s->hints.servers[0].address_count == 2);
+		CHECK(texts[i], s->dnssec && s->anchor_count == 1 && s->anchors[0].key_count >= 2);
+		CHECK(texts[i], s->minimization == MINIMIZE_RELAXED && s->prime);
+		CHECK(texts[i], s->zone_count == 0 && s->local_zone_count > 20);
+		CHECK(texts[i], settings_allows(s, &v4) && settings_allows(s, &v6));
+		CHECK(texts[i], !s->query_loopback && s->harden_glue && s->upstream_port == 53);
+		config_free(c);
+	}
+}
+
+static void test_service(void **state)
+{
+	(void)state;
+	struct config *c =
+		must_load("listen: [127.0.0.1, '[::]:5300', '0.0.0.0:5300']\nworkers: 3\n"
+			  "identity: node-7\nversion: '1'\nanswer-non-recursive: no\n"
+			  "cache: {memory: 64M, min-ttl: 5, max-ttl: 1h, max-negative-ttl: 0}\n"
+			  "log: {level: debug, queries: true}\nspecial-zones: off\n");
+
+	assert_int_equal(c->listen_count, 3);
+	assert_int_equal(c->listen[0].port, 53);
+	assert_int_equal(c->listen[1].port, 5300);
+	assert_int_equal(c->workers, 3);
+	assert_int_equal(c->memory_bytes, 64 << 20);
+	assert_int_equal(c->settings.min_ttl_s, 5);
+	assert_int_equal(c->settings.max_ttl_s, 3600);
+	assert_int_equal(c->settings.max_negative_ttl_s, 0);
+	assert_int_equal(c->settings.local_zone_count, 0);
+	assert_string_equal(c->settings.identity, "node-7");
+	assert_string_equal(c->settings.version, "1");
+	assert_false(c->settings.answer_norecurse);
+	assert_int_equal(c->log_level, LOG_LEVEL_DEBUG);
+	assert_true(c->log_queries);
+	config_free(c);
+}
+
+static void test_access(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *client;
+		bool allowed;
+	} cases[] = {
+		{"access: {allow: [loopback]}\n", "127.0.0.1", true},
+		{"access: {allow: [loopback]}\n", "10.0.0.1", false},
+		{"access: {allow: []}\n", "127.0.0.1", false},
+		{"access: {allow: [any]}\n", "198.51.100.1", true},
+		{"access: {allow: [any]}\n", "2001:db8::1", true},
+		{"access: {allow: [10.0.0.0/8], deny: [10.1.0.0/16]}\n", "10.2.0.1", true},
+		{"access: {allow: [10.0.0.0/8], deny: [10.1.0.0/16]}\n", "10.1.0.1", false},
+		{"access: {deny: [10.1.0.0/16]}\n", "10.1.0.1", false},
+		{"access: {deny: [10.1.0.0/16]}\n", "192.168.0.1", true},
+		{"access: {allow: [\"2001:db8::/32\"]}\n", "2001:db8:1::1", true},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct config *c = must_load(cases[i].text);
+		struct endpoint e;
+		REQUIRE(endpoint_parse(cases[i].client, 1234, &e) == OK);
+		CHECK(cases[i].text, settings_allows(&c->settings, &e) == cases[i].allowed);
+		config_free(c);
+	}
+}
+
+static void test_zones(void **state)
+{
+	(void)state;
+	struct config *c = must_load(
+		"resolution: {port: 5353, query-loopback: true, prime: false, ipv6: false}\n"
+		"forward-zones:\n"
+		"- {name: Eu-West-1.Compute.Internal, servers: [169.254.169.253], rate-limit: "
+		"900,\n"
+		"   only: ['IP-*', 'i-*']}\n"
+		"- {name: example., servers: ['192.0.2.1:53', '[2001:db8::1]:54'], transport: "
+		"tcp,\n"
+		"   fallback: true, insecure: true}\n"
+		"stub-zones:\n"
+		"- {name: 17.172.in-addr.arpa., servers: [192.0.2.2], insecure: false}\n"
+		"- {name: 31.172.in-addr.arpa., servers: [192.0.2.2]}\n"
+		"- {name: 32.172.in-addr.arpa., servers: [192.0.2.2]}\n");
+	const struct settings_zone *z = c->settings.zones;
+
+	assert_int_equal(c->settings.zone_count, 5);
+	assert_true(z[0].forward && z[0].insecure && !z[0].tcp && !z[0].fallback);
+	assert_int_equal(z[0].rate_limit, 900);
+	assert_int_equal(z[0].servers[0].port, 5353);
+	assert_memory_equal(z[0].name,
+			    "\x09"
+			    "eu-west-1"
+			    "\x07"
+			    "compute"
+			    "\x08"
+			    "internal",
+			    27);
+	assert_int_equal(z[0].only_count, 2);
+	assert_string_equal(z[0].only[0], "ip-*");
+	assert_true(z[1].forward && z[1].insecure && z[1].tcp && z[1].fallback);
+	assert_int_equal(z[1].servers[1].port, 54);
+	assert_true(!z[2].forward && !z[2].insecure);
+	assert_true(z[3].insecure && !z[4].insecure);
+	assert_true(c->settings.query_loopback && !c->settings.prime && !c->settings.ipv6);
+	config_free(c);
+}
+
+static void test_local_zones(void **state)
+{
+	(void)state;
+	struct config *c = must_load(
+		"special-zones: false\n"
+		"local-zones:\n"
+		"- name: Office.Test\n"
+		"  records: ['www 300 A 192.0.2.1', 'www 60 A 192.0.2.2', '@ TXT \"a b\"',\n"
+		"            'x.office.test. 10 IN AAAA 2001:db8::1']\n"
+		"- {name: ads.example., action: refuse}\n"
+		"- {name: '.', action: transparent, records: ['www A 192.0.2.3']}\n");
+	const struct local_zone *z = c->settings.local_zones;
+	uint8_t www[DNAME_MAX];
+	bool seen = false;
+
+	assert_int_equal(c->settings.local_zone_count, 3);
+	REQUIRE(config_value_name("www.office.test", www));
+	assert_int_equal(z[0].action, LOCAL_STATIC);
+	for (size_t i = 0; i < z[0].set_count; i++) {
+		if (!dname_equal(z[0].sets[i].owner, www))
+			continue;
+		seen = true;
+		assert_int_equal(z[0].sets[i].type, TYPE_A);
+		assert_int_equal(z[0].sets[i].rr_count, 2);
+		assert_int_equal(z[0].sets[i].ttl_s, 60);
+	}
+	assert_true(seen);
+	assert_int_equal(z[1].action, LOCAL_REFUSE);
+	assert_int_equal(z[2].action, LOCAL_TRANSPARENT);
+	assert_int_equal(z[2].set_count, 1);
+	config_free(c);
+}
+
+static void test_anchors(void **state)
+{
+	(void)state;
+	struct config *c =
+		must_load("dnssec:\n"
+			  "  trust-anchors:\n"
+			  "  - '. DS 20326 8 2 "
+			  "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D'\n"
+			  "  - 'example. DS 1 8 2 "
+			  "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D'\n"
+			  "  - '. DS 38696 8 2 "
+			  "683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16'\n"
+			  "  negative-trust-anchors: [Example.Com, '.']\n"
+			  "  aggressive-nsec: false\n");
+
+	assert_int_equal(c->settings.anchor_count, 2);
+	assert_int_equal(c->settings.anchors[0].key_count, 2);
+	assert_int_equal(c->settings.negative_anchor_count, 2);
+	assert_false(c->settings.aggressive_nsec);
+	config_free(c);
+	c = must_load("dnssec: {enabled: false, trust-anchors: []}\n");
+	assert_false(c->settings.dnssec);
+	config_free(c);
+	c = must_load("dnssec: {trust-anchors: builtin}\n");
+	assert_int_equal(c->settings.anchor_count, 1);
+	config_free(c);
+}
+
+/* Keys of features that are not there yet: taken, and named if they ask for something. */
+static void test_later(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *keys;
+	} cases[] = {
+		{"prefetch: {enabled: false}\n", ""},
+		{"prefetch: {enabled: true, min-hits: 2, zones: [{name: a., hold: 30s}]}\n",
+		 "prefetch "},
+		{"cache: {path: /x, disk: 1G}\n", "cache.path cache.disk "},
+		{"control: {socket: /x, group: y}\n", "control "},
+		{"metrics: {listen: []}\n", ""},
+		{"metrics: {listen: ['127.0.0.1:9253']}\n", "metrics "},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct config *c = must_load(cases[i].text);
+		char keys[256] = "";
+		for (size_t k = 0; k < c->not_in_effect_count; k++) {
+			strcat(keys, c->not_in_effect[k]);
+			strcat(keys, " ");
+		}
+		CHECK(cases[i].text, strcmp(keys, cases[i].keys) == 0);
+		config_free(c);
+	}
+}
+
+static void test_files(void **state)
+{
+	(void)state;
+	struct config *c;
+	struct config_error error;
+
+	assert_int_equal(config_load("/nonexistent/f", &c, &error), ERR_MALFORMED);
+	assert_string_equal(error.line, "/nonexistent/f: No such file or directory");
+	assert_int_equal(config_load("/", &c, &error), ERR_MALFORMED);
+	assert_string_equal(error.line, "/: Is a directory");
+	assert_int_equal(config_load(NULL, &c, &error), OK);
+	config_free(c);
+}
+
+static void test_words(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *word;
+		int64_t size, time_ms; /* -1: refused */
+	} cases[] = {
+		{"0", 0, 0},
+		{"64", 64, 64000},
+		{"64K", 65536, -1},
+		{"2G", 2LL << 30, -1},
+		{"1T", 1LL << 40, -1},
+		{"1t", -1, -1},
+		{"500ms", -1, 500},
+		{"30s", -1, 30000},
+		{"2m", -1, 120000},
+		{"1h", -1, 3600000},
+		{"1d", -1, 86400000},
+		{"-1", -1, -1},
+		{"+1", -1, -1},
+		{" 1", -1, -1},
+		{"1 ", -1, -1},
+		{"", -1, -1},
+		{"K", -1, -1},
+		{"1.5M", -1, -1},
+		{"1MB", -1, -1},
+		{"9999999999999999999", -1, -1},
+		{"999999999999999999T", -1, -1},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint64_t value;
+		bool good = config_value_size(cases[i].word, &value);
+		CHECK(cases[i].word, good ? (int64_t)value == cases[i].size : cases[i].size == -1);
+		good = config_value_time(cases[i].word, &value);
+		CHECK(cases[i].word,
+		      good ? (int64_t)value == cases[i].time_ms : cases[i].time_ms == -1);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_service), cmocka_unit_test(test_access),
+		cmocka_unit_test(test_zones),	cmocka_unit_test(test_local_zones),
+		cmocka_unit_test(test_anchors), cmocka_unit_test(test_later),
+		cmocka_unit_test(test_files),	cmocka_unit_test(test_words),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
