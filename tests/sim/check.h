@@ -1,0 +1,10 @@
+#pragma once
+/*
+ * Is this answer right? Form, header and size first, then each record against the zones, then the
+ * whole against the oracle.
+ */
+#include "dns/message.h"
+#include "sim/stub.h"
+
+/* Everything about PACKET, C's answer. Fills C's rcode, truncated and fresh_until_us. */
+void check_answer(struct sim *s, struct stub *c, struct span packet);

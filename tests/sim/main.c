@@ -1,0 +1,100 @@
+/*
+ * sim --seeds N --first S [--profile NAME] [--verbose]
+ *
+ * Runs N seeds beginning with S. A line for each seed that fails, totals, and last "N passed, N
+ * failed". `sim --first S --seeds 1 --verbose` tells the story of one seed.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sim/sim.h"
+
+enum { FAILURES_SHOWN = 400 };
+
+struct options {
+	uint64_t seeds, first;
+	bool verbose;
+	const char *profile;
+};
+
+static bool parse_number(const char *text, uint64_t *out)
+{
+	char *end;
+	if (!text)
+		return false;
+	*out = strtoull(text, &end, 10);
+	return *text && !*end;
+}
+
+static bool parse_options(char **argv, struct options *o)
+{
+	for (argv++; *argv; argv++) {
+		if (strcmp(*argv, "--verbose") == 0) {
+			o->verbose = true;
+			continue;
+		}
+		bool good = (strcmp(*argv, "--seeds") == 0 && parse_number(argv[1], &o->seeds)) ||
+			    (strcmp(*argv, "--first") == 0 && parse_number(argv[1], &o->first));
+		if (!good && strcmp(*argv, "--profile") == 0 && argv[1]) {
+			o->profile = argv[1];
+			good = profile_by_name(argv[1]);
+		}
+		if (!good)
+			return false;
+		argv++;
+	}
+	return true;
+}
+
+static bool run_one(struct sim *s, const struct options *o, uint64_t seed,
+		    struct sim_totals *totals)
+{
+	struct keyring *keyring = s->keyring;
+	memset(s, 0, sizeof(*s));
+	s->keyring = keyring;
+	s->seed = seed;
+	s->verbose = o->verbose;
+	s->profile = o->profile ? profile_by_name(o->profile) : profile_by_seed(seed);
+	if (sim_run(s, totals))
+		return true;
+	if (totals->failed <= FAILURES_SHOWN)
+		printf("seed %" PRIu64 " (%s): %s\n", seed, s->profile->name, s->failure);
+	fflush(stdout);
+	return false;
+}
+
+static void print_totals(const struct sim_totals *t)
+{
+	static const char *const moods[] = {"healthy", "rough", "hostile"};
+	printf("%" PRIu64 " questions, %" PRIu64 " hits, %" PRIu64 " packets upstream; SERVFAIL:",
+	       t->asked, t->hits, t->sends);
+	for (size_t i = 0; i < ARRAY_LEN(moods); i++)
+		printf(" %s %" PRIu64 " of %" PRIu64, moods[i], t->servfails_by_mood[i],
+		       t->answered_by_mood[i]);
+	printf("\n");
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {.seeds = 1000, .first = 1};
+	struct sim_totals totals = {0};
+	uint64_t passed = 0;
+	if (argc < 1 || !parse_options(argv, &o)) {
+		fprintf(stderr,
+			"usage: sim [--seeds N] [--first S] [--profile NAME] [--verbose]\n");
+		return 64;
+	}
+	struct sim *s = malloc(sizeof(*s));
+	REQUIRE(s);
+	s->keyring = calloc(1, sizeof(*s->keyring));
+	REQUIRE(s->keyring);
+	for (uint64_t i = 0; i < o.seeds; i++)
+		passed += run_one(s, &o, o.first + i, &totals);
+	keyring_deinit(s->keyring);
+	free(s->keyring);
+	free(s);
+	print_totals(&totals);
+	printf("%" PRIu64 " passed, %" PRIu64 " failed\n", passed, o.seeds - passed);
+	return passed == o.seeds ? 0 : 1;
+}

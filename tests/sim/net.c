@@ -1,0 +1,162 @@
+#include "sim/net.h"
+
+#include <stdlib.h>
+
+#include "dns/message.h"
+#include "sim/oracle.h"
+#include "sim/server.h"
+#include "sim/sim.h"
+
+enum {
+	SLOW_US = 6000000,	   /* what the provider's resolver does to some queries */
+	CONNECT_LOST_US = 3000000, /* the daemon gives up connecting */
+	DUPLICATE_US = 40000,
+};
+
+static struct flight *flight_find(struct net *n, uint64_t token)
+{
+	for (unsigned i = 0; i < n->flight_count; i++)
+		if (n->flights[i].token == token)
+			return &n->flights[i];
+	return NULL;
+}
+
+bool net_is_open(const struct sim *s, uint64_t token)
+{
+	return flight_find((struct net *)&s->net, token) != NULL;
+}
+
+void net_close(struct sim *s, uint64_t token)
+{
+	struct flight *f = flight_find(&s->net, token);
+	if (f)
+		*f = s->net.flights[--s->net.flight_count];
+}
+
+void net_cancel(struct sim *s, uint64_t token)
+{
+	if (!flight_find(&s->net, token))
+		sim_fail(s, "cancel of an open send", "token %llu", (unsigned long long)token);
+	net_close(s, token);
+}
+
+static void lose(struct sim *s, const struct action *a, uint64_t after_us)
+{
+	struct sim_event lost = {
+		.kind = HAPPEN_LOST, .token = a->token, .peer = a->peer, .transport = a->transport};
+	sim_schedule(s, s->now_us + after_us, &lost);
+}
+
+/* An authoritative server is asked politely: one question, class IN, RD clear, no fragments. */
+static bool check_query(struct sim *s, const struct action *a, struct message *m)
+{
+	char peer[ENDPOINT_TEXT_SIZE];
+	if (message_view(a->packet, m) != OK || m->question_count != 1 || m->qclass != CLASS_IN) {
+		sim_fail(s, "upstream query is well-formed", "to %s, %zu bytes",
+			 endpoint_text(&a->peer, peer), a->packet.len);
+		return false;
+	}
+	if (m->flags & (FLAG_QR | FLAG_RD | FLAG_TC | FLAG_AA | FLAG_OPCODE_MASK | FLAG_RCODE_MASK))
+		sim_fail(s, "upstream query has sane flags", "%04x to %s", m->flags,
+			 endpoint_text(&a->peer, peer));
+	if ((a->peer.family == 4 && !(s->has_ipv4 && s->settings.ipv4)) ||
+	    (a->peer.family == 6 && !(s->has_ipv6 && s->settings.ipv6)))
+		sim_fail(s, "no packet to a family without a route", "%s",
+			 endpoint_text(&a->peer, peer));
+	return true;
+}
+
+/* Only names in a liar's hands may lead to where the lies point. */
+static void check_poison(struct sim *s, const struct action *a, const uint8_t *qname)
+{
+	char text[DNAME_TEXT_MAX];
+	if (a->peer.family == 4 && memcmp(a->peer.addr, world_poison, sizeof(world_poison)) == 0 &&
+	    !oracle_is_tainted(&s->world, qname))
+		sim_fail(s, "poisoned delegation is not followed", "asked the poison for %s",
+			 dname_text(qname, text));
+}
+
+static void tell_send(struct sim *s, const struct action *a, const struct message *m,
+		      const uint8_t *qname)
+{
+	char name[DNAME_TEXT_MAX], type[TYPE_TEXT_SIZE], peer[ENDPOINT_TEXT_SIZE];
+	sim_tell(s, "  send %llu to %s %s: %s %s id %04x%s", (unsigned long long)a->token,
+		 endpoint_text(&a->peer, peer), a->transport == TRANSPORT_TCP ? "tcp" : "udp",
+		 dname_text(qname, name), type_text(m->qtype, type), m->id,
+		 m->opt_offset ? " edns" : "");
+}
+
+static uint64_t delay_us(struct sim *s, const struct quirks *q)
+{
+	if (q->slow_percent && prng_percent(&s->dice, q->slow_percent))
+		return SLOW_US;
+	return q->delay_us + prng_below(&s->dice, q->spread_us + 1);
+}
+
+static void deliver(struct sim *s, const struct action *a, const struct quirks *q,
+		    struct server_replies *replies)
+{
+	uint64_t base_us = delay_us(s, q);
+	/* A new connection costs a round trip; whether the daemon had one open is not modelled. */
+	if (a->transport == TRANSPORT_TCP)
+		base_us += q->delay_us;
+	for (unsigned i = 0; i < replies->count; i++) {
+		struct server_reply *r = &replies->list[i];
+		uint64_t at_us = r->early ? base_us / 4 + prng_below(&s->dice, 200) : base_us + i;
+		if (i > 0 && r->wire && !r->early && replies->list[i - 1].len == r->len)
+			at_us += prng_below(&s->dice, DUPLICATE_US);
+		struct sim_event reply = {.kind = HAPPEN_REPLY,
+					  .token = a->token,
+					  .peer = a->peer,
+					  .transport = a->transport,
+					  .bytes = r->wire,
+					  .len = r->len};
+		if (r->from_stranger)
+			reply.peer.addr[0] ^= 1;
+		sim_schedule(s, s->now_us + at_us, &reply);
+	}
+}
+
+static void send_to_host(struct sim *s, const struct action *a, struct host *h,
+			 const struct message *m)
+{
+	const struct quirks *q = &h->quirks;
+	if (a->transport == TRANSPORT_TCP && (q->dead || q->tcp == TCP_MODE_SILENT)) {
+		lose(s, a, CONNECT_LOST_US);
+		return;
+	}
+	if (a->transport == TRANSPORT_TCP && q->tcp != TCP_MODE_OK) {
+		lose(s, a, q->tcp == TCP_MODE_REFUSED ? q->delay_us : 2 * q->delay_us);
+		return;
+	}
+	struct server_query query = {.host = h, .message = m, .tcp = a->transport == TRANSPORT_TCP};
+	struct server_replies replies;
+	server_answer(&s->world, &s->dice, &query, &replies);
+	deliver(s, a, q, &replies);
+}
+
+void net_send(struct sim *s, const struct action *a)
+{
+	struct net *n = &s->net;
+	struct message m;
+	uint8_t qname[DNAME_MAX];
+	n->sent++;
+	if (flight_find(n, a->token) || n->flight_count == NET_FLIGHTS_MAX) {
+		sim_fail(s, "send tokens are unique and bounded", "token %llu, %u open",
+			 (unsigned long long)a->token, n->flight_count);
+		return;
+	}
+	n->flights[n->flight_count++] = (struct flight){a->token, a->peer, a->transport};
+	if (!check_query(s, a, &m))
+		return;
+	message_name(&m, m.qname_offset, qname);
+	tell_send(s, a, &m, qname);
+	check_poison(s, a, qname);
+	struct host *h = world_host_at(&s->world, &a->peer);
+	if (h)
+		send_to_host(s, a, h, &m);
+	else if (a->transport == TRANSPORT_TCP)
+		lose(s, a, CONNECT_LOST_US);
+	else if (prng_percent(&s->dice, 50))
+		lose(s, a, 1000); /* an ICMP error */
+}

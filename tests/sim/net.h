@@ -1,0 +1,29 @@
+#pragma once
+/*
+ * The network between the resolver and the hosts: takes its sends, has the host answer, and puts
+ * the replies into the future - late, twice, out of order, or never.
+ */
+#include "resolve/resolver.h"
+
+struct sim;
+
+enum { NET_FLIGHTS_MAX = 2048 };
+
+struct flight { /* a send that may still get replies */
+	uint64_t token;
+	struct endpoint peer;
+	enum transport transport;
+};
+
+struct net {
+	struct flight flights[NET_FLIGHTS_MAX];
+	unsigned flight_count;
+	uint64_t sent;
+	bool late_replies; /* replies to cancelled sends are delivered all the same */
+};
+
+void net_send(struct sim *s, const struct action *action);
+void net_cancel(struct sim *s, uint64_t token);
+/* Is a reply for TOKEN still wanted? A lost send ends here. */
+bool net_is_open(const struct sim *s, uint64_t token);
+void net_close(struct sim *s, uint64_t token);

@@ -1,0 +1,107 @@
+#pragma once
+/*
+ * Signed zones: keys, signatures made when they are first asked for, NSEC and NSEC3 chains, and the
+ * proofs that servers put into denials - as they should be, or with one flaw that a validator must
+ * not miss. Makes no use of the code under test but for codecs.
+ */
+#include "sim/signer.h"
+#include "sim/world.h"
+
+enum flaw {
+	FLAW_NONE,
+	/* Of every signature but the one over the DNSKEY set: all is bogus. */
+	FLAW_EXPIRED,
+	FLAW_FUTURE,
+	FLAW_SIGNATURE, /* a bit is wrong */
+	FLAW_STRIPPED,
+	FLAW_STRANGER, /* made by a key that is not in the DNSKEY set */
+	FLAW_SIGNER,   /* names the parent as signer */
+	/* Of the chain: all is bogus. */
+	FLAW_NO_DNSKEY,
+	FLAW_DS,	  /* its digest is of no key */
+	FLAW_DNSKEY_SIGS, /* the DNSKEY set is signed by none of those that DS names */
+	/* Of denials and wildcards only. */
+	FLAW_NO_PROOF,
+	FLAW_OTHER_PROOF,   /* records of the zone that do not cover the name */
+	FLAW_SIBLING_PROOF, /* a sibling zone's, with its own good signatures */
+	/* Forged denials of names that exist, with good proofs of something else. */
+	FLAW_FALSE_NXDOMAIN,
+	FLAW_FALSE_NODATA,
+	FLAW_COUNT,
+	FLAW_FIRST_OF_DENIALS = FLAW_NO_PROOF,
+};
+
+enum { KEYRING_ALGORITHMS = 8, KEYRING_KEYS = 3 };
+
+struct keyring { /* one process: making keys is slow, zones share them */
+	struct signer_key keys[KEYRING_ALGORITHMS][KEYRING_KEYS];
+};
+
+struct hashed { /* an NSEC3 record */
+	uint8_t hash[20];
+	struct rrset *set;
+	const struct node *node; /* NULL: an empty non-terminal */
+	const uint8_t *original;
+};
+
+struct security { /* of one signed zone */
+	const struct signer_key *ksk, *zsk, *stranger;
+	bool has_ds;	     /* its parent was told */
+	bool is_unsupported; /* SHA-1 signatures, or a digest nobody knows: insecure */
+	enum flaw flaw;
+	bool nsec3, opt_out;
+	uint16_t iterations;
+	uint8_t salt[4];
+	struct hashed *hashes; /* in hash order, after secure_seal() */
+	size_t hash_count;
+	int64_t unix_s; /* signatures are made around this time */
+};
+
+struct secure_options {
+	uint8_t algorithm;
+	bool with_ds, unknown_digest, nsec3, opt_out;
+	enum flaw flaw;
+	int64_t unix_s;
+};
+
+void keyring_deinit(struct keyring *k);
+
+/* Z will be signed: adds its DNSKEY set, and DS to its parent. Before sealing. */
+void secure_zone(struct world *w, struct keyring *k, struct zone *z,
+		 const struct secure_options *options);
+/* After zone_seal(): the chain of NSEC or NSEC3 records. */
+void secure_seal(struct world *w, struct zone *z);
+/* Put the signatures on SET of Z, unless it has them. Nothing happens in unsigned zones. */
+void secure_sign(struct world *w, const struct zone *z, struct rrset *set);
+/* The root's trust anchor in presentation form, "TAG ALG TYPE DIGEST". */
+void secure_anchor_text(const struct zone *root, char *out, size_t size_bytes);
+
+enum proof_kind {
+	PROOF_NXDOMAIN,
+	PROOF_NODATA,
+	PROOF_WILDCARD,
+	PROOF_WILDCARD_NODATA,
+	PROOF_NO_DS
+};
+
+struct proof {
+	struct rrset *sets[4];
+	const struct zone *zone; /* that signs them */
+	unsigned count;
+};
+
+/* What belongs into the authority section to prove KIND for NAME. Empty for unsigned zones. */
+void secure_prove(struct world *w, const struct zone *z, enum proof_kind kind, const uint8_t *name,
+		  struct proof *out);
+
+enum sim_verdict { SIM_SECURE, SIM_INSECURE, SIM_BOGUS };
+
+/* Z denies what it has: nobody may believe it, and nobody gets to what is true. */
+bool secure_is_forged(const struct zone *z);
+/* What a validator has to think of Z's records. */
+enum sim_verdict secure_verdict(const struct zone *z);
+/* ... of one set of them: the keys themselves may be well where nothing else is ... */
+enum sim_verdict secure_set_verdict(const struct zone *z, const struct rrset *set);
+/* ... and of a denial of KIND for NAME in Z. */
+enum sim_verdict secure_proof_verdict(const struct zone *z, enum proof_kind kind,
+				      const uint8_t *name);

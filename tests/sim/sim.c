@@ -1,0 +1,337 @@
+#include "sim/sim.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "resolve/limits.h"
+
+enum {
+	LATE_US = 12000000,
+	QUIET_US = 40000000, /* after the last question: LIMIT_QUERY_MS and the slowest replies */
+	SPINS_MAX = 2000,    /* deadlines without the clock moving */
+	SENDS_MAX = 100,     /* packets for one client query, all told: the promise to the world */
+};
+
+/* Where the clocks stand when a run begins: not at zero, where "unset" and "long ago" look alike. */
+static const uint64_t mono_start_us = 5000000000u;
+static const int64_t cache_start_ms = 1790000000000;
+
+struct now sim_now(const struct sim *s)
+{
+	return (struct now){.mono_us = mono_start_us + s->now_us,
+			    .cache_ms = cache_start_ms + (int64_t)(s->now_us / 1000),
+			    .unix_s = cache_start_ms / 1000 + (int64_t)(s->now_us / 1000000)};
+}
+
+void sim_fail(struct sim *s, const char *what, const char *format, ...)
+{
+	char detail[480];
+	va_list args;
+	if (s->failed)
+		return;
+	s->failed = true;
+	va_start(args, format);
+	vsnprintf(detail, sizeof(detail), format, args);
+	va_end(args);
+	snprintf(s->failure, sizeof(s->failure), "%s: %s (at %llu.%06llu s)", what, detail,
+		 (unsigned long long)(s->now_us / 1000000),
+		 (unsigned long long)(s->now_us % 1000000));
+}
+
+void sim_tell(struct sim *s, const char *format, ...)
+{
+	va_list args;
+	if (!s->verbose)
+		return;
+	printf("%6llu.%06llu ", (unsigned long long)(s->now_us / 1000000),
+	       (unsigned long long)(s->now_us % 1000000));
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+}
+
+void sim_schedule(struct sim *s, uint64_t at_us, const struct sim_event *event)
+{
+	struct sim_event *e = malloc(sizeof(*e));
+	REQUIRE(e);
+	*e = *event;
+	e->node = (struct heap_node){0};
+	REQUIRE(heap_set(&s->events, &e->node, at_us) == OK);
+}
+
+/* ---- events in, actions out -------------------------------------------------------------------- */
+
+static void perform(struct sim *s, const struct actions *out)
+{
+	for (size_t i = 0; i < out->count; i++) {
+		const struct action *a = &out->list[i];
+		switch (a->kind) {
+		case ACT_SEND:
+			net_send(s, a);
+			break;
+		case ACT_CANCEL:
+			net_cancel(s, a->token);
+			break;
+		case ACT_ANSWER:
+			stub_receive(s, a->token, a->packet);
+			break;
+		case ACT_DROP:
+			stub_dropped(s, a->token);
+			break;
+		}
+	}
+}
+
+void sim_step(struct sim *s, const struct event *event)
+{
+	struct actions out = {0};
+	struct resolver_stats stats;
+	if (s->failed)
+		return;
+	resolver_step(s->resolver, sim_now(s), event, &out);
+	perform(s, &out);
+	resolver_read_stats(s->resolver, &stats);
+	if (stats.max_sends_per_client > LIMIT_SENDS || stats.max_sends_per_client > SENDS_MAX)
+		sim_fail(s, "a client's budget of packets", "%u sent", stats.max_sends_per_client);
+}
+
+static void reply_arrives(struct sim *s, const struct sim_event *e)
+{
+	bool open = net_is_open(s, e->token);
+	if (!open && !s->net.late_replies)
+		return;
+	sim_tell(s, "  reply to %llu%s, %zu bytes", (unsigned long long)e->token,
+		 open ? "" : " (too late)", e->len);
+	struct event ev = {.kind = EV_REPLY,
+			   .token = e->token,
+			   .peer = &e->peer,
+			   .transport = e->transport,
+			   .packet = span_of(e->bytes, e->len)};
+	sim_step(s, &ev);
+}
+
+static void send_is_lost(struct sim *s, const struct sim_event *e)
+{
+	if (!net_is_open(s, e->token))
+		return;
+	sim_tell(s, "  send %llu is lost", (unsigned long long)e->token);
+	net_close(s, e->token);
+	struct event ev = {
+		.kind = EV_LOST, .token = e->token, .peer = &e->peer, .transport = e->transport};
+	sim_step(s, &ev);
+}
+
+/* The parent takes back the delegation of a zone: its node goes, the zone's servers stay. */
+static void zone_is_revoked(struct sim *s, struct zone *z)
+{
+	char name[DNAME_TEXT_MAX];
+	struct zone *parent = z->parent;
+	const struct node *cut = zone_node(parent, z->apex);
+	REQUIRE(cut);
+	uint32_t ttl_s = node_set(cut, TYPE_NS)->ttl_s;
+	z->revoked = true;
+	z->limbo_until_us += s->now_us + (uint64_t)ttl_s * 1000000;
+	for (size_t i = 0; i < parent->node_count; i++)
+		if (dname_is_within(parent->nodes[i].owner, z->apex))
+			parent->nodes[i].hidden = true;
+	sim_tell(s, "zone %s is revoked", dname_text(z->apex, name));
+}
+
+static void records_change(struct sim *s, struct change *c)
+{
+	char name[DNAME_TEXT_MAX], type[TYPE_TEXT_SIZE];
+	world_swap(c);
+	/* What was on its way while they changed may be stored yet, and the slowest replies take 6 s. */
+	c->limbo_until_us = s->now_us + (uint64_t)c->set->ttl_s * 1000000 + LATE_US;
+	sim_tell(s, "%s %s changes", dname_text(c->set->owner, name),
+		 type_text(c->set->type, type));
+}
+
+static void happen(struct sim *s, const struct sim_event *e)
+{
+	switch (e->kind) {
+	case HAPPEN_REPLY:
+		reply_arrives(s, e);
+		break;
+	case HAPPEN_LOST:
+		send_is_lost(s, e);
+		break;
+	case HAPPEN_ASK:
+		stub_ask(s, s->stubs.list[e->token - 1]);
+		break;
+	case HAPPEN_GONE:
+		stub_leave(s, s->stubs.list[e->token - 1]);
+		break;
+	case HAPPEN_REVOKE:
+		zone_is_revoked(s, s->world.zones[e->token]);
+		break;
+	case HAPPEN_CHANGE:
+		records_change(s, &s->world.changes[e->token]);
+		break;
+	}
+	cache_reader_pass(s->reader);
+}
+
+/* ---- the clock --------------------------------------------------------------------------------- */
+
+static uint64_t deadline_us(const struct sim *s)
+{
+	uint64_t at_ms = resolver_deadline_ms(s->resolver);
+	if (at_ms == UINT64_MAX)
+		return UINT64_MAX;
+	uint64_t at_us = at_ms * 1000;
+	return at_us > mono_start_us + s->now_us ? at_us - mono_start_us : s->now_us;
+}
+
+/* Let time jump to whatever comes next; false when nothing does before END_US. */
+static bool advance(struct sim *s, uint64_t end_us, unsigned *spins)
+{
+	struct heap_node *first = heap_min(&s->events);
+	uint64_t event_us = first ? first->key : UINT64_MAX, timer_us = deadline_us(s);
+	uint64_t next_us = MIN(event_us, timer_us);
+	if (next_us > end_us)
+		return false;
+	*spins = next_us > s->now_us ? 0 : *spins + 1;
+	if (*spins > SPINS_MAX && timer_us <= s->now_us) {
+		sim_fail(s, "deadlines pass", "%u wake-ups without progress", *spins);
+		return false;
+	}
+	s->now_us = next_us;
+	if (event_us <= timer_us) {
+		struct sim_event *e = (struct sim_event *)first;
+		heap_remove(&s->events, first);
+		happen(s, e);
+		free(e->bytes);
+		free(e);
+	} else {
+		struct event ev = {.kind = EV_DEADLINE};
+		sim_step(s, &ev);
+		cache_reader_pass(s->reader);
+	}
+	return true;
+}
+
+static uint64_t last_question_us(const struct sim *s)
+{
+	uint64_t last_us = 0;
+	for (size_t i = 0; i < s->events.count; i++) {
+		const struct sim_event *e = (const struct sim_event *)s->events.nodes[i];
+		if (e->kind == HAPPEN_ASK || e->kind == HAPPEN_REVOKE)
+			last_us = MAX(last_us, e->node.key);
+	}
+	return last_us;
+}
+
+/* ---- a run ------------------------------------------------------------------------------------- */
+
+static void start(struct sim *s)
+{
+	struct cache_settings cache = {.memory_bytes = s->memory_bytes};
+	REQUIRE(settings_finish(&s->settings, &s->world.arena) == OK);
+	REQUIRE(cache_new(&cache, &s->cache) == OK);
+	REQUIRE(cache_reader_new(s->cache, &s->reader) == OK);
+	REQUIRE(infra_new(&s->infra) == OK);
+	if (s->settings.aggressive_nsec)
+		REQUIRE(ranges_new((size_t)1 << 20, &s->ranges) == OK);
+	struct resolver_parts parts = {.settings = &s->settings,
+				       .cache = s->cache,
+				       .reader = s->reader,
+				       .infra = s->infra,
+				       .ranges = s->ranges,
+				       .metrics = &s->metrics,
+				       .cookie_secret = &s->cookie_secret};
+	memset(s->cookie_secret.bytes, (int)s->seed, sizeof(s->cookie_secret.bytes));
+	rng_init_seeded(&parts.rng, s->seed);
+	REQUIRE(resolver_new(&parts, &s->resolver) == OK);
+	struct event network = {
+		.kind = EV_NETWORK, .has_ipv4 = s->has_ipv4, .has_ipv6 = s->has_ipv6};
+	sim_step(s, &network);
+}
+
+static void stop(struct sim *s)
+{
+	struct heap_node *first;
+	resolver_free(s->resolver);
+	infra_free(s->infra);
+	if (s->ranges)
+		ranges_free(s->ranges);
+	cache_reader_free(s->reader);
+	cache_free(s->cache);
+	while ((first = heap_min(&s->events)) != NULL) {
+		struct sim_event *e = (struct sim_event *)first;
+		heap_remove(&s->events, first);
+		free(e->bytes);
+		free(e);
+	}
+	heap_deinit(&s->events);
+	world_deinit(&s->world);
+}
+
+static void check_quiet(struct sim *s)
+{
+	struct resolver_stats stats;
+	stub_check_end(s);
+	resolver_read_stats(s->resolver, &stats);
+	if (stats.open_queries || stats.open_sends || stats.waiting_clients)
+		sim_fail(s, "nothing is left when all is quiet",
+			 "%zu queries, %zu sends, %zu clients", stats.open_queries,
+			 stats.open_sends, stats.waiting_clients);
+	if (s->net.flight_count)
+		sim_fail(s, "every send is cancelled or lost in the end",
+			 "%u are open, first token %llu", s->net.flight_count,
+			 (unsigned long long)s->net.flights[0].token);
+	if (s->profile->finish && !s->failed)
+		s->profile->finish(s);
+}
+
+static void add_totals(const struct sim *s, struct sim_totals *t)
+{
+	t->asked += s->stubs.asked;
+	t->hits += s->stubs.hits;
+	t->sends += s->net.sent;
+	t->failed += s->failed;
+	for (unsigned i = 0; i < s->stubs.count; i++) {
+		const struct stub *c = s->stubs.list[i];
+		if (c->state != STUB_ANSWERED || c->odd != ODD_NOT || !c->recursion_desired)
+			continue;
+		t->answered++;
+		t->answered_by_mood[s->world.mood]++;
+		t->servfails += c->rcode == RCODE_SERVFAIL;
+		t->servfails_by_mood[s->world.mood] += c->rcode == RCODE_SERVFAIL;
+	}
+}
+
+bool sim_run(struct sim *s, struct sim_totals *totals)
+{
+	unsigned spins = 0;
+	s->dice.state = s->seed * 0x5851f42d4c957f2du + 1;
+	s->memory_bytes = (size_t)4 << 20;
+	s->has_ipv4 = s->has_ipv6 = true;
+	heap_init(&s->events);
+	world_init(&s->world);
+	settings_init(&s->settings);
+	static const struct access_rule inside = {.prefix = {.family = 4, .bits = 8, .addr = {10}},
+						  .allow = true};
+	s->settings.access = &inside;
+	s->settings.access_count = 1;
+	s->settings.dnssec = false;
+	s->settings.aggressive_nsec = false;
+	s->settings.stale_enabled = false;
+	s->settings.local_zones = NULL;
+	s->settings.local_zone_count = 0;
+	s->profile->build(s);
+	tell_world(s);
+	start(s);
+	uint64_t end_us = last_question_us(s) + QUIET_US;
+	while (!s->failed && advance(s, end_us, &spins))
+		;
+	if (!s->failed)
+		check_quiet(s);
+	if (s->failed)
+		sim_tell(s, "FAILED: %s", s->failure);
+	add_totals(s, totals);
+	stop(s);
+	return !s->failed;
+}

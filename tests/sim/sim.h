@@ -1,0 +1,104 @@
+#pragma once
+/*
+ * One run: a simulated internet, a resolver in its middle, clients around it, and one virtual
+ * clock that jumps from event to event. A run is repeated exactly by its seed.
+ *
+ *   main.c      seeds, one after the other
+ *   sim.c       the run: clock, events, actions, what must hold at the end
+ *   profiles.c  what kinds of runs there are; random worlds come from generate.c
+ *   world.c     zones and hosts          server.c, lies.c   what hosts answer
+ *   net.c       loss, delay, addresses   client.c           who asks, when, and how
+ *   oracle.c    the truth                check.c            answers compared with it
+ */
+#include "base/heap.h"
+#include "resolve/resolver.h"
+#include "sim/net.h"
+#include "sim/secure.h"
+#include "sim/stub.h"
+#include "sim/world.h"
+
+struct sim;
+
+struct profile {
+	const char *name;
+	unsigned weight;	       /* how many of the seeds, relative to the others */
+	void (*build)(struct sim *s);  /* the world, and what clients will ask */
+	void (*finish)(struct sim *s); /* what must hold at the end besides; or NULL */
+};
+
+enum happening { HAPPEN_REPLY, HAPPEN_LOST, HAPPEN_ASK, HAPPEN_GONE, HAPPEN_REVOKE, HAPPEN_CHANGE };
+
+struct sim_event {
+	struct heap_node node; /* key: microseconds of the run */
+	enum happening kind;
+	uint64_t token; /* of the send or the client; index of the zone or change */
+	struct endpoint peer;
+	enum transport transport;
+	uint8_t *bytes;
+	size_t len;
+};
+
+struct sim {
+	uint64_t seed;
+	bool verbose;
+	const struct profile *profile;
+	struct prng dice;
+	uint64_t now_us; /* since the run began */
+	struct heap events;
+	struct world world;
+	struct net net;
+	struct stubs stubs;
+
+	bool with_flaws;	 /* some signed zones are bogus */
+	struct keyring *keyring; /* of the process */
+	struct anchor anchor;	 /* the root's, when it is signed */
+	struct settings settings;
+	size_t memory_bytes; /* of the cache; small ones evict */
+	bool has_ipv4, has_ipv6;
+	struct cache *cache;
+	struct cache_reader *reader;
+	struct infra *infra;
+	struct ranges *ranges; /* NULL: no aggressive use of denials */
+	struct metrics metrics;
+	struct hash_key cookie_secret;
+	struct resolver *resolver;
+
+	bool failed;
+	char failure[600]; /* "invariant: details" of the first one broken */
+};
+
+/* Results over many runs, for the curious. */
+struct sim_totals {
+	uint64_t asked, hits, answered, servfails, sends, failed;
+	uint64_t servfails_by_mood[3], answered_by_mood[3];
+};
+
+/* Run SEED to its end; false if an invariant broke (s->failure says which). */
+bool sim_run(struct sim *s, struct sim_totals *totals);
+
+/* The invariant WHAT is broken. Only the first one of a run counts. */
+void sim_fail(struct sim *s, const char *what, const char *format, ...) PRINTF_LIKE(3, 4);
+/* A line of the story, with the time, when --verbose was given. */
+void sim_tell(struct sim *s, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* The run's clock as the resolver sees it. */
+struct now sim_now(const struct sim *s);
+/* Put EVENT (filled but for its node) into the future. Takes EVENT.bytes. */
+void sim_schedule(struct sim *s, uint64_t at_us, const struct sim_event *event);
+/* Feed one event to the resolver and do what it wants. */
+void sim_step(struct sim *s, const struct event *event);
+
+const struct profile *profile_by_name(const char *name);
+const struct profile *profile_by_seed(uint64_t seed);
+
+/* The world in words (tell.c). */
+void tell_world(struct sim *s);
+void tell_truth(struct sim *s, const struct stub *c);
+
+/* A random internet of s->world.mood, and random clients for it (generate.c). */
+void generate_world(struct sim *s);
+void generate_questions(struct sim *s, unsigned count);
+/* The trust anchor of a signed root. */
+void generate_anchor(struct sim *s);
+/* Root hints out of the world's root zone. */
+void generate_hints(struct sim *s);
