@@ -1,0 +1,169 @@
+"""What the system tests share: a daemon per test class, and ways to ask it."""
+import os
+import socket
+import struct
+import time
+import unittest
+
+import dns.edns
+import dns.exception
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+import dns.rdatatype
+
+NET = None      # the lab, set by run before any test
+QUICK = False   # leave out what takes seconds
+SEED = 1         # of what is random
+MATCH_TYPES = {"A", "AAAA", "CNAME", "TXT", "PTR", "MX", "SVCB"}
+
+
+def slow(test):
+    """Decorator: not in a quick run."""
+    def wrapped(self):
+        if QUICK:
+            self.skipTest("slow")
+        test(self)
+    wrapped.__doc__ = test.__doc__
+    return wrapped
+
+
+class DaemonCase(unittest.TestCase):
+    """CONFIG goes over the daemon's own configuration (resolvers.py)."""
+    config = {}
+    options = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.net = NET
+        cls.daemon = NET.resolver(cls.config, **cls.options).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        NET.heal()
+        crashed = cls.daemon.process.poll()
+        status = cls.daemon.stop()
+        if status != 0:
+            when = "before it was asked to end" if crashed is not None else "when asked to end"
+            raise AssertionError(f"status {status} {when}: {cls.daemon.said()[-3000:]}")
+
+    def setUp(self):
+        self.net.clear_queries()
+
+    # ---- asking
+
+    def query(self, name, rrtype="A", *, edns=True, payload=1232, do=False, ad=False, cd=False,
+              rd=True, options=(), rdclass="IN"):
+        message = dns.message.make_query(name, rrtype, rdclass, use_edns=0 if edns else -1,
+                                         payload=payload, want_dnssec=do, options=list(options)
+                                         or None)
+        for wanted, flag in (rd, dns.flags.RD), (ad, dns.flags.AD), (cd, dns.flags.CD):
+            message.flags = message.flags | flag if wanted else message.flags & ~flag
+        return message
+
+    def ask(self, name, rrtype="A", *, tcp=False, timeout=3, source=None, address=None, **words):
+        """Ask the daemon and return its reply, as a dns.message."""
+        message = self.query(name, rrtype, **words)
+        send = dns.query.tcp if tcp else dns.query.udp
+        try:
+            return send(message, address or self.daemon.address, timeout, source=source)
+        except dns.exception.Timeout:
+            self.fail(f"no answer to {name} {rrtype} in {timeout} s")
+
+    def timed(self, name, rrtype="A", **words):
+        """As ask(); the reply and the seconds it took."""
+        begin = time.monotonic()
+        reply = self.ask(name, rrtype, **words)
+        return reply, time.monotonic() - begin
+
+    def raw(self, packet, timeout=0.5):
+        """Send bytes over UDP; the reply's bytes, or None."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(timeout)
+            sock.connect((self.daemon.address, 53))
+            sock.send(packet)
+            try:
+                return sock.recv(65535)
+            except (socket.timeout, ConnectionError):
+                return None
+
+    def connect(self, timeout=5):
+        """A TCP connection to the daemon."""
+        sock = socket.create_connection((self.daemon.address, 53), timeout)
+        self.addCleanup(sock.close)
+        return sock
+
+    # ---- looking at what came
+
+    def assertStatus(self, reply, status):
+        self.assertEqual(dns.rcode.to_text(reply.rcode()), status, reply.to_text())
+
+    def assertData(self, reply, *wanted, status="NOERROR"):
+        """The rdata of the answer section, without signatures, in any order."""
+        self.assertStatus(reply, status)
+        self.assertEqual(sorted(data(reply)), sorted(wanted), reply.to_text())
+
+    def assertEmpty(self, reply, status):
+        """A negative answer: no data, and the SOA that says how long."""
+        self.assertData(reply, status=status)
+        self.assertTrue([s for s in reply.authority if s.rdtype == dns.rdatatype.SOA], reply.to_text())
+
+    def assertFlag(self, reply, flag, wanted=True):
+        self.assertEqual(bool(reply.flags & getattr(dns.flags, flag)), wanted,
+                         f"{flag}: {reply.to_text()}")
+
+    def assertEde(self, reply, *codes):
+        """One of these extended errors is there."""
+        self.assertTrue(set(ede_codes(reply)) & set(codes),
+                        f"EDE {ede_codes(reply)}, wanted one of {codes}: {reply.to_text()}")
+
+
+def data(reply):
+    return [rdata.to_text() for rrset in reply.answer
+            if rrset.rdtype not in (dns.rdatatype.RRSIG, dns.rdatatype.DNAME) for rdata in rrset]
+
+
+def types(section):
+    return {dns.rdatatype.to_text(rrset.rdtype) for rrset in section}
+
+
+def edes(reply):
+    return [o for o in reply.options if isinstance(o, dns.edns.EDEOption)]
+
+
+def ede_codes(reply):
+    return [int(o.code) for o in edes(reply)]
+
+
+def option(reply, code):
+    """The data of the EDNS option CODE, or None."""
+    for found in reply.options:
+        if int(found.otype) == code:
+            return found.to_wire()
+    return None
+
+
+def framed(*messages):
+    """For TCP: each message with its length before it."""
+    wires = [m if isinstance(m, bytes) else m.to_wire() for m in messages]
+    return b"".join(struct.pack("!H", len(w)) + w for w in wires)
+
+
+def read_messages(sock, count):
+    """COUNT replies from a TCP connection."""
+    replies, stream = [], sock.makefile("rb")
+    for _ in range(count):
+        head = stream.read(2)
+        if len(head) < 2:
+            raise AssertionError(f"closed after {len(replies)} of {count} replies")
+        replies.append(dns.message.from_wire(stream.read(struct.unpack("!H", head)[0])))
+    return replies
+
+
+def header(message_id=0x1234, flags=0x0100, qd=1, an=0, ns=0, ar=0):
+    return struct.pack("!6H", message_id, flags, qd, an, ns, ar)
+
+
+def random_bytes(count):
+    return os.urandom(count)

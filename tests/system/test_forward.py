@@ -1,0 +1,163 @@
+"""Forward zones and stub zones. The upstream is an Unbound in the lab."""
+import time
+
+import dns.message
+
+import case
+
+UPSTREAM = "198.51.100.53"
+DEAD = "198.51.100.90"
+
+
+class ForwardCase(case.DaemonCase):
+    """An upstream resolver behind a link of the wire, named "forward"."""
+
+    @classmethod
+    def setUpClass(cls):
+        net = case.NET
+        cls.upstream = net.resolver(kind="unbound", address=UPSTREAM, port=5300, dnssec=False, extra=[
+            'local-zone: "corp.internal." static',
+            'local-data: "corp.internal. 300 SOA ns. hostmaster. 1 3600 900 86400 60"',
+            'local-data: "www.corp.internal. 300 A 10.3.2.1"',
+            'local-data: "ip-10-0-0-1.corp.internal. 300 A 10.0.0.1"',
+        ] + [f'local-data: "n{i}.corp.internal. 300 A 10.4.0.{i}"' for i in range(200)]).start()
+        cls.link = net.wire.add("forward", [UPSTREAM])
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            super().tearDownClass()
+        finally:
+            case.NET.wire.close(cls.link)
+            del case.NET.wire.links["forward"]
+            cls.upstream.stop()
+
+    def setUp(self):
+        super().setUp()
+        self.link.silent = False
+
+
+def zone(name, *servers, **more):
+    return dict({"name": name, "servers": [f"{s}:53" for s in servers]}, **more)
+
+
+class Forward(ForwardCase):
+    config = {"forward-zones": [
+        zone("corp.internal.", UPSTREAM, insecure=True),
+        zone("plain.com.", DEAD, UPSTREAM),
+        zone("signed.com.", UPSTREAM, transport="tcp"),
+        zone("insecure.com.", DEAD, fallback=True),
+        zone("big.org.", UPSTREAM),
+        zone("unsigned.org.", DEAD),
+    ], "serve-stale": {"enabled": False}, "prefetch": {"enabled": False}}
+
+    def test_forwarded(self):
+        """RD=1 goes to the upstream, and to nobody else."""
+        self.assertData(self.ask("www.corp.internal"), "10.3.2.1")
+        self.assertEmpty(self.ask("www.corp.internal", "AAAA"), "NOERROR")
+        self.assertEmpty(self.ask("nosuch.corp.internal"), "NXDOMAIN")
+        seen = self.net.queries("www.corp.internal.")
+        self.assertEqual({q.server for q in seen}, {"forward"})
+        self.assertTrue(all(q.message[2] & 1 for q in seen), "RD")
+
+    def test_remembered(self):
+        for name in "n1.corp.internal", "nosuch1.corp.internal":
+            self.ask(name)
+            self.net.clear_queries()
+            self.ask(name)
+            self.assertEqual(self.net.queries(), [])
+
+    def test_second_server(self):
+        """The first is dead; the second one answers in time."""
+        reply, took = self.timed("www.plain.com")
+        self.assertData(reply, "198.18.1.1")
+        self.assertLess(took, 1.8)
+        self.assertLess(self.timed("text.plain.com", "TXT")[1], 1)
+
+    def test_chain_out_of_the_zone(self):
+        """An alias that leaves the forward zone is followed from the root."""
+        self.assertIn("10.0.1.11", case.data(self.ask("db.plain.com")))
+
+    def test_tcp(self):
+        self.assertData(self.ask("www.signed.com"), "198.18.1.1")
+        self.assertEqual({q.tcp for q in self.net.queries(server="forward")}, {True})
+
+    def test_truncated(self):
+        self.assertEqual(len(case.data(self.ask("huge.big.org", "TXT", tcp=True))), 150)
+
+    def test_fallback(self):
+        """fallback: true goes on from the root; without it there is a failure."""
+        self.assertData(self.ask("www.insecure.com"), "198.18.1.1")
+        reply, took = self.timed("www.unsigned.org")
+        self.assertData(reply, status="SERVFAIL")
+        self.assertEde(reply, 22, 23)
+        self.assertLess(took, 1.9)
+
+    def test_silence_and_return(self):
+        self.ask("n20.corp.internal")
+        self.link.silent = True
+        reply, took = self.timed("n21.corp.internal")
+        self.assertData(reply, status="SERVFAIL")
+        self.assertLess(took, 1.9)
+        self.link.silent = False
+        begin = time.monotonic()
+        while not self.ask("n21.corp.internal").answer and time.monotonic() < begin + 8:
+            time.sleep(0.2)
+        self.assertLess(time.monotonic() - begin, 5)
+
+
+class Only(ForwardCase):
+    config = {"forward-zones": [zone("corp.internal.", UPSTREAM, insecure=True,
+                                     only=["ip-*", "n?"])]}
+
+    def test_patterns(self):
+        """What no pattern matches does not exist, and nobody is asked."""
+        self.assertData(self.ask("IP-10-0-0-1.corp.internal"), "10.0.0.1")
+        self.assertData(self.ask("n7.corp.internal"), "10.4.0.7")
+        self.net.clear_queries()
+        for name in "www.corp.internal", "n17.corp.internal", "a.b.corp.internal":
+            self.assertStatus(self.ask(name), "NXDOMAIN")
+        self.assertEqual(self.net.queries(), [])
+
+
+class RateLimit(ForwardCase):
+    config = {"forward-zones": [zone("corp.internal.", UPSTREAM, insecure=True,
+                                     **{"rate-limit": 20})]}
+
+    def test_rate(self):
+        """A burst of 200 questions: not more packets than the limit allows."""
+        from test_resolution import ask_all
+        self.ask("www.corp.internal")
+        self.net.clear_queries()
+        begin = time.monotonic()
+        ask_all(self, [self.query(f"n{i}.corp.internal") for i in range(200)], 2.5)
+        took = time.monotonic() - begin
+        sent = len(self.net.queries(server="forward"))
+        self.assertGreater(sent, 10)
+        self.assertLess(sent, 20 * took + 40)      # a bucket of at most two seconds' worth
+
+
+class Root(ForwardCase):
+    config = {"forward-zones": [zone(".", UPSTREAM)], "dnssec": {"enabled": False}}
+
+    def test_all(self):
+        """Everything goes to the upstream."""
+        self.assertData(self.ask("www.signed.org"), "198.18.1.1")
+        self.assertEmpty(self.ask("nosuch.signed.org"), "NXDOMAIN")
+        self.assertEqual({q.message[2] & 1 for q in self.net.queries(server="root-a")} - {0}, set())
+        self.assertTrue(self.net.queries("www.signed.org.", server="forward"))
+
+
+class Stub(case.DaemonCase):
+    config = {"stub-zones": [zone("stub.internal.", DEAD, "198.51.100.30", insecure=True)]}
+
+    def test_stub(self):
+        """These servers are asked without RD, as authoritative ones."""
+        reply, took = self.timed("www.stub.internal")
+        self.assertData(reply, "198.18.1.1")
+        self.assertLess(took, 1.8)
+        self.assertEmpty(self.ask("nosuch.stub.internal"), "NXDOMAIN")
+        seen = self.net.queries("www.stub.internal.")
+        self.assertTrue(seen)
+        self.assertFalse(any(q.message[2] & 1 for q in seen), "RD")
