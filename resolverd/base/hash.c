@@ -1,5 +1,6 @@
 #include "base/hash.h"
 
+#include <endian.h>
 #include <sodium.h>
 
 #include "base/require.h"
@@ -15,13 +16,12 @@ void hash_key_init(struct hash_key *key)
 uint64_t hash_bytes(const struct hash_key *key, struct span bytes)
 {
 	uint8_t out[crypto_shorthash_siphash24_BYTES];
-	uint64_t value = 0;
+	uint64_t value;
 
 	crypto_shorthash_siphash24(out, bytes.at, bytes.len, key->bytes);
 	/* Little-endian, as SipHash defines its 64-bit result: the same on every machine. */
-	for (size_t i = 0; i < sizeof(out); i++)
-		value |= (uint64_t)out[i] << (8 * i);
-	return value;
+	memcpy(&value, out, sizeof(value));
+	return le64toh(value);
 }
 
 bool hash_equal_secret(const uint8_t *a, const uint8_t *b, size_t len)

@@ -122,6 +122,7 @@ static size_t record_size(struct span bytes)
 
 static enum err check_tables(struct answer_view *v)
 {
+	REQUIRE(v->ttl_offsets || v->ttl_count == 0);
 	for (size_t i = 0; i < v->ttl_count; i++) {
 		uint16_t offset;
 		memcpy(&offset, v->ttl_offsets + i * sizeof(offset), sizeof(offset));

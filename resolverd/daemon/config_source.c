@@ -41,7 +41,7 @@ enum err config_source_read(const char *path, struct span *out, struct config_er
 		return ERR_NO_MEMORY;
 	size_t len = file ? fread(bytes, 1, CONFIG_FILE_MAX + 1, file) : 0;
 	if (!file || ferror(file)) {
-		write_line(error, path, 0, NULL, strerror(errno));
+		write_line(error, path, 0, NULL, strerrordesc_np(errno));
 		goto fail;
 	}
 	if (len > CONFIG_FILE_MAX) {

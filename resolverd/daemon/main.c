@@ -43,6 +43,7 @@ static int read_options(int argc, char **argv, struct command *out)
 	};
 	int option;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has begun */
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) >= 0) {
 		switch (option) {
 		case 'c':

@@ -105,7 +105,7 @@ static void tell_bind_failure(const struct endpoint *address, bool tcp)
 	char text[ENDPOINT_TEXT_SIZE];
 
 	log_error("cannot listen address=%s transport=%s reason=\"%s\"",
-		  endpoint_text(address, text), tcp ? "tcp" : "udp", strerror(errno));
+		  endpoint_text(address, text), tcp ? "tcp" : "udp", strerrordesc_np(errno));
 }
 
 /* Nobody else may serve our addresses: half of the queries would go astray. */

@@ -20,7 +20,7 @@ void signals_block(void)
 	sigset_t set = handled();
 
 	sigaddset(&set, SIGPIPE); /* a client that hangs up is an error code, not an end */
-	REQUIRE(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+	REQUIRE(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
 }
 
 static void handle_ready(void *context, unsigned ready)

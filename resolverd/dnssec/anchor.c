@@ -147,26 +147,30 @@ static struct anchor_key *find_configured(struct anchor *a, struct span rdata, b
 	return key;
 }
 
-static enum err add_record(struct anchor *a, const struct text_record *record)
+static enum err add_rdata(struct anchor *a, struct span rdata, bool is_ds)
 {
-	bool is_ds = record->type == TYPE_DS;
-	enum err err = check_record(record, a->accept_sha1);
-	if (err != OK)
-		return err;
-	if (a->key_count > 0 && !dname_equal(a->zone, record->owner))
-		return ERR_EXISTS;
-	struct anchor_key *known = find_configured(a, record->rdata, is_ds);
+	struct anchor_key *known = find_configured(a, rdata, is_ds);
 	if (known) {
 		key_confirm(known);
 		return OK;
 	}
 	if (a->key_count == ANCHOR_KEYS_MAX)
 		return ERR_LIMIT;
-	dname_lower(record->owner, a->zone);
 	struct anchor_key *key = &a->keys[a->key_count++];
 	*key = (struct anchor_key){.state = ANCHOR_VALID};
-	key_set(key, record->rdata, is_ds);
+	key_set(key, rdata, is_ds);
 	return OK;
+}
+
+static enum err add_record(struct anchor *a, const struct text_record *record)
+{
+	enum err err = check_record(record, a->accept_sha1);
+	if (err != OK)
+		return err;
+	if (a->key_count > 0 && !dname_equal(a->zone, record->owner))
+		return ERR_EXISTS;
+	dname_lower(record->owner, a->zone);
+	return add_rdata(a, record->rdata, record->type == TYPE_DS);
 }
 
 enum err anchor_add_text(struct anchor *a, const char *record)
@@ -179,6 +183,22 @@ enum err anchor_add_text(struct anchor *a, const char *record)
 		err = add_record(a, &parsed);
 	arena_deinit(&arena);
 	return err;
+}
+
+enum err anchor_merge(struct anchor *a, const struct anchor *configured)
+{
+	struct anchor merged = *a;
+	bool is_known = false;
+	for (unsigned i = 0; i < configured->key_count; i++) {
+		const struct anchor_key *key = &configured->keys[i];
+		is_known |= find_configured(a, key_rdata(key), key->is_ds) != NULL;
+		if (add_rdata(&merged, key_rdata(key), key->is_ds) != OK)
+			return ERR_LIMIT;
+	}
+	if (!is_known)
+		return ERR_NOT_FOUND;
+	*a = merged;
+	return OK;
 }
 
 bool anchor_trusts_key(const struct anchor *a, struct span dnskey)

@@ -46,6 +46,11 @@ struct anchor { /* one zone; main thread or one resolver */
  * RECORD is of another zone than A already holds. */
 MUST_USE enum err anchor_add_text(struct anchor *a, const char *record);
 
+/* Put CONFIGURED, what the operator says today, over A, the state kept for the same zone: each of its
+ * records counts as added again. ERR_NOT_FOUND if A knows none of them, so that it tells of keys
+ * that nobody vouches for any more; ERR_LIMIT. A is unchanged then. */
+MUST_USE enum err anchor_merge(struct anchor *a, const struct anchor *configured);
+
 /* KEY (DNSKEY RDATA of A's zone) is trusted now (VALID or MISSING state, by key or by DS). */
 bool anchor_trusts_key(const struct anchor *a, struct span dnskey);
 

@@ -305,6 +305,7 @@ void outbound_deinit(struct outbound *o)
 	struct outbound_query *q;
 
 	while ((q = TAILQ_FIRST(&o->queries)) || (q = TAILQ_FIRST(&o->doomed)))
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not follow TAILQ_REMOVE */
 		remove_query(q);
 	pool_deinit(&o->pool);
 	loop_timer_clear(o->loop, &o->tick);

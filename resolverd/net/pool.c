@@ -315,7 +315,7 @@ static void read_messages(struct pool_connection *c)
 		doom(c);
 	if (err != OK)
 		return;
-	if (left.len > 0)
+	if (left.len > 0 && left.at)
 		memcpy(p->scratch, left.at, left.len);
 	struct span bytes = span_of(p->scratch, left.len + len);
 	while (!c->doomed && stream_next_message(&bytes, &message))
@@ -377,6 +377,7 @@ static void handle_attention(void *context)
 	 * not sent again: this ends. */
 	do {
 		TAILQ_FOREACH(c, &p->connections, in_pool)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not follow TAILQ_REMOVE */
 		if (c->doomed && !c->held)
 			break;
 		if (c)

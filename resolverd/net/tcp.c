@@ -380,7 +380,7 @@ static bool read_messages(struct tcp_connection *c)
 	if (err != OK)
 		return false;
 
-	if (left.len > 0)
+	if (left.len > 0 && left.at)
 		memcpy(t->incoming, left.at, left.len);
 	struct span bytes = span_of(t->incoming, left.len + len);
 	bool progress = take_messages(c, &bytes);

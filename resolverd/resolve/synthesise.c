@@ -166,6 +166,20 @@ static bool expand_wildcard(struct proof *p, const struct entry *e, struct answe
 	return true;
 }
 
+/* The signatures of E are ZONE's. */
+static bool is_signed_by(const struct entry *e, const uint8_t *zone)
+{
+	struct rrset set;
+	struct span sig;
+	struct rrsig_view view;
+	entry_rrset(e, &set);
+	struct rrset_iter it = rrset_sigs(&set);
+	while (rrset_next(&it, &sig))
+		if (rdata_rrsig(sig, &view) != OK || !dname_equal(view.signer, zone))
+			return false;
+	return set.sig_count > 0;
+}
+
 static bool from_wildcard(struct proof *p, uint16_t denial_type, struct answer *out)
 {
 	struct query *q = p->q;
@@ -186,6 +200,9 @@ static bool from_wildcard(struct proof *p, uint16_t denial_type, struct answer *
 			e = find_secure(r, wildcard, TYPE_CNAME);
 		if (!e)
 			continue;
+		/* A zone above the cut may not say what lies below it: its own wildcard only. */
+		if (!is_signed_by(e, p->zone))
+			return false;
 		p->count = 0;
 		p->ttl_s = UINT32_MAX;
 		bool found = hashed ? add_nsec3(p, &params, dname_skip(q->name, all - labels - 1))

@@ -438,7 +438,9 @@ static enum verdict check_negative(struct query *q)
 	enum denial_result result = reply->kind == REPLY_NXDOMAIN
 					    ? denial_nxdomain(&records, reply->target)
 					    : denial_nodata(&records, reply->target, q->qtype);
-	if (result == DENIAL_NONE && reply->kind == REPLY_NXDOMAIN) {
+	/* What a minimised question's name lacks says nothing of the names below it. */
+	bool is_whole = reply->set_count > 0 || dname_equal(reply->target, q->name);
+	if (result == DENIAL_NONE && reply->kind == REPLY_NXDOMAIN && is_whole) {
 		/* An empty non-terminal that its server denies: the signed proof is right, the rcode is not. */
 		if (denial_nodata(&records, reply->target, q->qtype) == DENIAL_PROVEN) {
 			result = DENIAL_PROVEN;

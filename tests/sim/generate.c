@@ -325,7 +325,7 @@ static void quirks_rough(struct plan *p, struct quirks *q)
 	if (prng_percent(d, 10))
 		q->tcp = (enum tcp_mode)prng_between(d, TCP_MODE_REFUSED, TCP_MODE_CLOSES);
 	if (prng_percent(d, 12))
-		q->lame = (enum lame_mode)prng_between(d, LAME_REFUSED, LAME_EMPTY);
+		q->lame = (enum lame_mode)prng_between(d, LAME_REFUSED, LAME_HEARSAY);
 	if (prng_percent(d, 20)) {
 		q->nuisances = (uint8_t)prng_between(d, 1, 127);
 		q->nuisance_percent = (uint8_t)prng_between(d, 10, 100);

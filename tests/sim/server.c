@@ -251,13 +251,8 @@ static void answer_lamely(struct work *x)
 	case LAME_SERVFAIL:
 		x->flags |= RCODE_SERVFAIL;
 		return;
-	case LAME_HEARSAY: /* somebody's cache answers, and it is poisoned */
-		x->flags |= FLAG_RA;
-		if (!builder_record(&x->b, SECTION_ANSWER, x->qname, TYPE_A, CLASS_IN, 86400,
-				    span_of(world_poison, sizeof(world_poison))))
-			x->truncated = true;
-		return;
 	case LAME_EMPTY:
+	case LAME_HEARSAY: /* see answer_body() */
 		return;
 	case LAME_UPWARD:
 		put_referral(x, w->zones[0],
@@ -269,7 +264,9 @@ static void answer_lamely(struct work *x)
 static void answer_body(struct work *x)
 {
 	const struct host *h = x->query->host;
-	if (is_lame_for(h, x->query->message)) {
+	bool is_lame = is_lame_for(h, x->query->message),
+	     is_hearsay = h->quirks.lame == LAME_HEARSAY;
+	if (is_lame && !is_hearsay) {
 		answer_lamely(x);
 		return;
 	}
@@ -284,7 +281,9 @@ static void answer_body(struct work *x)
 	for (unsigned hop = 0; hop < ALIASES_FOLLOWED && !x->truncated; hop++)
 		if (answer_step(x, hop))
 			break;
-	put_proofs(x); /* of a chain that goes on elsewhere */
+	put_proofs(x);		   /* of a chain that goes on elsewhere */
+	if (is_lame && is_hearsay) /* a recursive server that tells what it has heard */
+		x->flags = (uint16_t)((x->flags & ~FLAG_AA) | FLAG_RA);
 	if (h->quirks.liar && !x->truncated) {
 		static const enum section sections[] = {SECTION_ANSWER, SECTION_AUTHORITY,
 							SECTION_ADDITIONAL};

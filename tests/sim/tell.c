@@ -16,8 +16,9 @@ static void tell_quirks(struct sim *s, const struct quirks *q)
 					   " lame-upward",
 					   " lame-notimp",
 					   " lame-servfail",
-					   " lame-hearsay",
-					   " lame-empty"};
+
+					   " lame-empty",
+					   " lame-hearsay"};
 	sim_tell(s,
 		 "      %u+%u us, loss %u%% slow %u%% servfail %u%% nuisance %u%% of "
 		 "%02x%s%s%s%s%s%s%s%s",

@@ -78,8 +78,8 @@ enum lame_mode {
 	LAME_UPWARD,
 	LAME_NOTIMP,
 	LAME_SERVFAIL,
+	LAME_EMPTY,
 	LAME_HEARSAY,
-	LAME_EMPTY
 };
 
 enum nuisance { /* what comes before the right reply */

@@ -10,7 +10,7 @@
 
 #include "cache/cache.h"
 
-enum { READERS = 3, WRITERS = 2, KEYS = 3000, STEPS = 60000, BATCH = 16, STEADY_KEYS = 50 };
+enum { READERS = 3, WRITERS = 2, KEYS = 3000, STEPS = 20000, BATCH = 16, STEADY_KEYS = 50 };
 
 struct shared {
 	struct cache *cache;
@@ -183,6 +183,7 @@ static void run(size_t memory_bytes, void *(*read)(void *), bool flush)
 	for (unsigned i = 0; i < READERS; i++)
 		join(&readers[i]);
 	assert_true(walked > 0);
+	assert_true(read != read_entries || atomic_load(&shared.hits) > 0);
 	cache_free(shared.cache);
 }
 

@@ -14,7 +14,8 @@ static const uint8_t *name(const char *text, uint8_t out[static DNAME_MAX])
 
 static struct span name_span(const char *text, uint8_t out[static DNAME_MAX])
 {
-	return span_of(name(text, out), dname_len(out));
+	const uint8_t *at = name(text, out); /* before its length is taken */
+	return span_of(at, dname_len(out));
 }
 
 static void check_wire(const char *why, struct builder *b, const char *hex)
