@@ -1,6 +1,6 @@
 /*
- * The floor of the benchmark: takes UDP packets in batches, sets the bit that makes each a reply, and
- * sends them back. No name server can do with less.
+ * The floor of the benchmark: takes UDP packets in batches, sets the bit that makes each a reply,
+ * and sends them back. No name server can do with less.
  *
  * usage: echo ADDRESS
  */

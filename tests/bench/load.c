@@ -1,14 +1,14 @@
 /*
- * Load for the benchmark: asks a name server for names of the pattern n0.ZONE, n1.ZONE, ... over UDP
- * or TCP and prints as JSON what came of it. It keeps WINDOW questions under way on each of
- * CONNECTIONS sockets, or sends at a steady RATE if one is given. A question whose answer is lost is
- * given up after five seconds, never repeated. Cheap enough to share a machine of two cores with the
- * server.
+ * Load for the benchmark: asks a name server for names of the pattern n0.ZONE, n1.ZONE, ... over
+ * UDP or TCP and prints as JSON what came of it. It keeps WINDOW questions under way on each of
+ * CONNECTIONS sockets, or sends at a steady RATE if one is given. A question whose answer is lost
+ * is given up after five seconds, never repeated. Cheap enough to share a machine of two cores with
+ * the server.
  *
  * usage: load udp|tcp ADDRESS ZONE FIRST NAMES COUNT CONNECTIONS WINDOW [RATE]
  *
- * COUNT questions are asked, for the names FIRST to FIRST + NAMES - 1 in turn. A "%u" in ZONE becomes
- * the number of the question modulo 300, so that questions spread over many zones.
+ * COUNT questions are asked, for the names FIRST to FIRST + NAMES - 1 in turn. A "%u" in ZONE
+ * becomes the number of the question modulo 300, so that questions spread over many zones.
  */
 #include <arpa/inet.h>
 #include <err.h>

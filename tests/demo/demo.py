@@ -110,8 +110,9 @@ def main():
     parser.add_argument("--resolver", default="resolverd", help="or unbound, for comparison")
     options = parser.parse_args()
     lab.enter_namespace()
-    print("Starting a root, com., org., net., amazonaws.com. and what is below them, on NSD and Knot")
-    print(f"in a network namespace of its own; {2000 * ONE_WAY_S:.0f} ms there and back to each server.")
+    print("Starting a root, com., org., net., amazonaws.com. and what is below them, on NSD and\n"
+          "Knot, in a network namespace of its own; "
+          f"{2000 * ONE_WAY_S:.0f} ms there and back to each server.")
     build = os.path.dirname(os.path.abspath(options.binary))
     with lab.Lab(delay_s=ONE_WAY_S, kind=options.resolver, build=build) as net:
         daemon = net.resolver().start()

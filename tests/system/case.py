@@ -1,5 +1,6 @@
 """What the system tests share: a daemon per test class, and ways to ask it."""
 import os
+import select
 import socket
 import struct
 import time
@@ -16,7 +17,6 @@ import dns.rdatatype
 NET = None      # the lab, set by run before any test
 QUICK = False   # leave out what takes seconds
 SEED = 1         # of what is random
-MATCH_TYPES = {"A", "AAAA", "CNAME", "TXT", "PTR", "MX", "SVCB"}
 
 
 def slow(test):
@@ -94,6 +94,32 @@ class DaemonCase(unittest.TestCase):
         self.addCleanup(sock.close)
         return sock
 
+    def ask_all(self, messages, timeout):
+        """Send MESSAGES over UDP as fast as the daemon's socket takes them; the replies to them."""
+        socks, wanted = [], {}
+        try:
+            for i, message in enumerate(messages):
+                if i % 64 == 0:
+                    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+                    sock.connect((self.daemon.address, 53))
+                    socks.append(sock)
+                    time.sleep(0.005)       # the receive buffer holds some 250 packets
+                message.id = i & 0xffff
+                wanted[sock, message.id] = message
+                sock.send(message.to_wire())
+            replies, deadline = [], time.monotonic() + timeout
+            while len(replies) < len(messages) and time.monotonic() < deadline:
+                readable, _, _ = select.select(socks, [], [], 0.1)
+                for sock in readable:
+                    reply = dns.message.from_wire(sock.recv(65535))
+                    if wanted.pop((sock, reply.id), None):
+                        replies.append(reply)
+            return replies
+        finally:
+            for sock in socks:
+                sock.close()
+
     # ---- looking at what came
 
     def assertStatus(self, reply, status):
@@ -107,7 +133,7 @@ class DaemonCase(unittest.TestCase):
     def assertEmpty(self, reply, status):
         """A negative answer: no data, and the SOA that says how long."""
         self.assertData(reply, status=status)
-        self.assertTrue([s for s in reply.authority if s.rdtype == dns.rdatatype.SOA], reply.to_text())
+        self.assertIn("SOA", types(reply.authority), reply.to_text())
 
     def assertFlag(self, reply, flag, wanted=True):
         self.assertEqual(bool(reply.flags & getattr(dns.flags, flag)), wanted,

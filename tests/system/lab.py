@@ -36,10 +36,11 @@ def enter_namespace():
     os.environ["PATH"] += ":/usr/local/sbin:/usr/sbin:/sbin"
     if os.environ.get(MARK) != str(os.getpid()):
         for option in ["-n", "-rn"] if os.getuid() == 0 else ["-rn"]:
-            if subprocess.run(["unshare", option, "true"], stderr=subprocess.DEVNULL).returncode == 0:
+            tried = subprocess.run(["unshare", option, "true"], stderr=subprocess.DEVNULL, check=False)
+            if tried.returncode == 0:
                 os.environ[MARK] = str(os.getpid())     # unshare does not fork: the pid stays
                 os.execvp("unshare", ["unshare", option, sys.executable] + sys.argv)
-        sys.exit("This needs a network namespace: run as root, or allow unprivileged user namespaces.")
+        sys.exit("This needs a network namespace: be root, or allow unprivileged user namespaces.")
     # From now on the program and its children may hold as many sockets as the system allows.
     import resource
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -251,7 +252,7 @@ class Lab:
         for server in self.servers.values():
             if server.kind != "none":
                 server.write_config()
-        for zone in sorted(self.zones, key=lambda z: len(z.name.strip(".").split(".")) * (z.name != "."),
+        for zone in sorted(self.zones, key=lambda z: z.name.rstrip(".").count(".") + (z.name != "."),
                            reverse=True):
             plain = zone.file + ".plain" if zone.sign else zone.file
             with open(plain, "w") as out:
@@ -337,7 +338,8 @@ class Lab:
         config = self.servers[zone.servers[0]].config
         for flag in ["ksk=yes", "zsk=yes"]:
             self.tool("keymgr", "-c", config, zone.name, "generate", "algorithm=13", flag)
-        return re.findall(r"\sDS\s+(\d+ 13 2 .*\S)", self.tool("keymgr", "-c", config, zone.name, "ds"))
+        ds = self.tool("keymgr", "-c", config, zone.name, "ds")
+        return re.findall(r"\sDS\s+(\d+ 13 2 .*\S)", ds)
 
     # ---- what tests use
 

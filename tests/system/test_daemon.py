@@ -1,11 +1,8 @@
 """The process: configuration, signals, sockets."""
 import os
-import re
 import signal
 import socket
 import time
-
-import yaml
 
 import case
 

@@ -1,8 +1,6 @@
 """Forward zones and stub zones. The upstream is an Unbound in the lab."""
 import time
 
-import dns.message
-
 import case
 
 UPSTREAM = "198.51.100.53"
@@ -127,11 +125,10 @@ class RateLimit(ForwardCase):
 
     def test_rate(self):
         """A burst of 200 questions: not more packets than the limit allows."""
-        from test_resolution import ask_all
         self.ask("www.corp.internal")
         self.net.clear_queries()
         begin = time.monotonic()
-        ask_all(self, [self.query(f"n{i}.corp.internal") for i in range(200)], 2.5)
+        self.ask_all([self.query(f"n{i}.corp.internal") for i in range(200)], 2.5)
         took = time.monotonic() - begin
         sent = len(self.net.queries(server="forward"))
         self.assertGreater(sent, 10)

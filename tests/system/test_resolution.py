@@ -1,10 +1,6 @@
 """Iterating from the root."""
-import select
-import socket
 import time
 
-import dns.flags
-import dns.message
 import dns.rcode
 
 import case
@@ -133,7 +129,7 @@ class Cache(case.DaemonCase):
         self.net.clear_queries()
         for name in "pair-a", "pair-b":
             self.net.servers[name].link.delay_s = 0.05
-        replies = ask_all(self, [self.query("n150.pair.org") for _ in range(50)], 3)
+        replies = self.ask_all([self.query("n150.pair.org") for _ in range(50)], 3)
         self.assertEqual(len(replies), 50)
         # One, its retries (these servers used to be quicker), a hedge.
         self.assertLessEqual(len(self.net.queries("n150.pair.org.")), 5)
@@ -156,35 +152,8 @@ class Load(case.DaemonCase):
         for name in "host-a", "host-b":
             self.net.servers[name].link.delay_s = 0.05
         self.net.wire.logging = False
-        replies = ask_all(self, [self.query(f"n{i}.unsigned.org") for i in range(4096)], 6)
+        replies = self.ask_all([self.query(f"n{i}.unsigned.org") for i in range(4096)], 6)
         self.net.wire.logging = True
         self.net.heal()
         good = [r for r in replies if r.rcode() == 0 and r.answer]
         self.assertEqual((len(replies), len(good)), (4096, 4096))
-
-
-def ask_all(test, messages, timeout):
-    """Send MESSAGES over UDP as fast as the daemon's socket takes them; the replies to them."""
-    socks, wanted = [], {}
-    try:
-        for i, message in enumerate(messages):
-            if i % 64 == 0:
-                sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-                sock.connect((test.daemon.address, 53))
-                socks.append(sock)
-                time.sleep(0.005)       # the receive buffer holds some 250 packets
-            message.id = i & 0xffff
-            wanted[sock, message.id] = message
-            sock.send(message.to_wire())
-        replies, deadline = [], time.monotonic() + timeout
-        while len(replies) < len(messages) and time.monotonic() < deadline:
-            readable, _, _ = select.select(socks, [], [], 0.1)
-            for sock in readable:
-                reply = dns.message.from_wire(sock.recv(65535))
-                if wanted.pop((sock, reply.id), None):
-                    replies.append(reply)
-        return replies
-    finally:
-        for sock in socks:
-            sock.close()
