@@ -27,9 +27,10 @@ enum { /* IANA: DNS Security Algorithm Numbers, DS digest types, NSEC3 hash algo
 };
 
 enum {
-	/* RFC 3110 §2 and RFC 5702 §2.1 let keys begin here, and the peers take them: what a zone
-	 * thinks safe is the zone's choice. */
+	/* RFC 3110 §2 and RFC 5702 §2.1 let keys begin here. */
 	RSA_BITS_MIN = 512,
+	/* Below this anyone can factor them by now: only where obsolete cryptography is accepted. */
+	RSA_BITS_SAFE = 1024,
 	/* RFC 3110 §2 and the peers stop here: the cost of a check grows with the square. */
 	RSA_BITS_MAX = 4096,
 	/* 65537 needs 3 bytes; a modulus-sized exponent makes one check cost as much as a signature. */
@@ -521,6 +522,8 @@ enum crypto_result crypto_verify(struct crypto_keys *keys, const struct crypto_c
 		return result;
 	EVP_PKEY *pkey = keys_get(keys, check->key, &key);
 	if (!pkey)
+		return CRYPTO_BAD_KEY;
+	if (EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA && EVP_PKEY_get_bits(pkey) < RSA_BITS_SAFE && !check->accept_sha1)
 		return CRYPTO_BAD_KEY;
 	struct span data = signed_data(keys, check, &sig);
 	if (data.len == 0)

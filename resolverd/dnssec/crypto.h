@@ -50,7 +50,7 @@ struct crypto_check {
 	const uint8_t *key_owner;
 	int64_t unix_s;
 	bool allow_revoked;
-	bool accept_sha1; /* algorithms 5 and 7 count */
+	bool accept_sha1; /* obsolete cryptography counts: algorithms 5 and 7, RSA below 1024 bits */
 };
 enum crypto_result crypto_verify(struct crypto_keys *keys, const struct crypto_check *check,
 				 unsigned *wildcard_labels);

@@ -54,46 +54,51 @@ static const struct vector {
 	const char *why, *key, *set, *sig;
 	int64_t unix_s;
 	enum crypto_result want;
+	bool obsolete; /* accepted */
 } vectors[] = {
 	{"RFC 5702 §6.2: RSASHA512", rsa1024, www91,
 	 ". RRSIG A 10 3 3600 20300101000000 20000101000000 3740 example.net. tsb4wnjRUDnB1BUi+t6TM"
 	 "TXThjVnG+eCkWqjvvjhzQL1d0YRoOe0CbxrVDYd0xDtsuJRaeUw1ep94PzEWzr0iGYgZBWm/zpq+9fOuagYJRfDqf"
 	 "ReKBzMweOLDiNa8iP5g9vMhpuv6OPlvpXwm9Sa9ZXIbNl1MBGk0fthPgxdDLw=",
-	 NOW_S, CRYPTO_GOOD},
-	{"RFC 5702 §6.1: RSASHA256, 512 bits", rsa512, www91,
+	 NOW_S, CRYPTO_GOOD, false},
+	{"RFC 5702 §6.1: 512 bits, where obsolete cryptography counts", rsa512, www91,
 	 ". RRSIG A 8 3 3600 20300101000000 20000101000000 9033 example.net. kRCOH6u7l0QGy9qpC9l1sL"
 	 "ncJcOKFLJ7GhiUOibu4teYp5VE9RncriShZNz85mwlMgNEacFYK/lPtPiVYP4bwg==",
-	 NOW_S, CRYPTO_GOOD},
+	 NOW_S, CRYPTO_GOOD, true},
+	{"RFC 5702 §6.1: 512 bits are refused", rsa512, www91,
+	 ". RRSIG A 8 3 3600 20300101000000 20000101000000 9033 example.net. kRCOH6u7l0QGy9qpC9l1sL"
+	 "ncJcOKFLJ7GhiUOibu4teYp5VE9RncriShZNz85mwlMgNEacFYK/lPtPiVYP4bwg==",
+	 NOW_S, CRYPTO_BAD_KEY, false},
 	{"RFC 6605 §6.1: ECDSAP256SHA256", p256, www1,
 	 ". RRSIG A 13 3 3600 20100909100439 20100812100439 55648 example.net. qx6wLYqmh+l9oCKTN6qI"
 	 "c+bw6ya+KJ8oMz0YP107epXAyGmt+3SNruPFKG7tZoLBLlUzGGus7ZwmwWep666VCw==",
-	 1283000000, CRYPTO_GOOD},
+	 1283000000, CRYPTO_GOOD, false},
 	{"RFC 6605 §6.2: ECDSAP384SHA384", p384, www1,
 	 ". RRSIG A 14 3 3600 20100909102025 20100812102025 10771 example.net. /L5hDKIvGDyI1fcARX3z"
 	 "65qrmPsVz73QD1Mr5CEqOiLP95hxQouuroGCeZOvzFaxsT8Glr74hbavRKayJNuydCuzWTSSPdz7wnqXL5bdcJzus"
 	 "dnI0RSMROxxwGipWcJm",
-	 1283000000, CRYPTO_GOOD},
+	 1283000000, CRYPTO_GOOD, false},
 	{"RFC 8080 §6.1 (erratum 4935): ED25519", ed25519, mx,
 	 ". RRSIG MX 15 2 3600 1440021600 1438207200 3613 example.com. oL9krJun7xfBOIWcGHi7mag5/hdZ"
 	 "rKWw15jPGrHpjQeRAvTdszaPD+QLs3fx8A4M3e23mRZ9VrbpMngwcrqNAg==",
-	 1439000000, CRYPTO_GOOD},
+	 1439000000, CRYPTO_GOOD, false},
 	{"RFC 8080 §6.1 (erratum 4935): ED25519, the second", ed25519_b, mx,
 	 ". RRSIG MX 15 2 3600 1440021600 1438207200 35217 example.com. zXQ0bkYgQTEFyfLyi9QoiY6D8Zd"
 	 "Yo4wyUhVioYZXFdT410QPRITQSqJSnzQoSm5poJ7gD7AQR0O7KuI5k2pcBg==",
-	 1439000000, CRYPTO_GOOD},
+	 1439000000, CRYPTO_GOOD, false},
 	{"RFC 8080 §6.2 (erratum 4935): ED448", ed448, mx,
 	 ". RRSIG MX 16 2 3600 1440021600 1438207200 9713 example.com. 3cPAHkmlnxcDHMyg7vFC34l0blBh"
 	 "uG1qpwLmjInI8w1CMB29FkEAIJUA0amxWndkmnBZ6SKiwZSAxGILn/NBtOXft0+Gj7FSvOKxE/07+4RQvE581N3Aj"
 	 "/JtIyaiYVdnYtyMWbSNyGEY2213WKsJlwEA",
-	 1439000000, CRYPTO_GOOD},
+	 1439000000, CRYPTO_GOOD, false},
 	{"RFC 8080 §6.1: another MX", ed25519, "example.com. 3600 IN MX 11 mail.example.com.",
 	 ". RRSIG MX 15 2 3600 1440021600 1438207200 3613 example.com. oL9krJun7xfBOIWcGHi7mag5/hdZ"
 	 "rKWw15jPGrHpjQeRAvTdszaPD+QLs3fx8A4M3e23mRZ9VrbpMngwcrqNAg==",
-	 1439000000, CRYPTO_BAD_SIGNATURE},
+	 1439000000, CRYPTO_BAD_SIGNATURE, false},
 	{"RFC 6605 §6.1: ten years later", p256, www1,
 	 ". RRSIG A 13 3 3600 20100909100439 20100812100439 55648 example.net. qx6wLYqmh+l9oCKTN6qI"
 	 "c+bw6ya+KJ8oMz0YP107epXAyGmt+3SNruPFKG7tZoLBLlUzGGus7ZwmwWep666VCw==",
-	 NOW_S, CRYPTO_EXPIRED},
+	 NOW_S, CRYPTO_EXPIRED, false},
 };
 
 static void test_vectors(void **state)
@@ -115,6 +120,7 @@ static void test_vectors(void **state)
 			.key = key.rdata,
 			.key_owner = key.owner,
 			.unix_s = v->unix_s,
+			.accept_sha1 = v->obsolete,
 		};
 		report(v->why, crypto_result_text(crypto_verify(keys, &check, &labels)),
 		       crypto_result_text(v->want));
@@ -301,14 +307,14 @@ static void check_signed(struct crypto_keys *keys, const struct signer_key *key,
 	struct rrset shown = parse_set(&arena, c->shown ? c->shown : c->set);
 	struct signature s = {zone, 300, NOW_S - DAY_S, NOW_S + DAY_S, signer_labels(set.owner)};
 	size_t len = signer_sign(key, &set, &s, rdata);
-	struct crypto_check check = {&shown, span_of(rdata, len), signer_dnskey(key), zone, NOW_S,
-				     false, false};
+	struct crypto_check check = {
+		&shown, span_of(rdata, len), signer_dnskey(key), zone, NOW_S, false, false};
 	enum crypto_result result = crypto_verify(keys, &check, &labels);
 	report(c->why, crypto_result_text(result), crypto_result_text(c->want));
 	if (result == CRYPTO_GOOD)
 		assert_int_equal(labels, c->wildcard_labels ? c->wildcard_labels
 							    : dname_label_count(shown.owner));
-	/* Every byte of the signature counts, and so does its length. */
+	/* A bit flipped in the signature's tail shows, wherever WHY puts it, and so does a cut. */
 	if (result == CRYPTO_GOOD) {
 		rdata[len - 1 - (size_t)c->why[0] % 32] ^= 0x40;
 		report(c->why, crypto_result_text(crypto_verify(keys, &check, &labels)),
@@ -497,7 +503,7 @@ static void expect_bad_key(struct crypto_keys *keys, const char *why, struct spa
 			    .rr_count = 1,
 			    .rdata = span_of(a, sizeof(a))};
 	struct crypto_check check = {&set, span_of(sig, sizeof(sig)), key, root, NOW_S, false,
-					     false};
+				     false};
 	report(why, crypto_result_text(crypto_verify(keys, &check, &labels)),
 	       crypto_result_text(CRYPTO_BAD_KEY));
 }
@@ -563,9 +569,13 @@ static void test_keys_are_bounded(void **state)
 	}
 	for (size_t i = 0, at = 0; i < 200; i++, at = (at * 5 + i) % KEY_COUNT) {
 		unsigned labels;
-		struct crypto_check check = {
-			&set, span_of(sigs[at], lens[at]), signer_dnskey(&made[at]), zone, NOW_S,
-			false, false};
+		struct crypto_check check = {&set,
+					     span_of(sigs[at], lens[at]),
+					     signer_dnskey(&made[at]),
+					     zone,
+					     NOW_S,
+					     false,
+					     false};
 		assert_int_equal(crypto_verify(keys, &check, &labels), CRYPTO_GOOD);
 	}
 	for (size_t i = 0; i < KEY_COUNT; i++)
