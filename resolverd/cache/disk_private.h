@@ -1,0 +1,125 @@
+#pragma once
+/*
+ * What the files of the disk tier share. Nobody else includes it, but for tests.
+ *
+ *   disk.c          the calls of disk.h that are neither reading nor hot names
+ *   disk_read.c     readers: pending table, then file
+ *   disk_hot.c      the list of popular names
+ *   disk_writer.c   the thread: commits what waits, makes room
+ *   disk_recover.c  how it comes to a file: opening, checking, beginning anew
+ *   disk_collect.c  which records the next commit removes
+ *   disk_rules.c    flushes
+ *   disk_pending.c  what waits to be written
+ *   disk_file.c     directory, map file, LMDB
+ *   disk_check.c    is the file sound?
+ *   disk_page.c     LMDB's pages, read with care
+ *   disk_record.c   keys, records, checksums, times
+ *   disk_io.c       the table of system calls
+ *
+ * How a reader and the writer get along: the writer commits, publishes the new view of the file,
+ * then takes each reader's lock once (disk_publish()). After that no reader holds an older
+ * view, so the next transaction may reuse the pages that only those had, and what a finished flush
+ * removed cannot be handed over any more.
+ *
+ * Order of locks: reader, then any one of the others; none of the others is held while another is
+ * taken.
+ */
+#include "cache/disk.h"
+#include "cache/disk_file.h"
+#include "cache/disk_pending.h"
+#include "cache/disk_rules.h"
+
+struct disk_tuning {	      /* what tests make smaller or faster */
+	int64_t commit_ms;    /* between commits */
+	int64_t coalesce_ms;  /* between writes of an entry with a short TTL */
+	int64_t retry_ms;     /* after a failure */
+	int64_t quiet_ms;     /* no collecting by the clock after opening or a step of it */
+	uint32_t short_ttl_s; /* below this a TTL is short */
+	size_t pending_bytes; /* what may wait */
+	size_t batch_bytes;   /* of a commit */
+};
+extern const struct disk_tuning disk_tuning_usual;
+
+enum {
+	DISK_BATCH_RECORDS = 20000, /* with 8 MB of records a commit stays well below a second */
+	DISK_REMOVALS_MAX = 20000,  /* of a commit: as many as may come */
+};
+
+struct disk_counters {
+#define DISK_FIELD(name, help) _Atomic uint64_t name;
+	DISK_COUNTER_LIST(DISK_FIELD)
+#undef DISK_FIELD
+};
+
+struct disk_reader {
+	struct disk *disk;
+	struct disk_reader *next; /* readers_lock */
+	pthread_mutex_t lock;
+	/* lock */
+	struct disk_cursor cursor;
+	struct disk_view view; /* in use during a call */
+	_Alignas(8) uint8_t record[sizeof(struct disk_record) + ENTRY_MAX];
+};
+
+struct disk {
+	const struct disk_io *io; /* immutable */
+	struct disk_tuning tuning;
+	char *path; /* NULL: off */
+	size_t limit_bytes;
+	struct disk_writer *writer; /* its own thread; NULL: off */
+
+	struct disk_pending pending; /* has locks of its own */
+	struct disk_rules rules;     /* likewise */
+	struct disk_counters counters;
+	_Atomic int64_t start_ms; /* cache_ms of the first call; 0: none yet */
+	atomic_bool suspect;	  /* a reader met a damaged page: check anew */
+	atomic_bool mute;	  /* nothing will be written: another daemon has the file */
+
+	pthread_mutex_t view_lock;
+	struct disk_view view; /* view_lock; published by the writer */
+	bool readable;	       /* view_lock */
+
+	pthread_mutex_t readers_lock;
+	struct disk_reader *readers;
+
+	pthread_mutex_t lock;  /* the rest */
+	pthread_cond_t wake;   /* the writer waits */
+	pthread_cond_t served; /* callers of disk_sync() and disk_flush() wait */
+	bool stop;
+	uint64_t tickets_taken, tickets_served; /* a ticket asks for a commit of everything */
+	enum err ticket_result;
+	struct disk_hot *hot; /* to be written */
+	struct disk_trouble trouble;
+	bool checking;
+	uint64_t used_bytes, map_bytes, entries, commit_us_last, commit_us_max;
+	int64_t last_commit_unix_s;
+};
+
+/* disk_open() with other calls and times. Both must live as long as the disk. */
+MUST_USE enum err disk_open_with(const struct disk_settings *settings, const struct disk_io *io,
+				 const struct disk_tuning *tuning, struct disk **out);
+
+static inline void disk_count(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+/* The clock of NOW; the first call ever sets when the daemon began. */
+struct disk_clock disk_clock(struct disk *d, struct now now);
+
+/* Queue the removal of KEY. */
+void disk_remove_key(struct disk *d, struct span key);
+/* Queue ITEM (taken; may be NULL). */
+void disk_queue(struct disk *d, struct disk_item *item);
+/* Wait for a commit of all that was queued before. */
+MUST_USE enum err disk_wait(struct disk *d);
+
+/* Readers by another entrance: the record of exactly KEY, pending or in the file, checked, into
+ * R->record or BIG (NULL: not larger than R->record). R's lock is held. ERR_NOT_FOUND, ERR_CORRUPT,
+ * ERR_SYSTEM, ERR_NO_SPACE. */
+struct disk_buffer {
+	uint8_t *at;
+	size_t size, len;
+};
+MUST_USE enum err disk_fetch(struct disk_reader *r, const struct disk_key *key,
+			     struct disk_buffer *out);
