@@ -19,6 +19,7 @@ RUNSTATEDIR ?= /run
 DATADIR ?= $(PREFIX)/share
 DOCDIR ?= $(DATADIR)/doc/resolverd
 MANDIR ?= $(DATADIR)/man
+COMPLETIONDIR ?= $(DATADIR)/bash-completion/completions
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 
@@ -117,9 +118,9 @@ TESTS := $(UNITS) $(FUZZERS) $(SIM) $(SCENARIO)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
-.PHONY: all help tests check check-variant asan tsan fuzz scenario system sim bench bench-lowttl \
-	coverage format format-check tidy layers lint deps deps-bench demo run install uninstall \
-	dist clean FORCE
+.PHONY: all help tests check check-variant asan tsan fuzz scenario system sim bench \
+	bench-attacks bench-lowttl coverage format format-check tidy layers docs lint deps \
+	deps-bench demo run install uninstall dist clean FORCE
 
 all: $(DAEMON) $(CTL) ## build the daemon and its client (VARIANT=release)
 
@@ -161,6 +162,7 @@ $(O)/%.o: %.c $(B)/flags
 $(O)/tests/%.o: OUR_CPPFLAGS += -Itests
 # Read by .incbin, which dependency files do not see.
 $(O)/resolverd/daemon/builtin.o: etc/root.hints etc/trust-anchors
+$(O)/resolverd/control/interface.o: $(wildcard resolverd/control/*.varlink)
 
 $(LIB): $(call objects,$(LIB_C)) $(B)/sources
 	$(call say,AR  )
@@ -238,6 +240,9 @@ bench: $(DAEMON) $(BENCHES) ## figures beside other resolvers (make deps-bench f
 bench-lowttl: $(DAEMON) $(BENCHES) ## figures for names with a TTL of 5 seconds
 	@tests/bench/lowttl $(B)
 
+bench-attacks: $(SIM) ## figures for zones that are made to cost much
+	@tests/bench/attacks $(B)
+
 # ---- the tree ----------------------------------------------------------------------------------
 
 C_FILES = $(sort $(wildcard $(foreach d,resolverd/* ctl tests/*,$(d)/*.c $(d)/*.h)))
@@ -253,6 +258,9 @@ tidy: $(B)/flags ## clang-tidy over what has changed since it last passed
 
 layers: ## does every room include only rooms below it?
 	@awk -f tests/layers/check.awk tests/layers/table $(C_FILES)
+
+docs: $(B)/tests/unit/daemon_exposition ## write what is generated in docs/
+	$< --write > docs/metrics.md
 
 lint: ## shell scripts and man pages
 	@shellcheck .ci/run packaging/deps.sh tests/run tests/tidy tests/coverage tests/fuzz/run
@@ -276,8 +284,9 @@ demo: ## names resolved through real servers in a private namespace, no Internet
 
 run: all ## the daemon on 127.0.0.1:5300 and [::1]:5300 with the real root
 	@mkdir -p build/run
-	@printf 'listen: ["127.0.0.1:5300", "[::1]:5300"]\n' > build/run/resolverd.yaml
-	@echo 'Try: dig @127.0.0.1 -p 5300 example.com; end with Ctrl-C.'
+	@printf 'listen: ["127.0.0.1:5300", "[::1]:5300"]\ncontrol: {socket: "%s"}\n' \
+		$(CURDIR)/build/run/control.sock > build/run/resolverd.yaml
+	@echo 'Try: dig @127.0.0.1 -p 5300 example.com; $(B)/resolverctl -s build/run/control.sock status'
 	$(B)/resolverd --foreground --config build/run/resolverd.yaml
 
 PATHS := s|@SBINDIR@|$(SBINDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g
@@ -289,6 +298,9 @@ install: all ## install below DESTDIR; an edited configuration stays as it is
 	$(INSTALL) -m 755 $(B)/resolverd $(DESTDIR)$(SBINDIR)/resolverd
 	$(if $(CTL),$(INSTALL) -d $(DESTDIR)$(BINDIR))
 	$(if $(CTL),$(INSTALL) -m 755 $(CTL) $(DESTDIR)$(BINDIR)/resolverctl)
+	$(INSTALL) -d $(DESTDIR)$(COMPLETIONDIR)
+	$(CTL) completion bash > $(DESTDIR)$(COMPLETIONDIR)/resolverctl
+	chmod 644 $(DESTDIR)$(COMPLETIONDIR)/resolverctl
 	test -e $(DESTDIR)$(SYSCONFDIR)/resolverd/resolverd.yaml || \
 		$(INSTALL) -m 644 etc/resolverd.yaml $(DESTDIR)$(SYSCONFDIR)/resolverd/resolverd.yaml
 	$(INSTALL) -m 644 etc/resolverd.yaml README.md CHANGELOG.md LICENSE $(DESTDIR)$(DOCDIR)
@@ -301,6 +313,7 @@ install: all ## install below DESTDIR; an edited configuration stays as it is
 
 uninstall: ## remove what install put there, less the configuration and state
 	rm -f $(DESTDIR)$(SBINDIR)/resolverd $(DESTDIR)$(BINDIR)/resolverctl
+	rm -f $(DESTDIR)$(COMPLETIONDIR)/resolverctl
 	rm -f $(DESTDIR)$(UNITDIR)/resolverd.service $(DESTDIR)$(SYSUSERSDIR)/resolverd.conf
 	rm -f $(foreach p,$(MAN_PAGES),$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(p)))/$(notdir $(p)))
 	rm -rf $(DESTDIR)$(DOCDIR)

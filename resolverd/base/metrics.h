@@ -40,6 +40,18 @@
 	X(dnssec_signature_checks_total, "signatures verified")                                    \
 	X(dnssec_nsec3_hashes_total, "NSEC3 hash iterations computed")                             \
 	X(dnssec_synthesised_total, "negative or wildcard answers synthesised (RFC 8198)")         \
+	X(prefetch_sent_total, "refreshes of hot names begun")                                     \
+	X(prefetch_useful_total, "refreshed answers that a client got")                            \
+	X(prefetch_wasted_total, "refreshed answers that nobody asked for")                        \
+	X(prefetch_late_total, "refreshes that came in after the old answer had expired")          \
+	X(prefetch_failed_total, "refreshes that failed")                                          \
+	X(prefetch_changed_total, "refreshes that brought other data")                             \
+	X(prefetch_throttled_total, "times that due refreshes waited for the rate limit")          \
+	X(prefetch_held_total, "expired answers served at once while being refreshed")             \
+	X(stale_1s_total, "stale answers expired for at most 1 s")                                 \
+	X(stale_10s_total, "stale answers expired for 1 s to 10 s")                                \
+	X(stale_60s_total, "stale answers expired for 10 s to 60 s")                               \
+	X(stale_older_total, "stale answers expired for more than 60 s")                           \
 	X(tcp_accepted_total, "TCP connections accepted")                                          \
 	X(tcp_rejected_total, "TCP connections closed by a limit")
 

@@ -514,6 +514,18 @@ void ranges_flush(struct ranges *r, const uint8_t *name)
 	}
 }
 
+void ranges_flush_zone(struct ranges *r, const uint8_t *zone)
+{
+	uint8_t lower[DNAME_MAX];
+	struct shard *shard;
+	struct zone *z = enter(r, span_of(lower, dname_lower(zone, lower)), &shard);
+
+	if (!z)
+		return;
+	release_list(r, remove_zone(r, shard, z));
+	pthread_mutex_unlock(&shard->lock);
+}
+
 size_t ranges_used_bytes(const struct ranges *r)
 {
 	return atomic_load(&r->used_bytes);

@@ -45,6 +45,7 @@ static const cyaml_schema_field_t access_fields[] = {
 static const cyaml_schema_field_t control_fields[] = {
 	WORD("socket", raw_control, socket),
 	WORD("group", raw_control, group),
+	WORD("readonly", raw_control, readonly),
 	CYAML_FIELD_END,
 };
 
@@ -68,6 +69,7 @@ static const cyaml_schema_field_t cache_fields[] = {
 	WORD("enabled", raw_dnssec, enabled),                                                      \
 		WORD("aggressive-nsec", raw_dnssec, aggressive_nsec),                              \
 		WORD("accept-sha1", raw_dnssec, accept_sha1),                                      \
+		WORD("auto-trust-anchors", raw_dnssec, auto_anchors),                              \
 		LIST("negative-trust-anchors", raw_dnssec, negative_anchors)
 
 static const cyaml_schema_field_t dnssec_word_fields[] = {
@@ -133,6 +135,7 @@ static const cyaml_schema_field_t prefetch_zone_fields[] = {
 	WORD("remaining", struct raw_prefetch_zone, remaining),
 	WORD("min-yield", struct raw_prefetch_zone, min_yield),
 	WORD("hold", struct raw_prefetch_zone, hold),
+	WORD("max-staleness", struct raw_prefetch_zone, max_staleness),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t prefetch_zone_schema = {
@@ -144,7 +147,10 @@ static const cyaml_schema_field_t prefetch_fields[] = {
 	WORD("window", raw_prefetch, window),
 	WORD("remaining", raw_prefetch, remaining),
 	WORD("min-yield", raw_prefetch, min_yield),
+	WORD("hold", raw_prefetch, hold),
+	WORD("max-staleness", raw_prefetch, max_staleness),
 	WORD("max-rate", raw_prefetch, max_rate),
+	WORD("max-names", raw_prefetch, max_names),
 	CYAML_FIELD_SEQUENCE("zones", GIVEN, raw_prefetch, zones, &prefetch_zone_schema, 0,
 			     ZONES_MAX),
 	CYAML_FIELD_END,

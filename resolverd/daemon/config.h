@@ -12,9 +12,12 @@
  *   config.c          shape: which keys there are, lists and values (libcyaml)
  *   config_source.c   the file and where each key stands in it
  *   config_build.c    from words to settings
+ *   config_console.c  the same for what the operator uses: control and metrics
  *   config_zones.c    the same for zones, hints and anchors
  *   config_value.c    words: numbers, sizes, times, names
  */
+#include <sys/types.h>
+
 #include "base/arena.h"
 #include "base/endpoint.h"
 #include "base/err.h"
@@ -25,10 +28,16 @@ enum {
 	CONFIG_FILE_MAX = 4 * 1024 * 1024,    /* bytes; a hundred thousand local records */
 	CONFIG_ARENA_MAX = 512 * 1024 * 1024, /* of that, in settings, with room to spare */
 	CONFIG_LISTEN_MAX = 32,
+	CONFIG_METRICS_MAX = 8,	  /* addresses of HTTP, a thread each */
 	CONFIG_WORKERS_MAX = 256, /* no machine in sight has use for more */
 	CONFIG_LINE_MAX = 1024,
+	CONFIG_PATH_MAX = 1024, /* of a directory; file names of ours come behind it */
 	CONFIG_LATER_MAX = 16,
 };
+
+/* Who may use only those verbs of the control socket that change nothing: members of the socket's
+ * group (who may all of them otherwise), or everybody. */
+enum config_readonly { CONFIG_READONLY_NONE, CONFIG_READONLY_GROUP, CONFIG_READONLY_ALL };
 
 struct config { /* immutable; in its own arena */
 	struct arena arena;
@@ -36,10 +45,17 @@ struct config { /* immutable; in its own arena */
 	struct endpoint listen[CONFIG_LISTEN_MAX];
 	size_t listen_count;
 	unsigned workers;
+	const char *state_path;	   /* directory of what outlives the daemon */
 	size_t memory_bytes;	   /* of the cache */
 	bool ipv4_auto, ipv6_auto; /* asked only if the machine has a route */
 	enum log_level log_level;
 	bool log_queries;
+	const char *control_socket; /* path; NULL: none */
+	const char *control_group;  /* name; NULL: the daemon's own */
+	gid_t control_gid;	    /* of control_group */
+	enum config_readonly control_readonly;
+	struct endpoint metrics_listen[CONFIG_METRICS_MAX];
+	size_t metrics_listen_count;
 	const char *not_in_effect[CONFIG_LATER_MAX]; /* keys, static texts */
 	size_t not_in_effect_count;
 };

@@ -264,12 +264,28 @@ static enum err build_memory(struct config_build *b, const char *word)
 	return OK;
 }
 
+/* Relative to what, the daemon could not say. */
+static enum err build_path(struct config_build *b, const char *word)
+{
+	b->config->state_path = RESOLVERD_STATEDIR;
+	if (!word)
+		return OK;
+	size_t len = strlen(word);
+	if (word[0] != '/' || len > CONFIG_PATH_MAX)
+		return config_refuse(b, "cache.path", "\"%.200s\" is not an absolute path", word);
+	struct span copy = arena_copy(&b->config->arena, span_of(word, len + 1));
+	b->config->state_path = (const char *)copy.at;
+	return copy.at ? OK : ERR_NO_MEMORY;
+}
+
 static enum err build_cache(struct config_build *b, const struct raw_config *raw)
 {
 	struct settings *s = &b->config->settings;
 	uint64_t disk_bytes;
 	enum err err = build_memory(b, raw->cache.memory);
 
+	if (err == OK)
+		err = build_path(b, raw->cache.path);
 	if (err == OK)
 		err = read_seconds(b, "cache.min-ttl", raw->cache.min_ttl, &s->min_ttl_s);
 	if (err == OK)
@@ -373,16 +389,8 @@ static enum err build_stale(struct config_build *b, const struct raw_config *raw
  * and named at the start if they ask for something. */
 static enum err build_later(struct config_build *b, const struct raw_config *raw)
 {
-	struct config *c = b->config;
-	bool prefetch = false;
-	enum err err = config_read_bool(b, "prefetch.enabled", raw->prefetch.enabled, &prefetch);
-
-	add_later(c, raw->control.socket || raw->control.group, "control");
-	add_later(c, raw->metrics.listen_count > 0, "metrics");
-	add_later(c, raw->cache.path, "cache.path");
-	add_later(c, raw->cache.disk, "cache.disk");
-	add_later(c, prefetch, "prefetch");
-	return err;
+	add_later(b->config, raw->cache.disk, "cache.disk");
+	return OK;
 }
 
 /* ---- all ---- */
@@ -390,9 +398,12 @@ static enum err build_later(struct config_build *b, const struct raw_config *raw
 enum err config_build(struct config_build *b, const struct raw_config *raw)
 {
 	static enum err (*const parts[])(struct config_build *, const struct raw_config *) = {
-		build_service,	    build_cache,	  build_resolution,
-		build_log,	    build_stale,	  build_later,
-		config_hints_build, config_anchors_build, config_zones_build,
+		build_service,	       build_cache,
+		build_resolution,      build_log,
+		build_stale,	       build_later,
+		config_hints_build,    config_anchors_build,
+		config_zones_build,    config_console_build,
+		config_prefetch_build,
 	};
 
 	settings_init(&b->config->settings);

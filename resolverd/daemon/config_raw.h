@@ -21,7 +21,7 @@ struct raw_local_zone {
 };
 
 struct raw_prefetch_zone {
-	char *name, *min_hits, *window, *remaining, *min_yield, *hold;
+	char *name, *min_hits, *window, *remaining, *min_yield, *hold, *max_staleness;
 };
 
 struct raw_config {
@@ -33,7 +33,7 @@ struct raw_config {
 		unsigned allow_count, deny_count;
 	} access;
 	struct {
-		char *socket, *group;
+		char *socket, *group, *readonly;
 	} control;
 	struct {
 		char **listen;
@@ -44,6 +44,7 @@ struct raw_config {
 	} cache;
 	struct {
 		char *enabled, *aggressive_nsec, *accept_sha1;
+		char *auto_anchors;
 		char *anchors_word; /* if trust-anchors is a word, else the list: */
 		char **anchors, **negative_anchors;
 		unsigned anchors_count, negative_anchors_count;
@@ -56,7 +57,8 @@ struct raw_config {
 	struct raw_local_zone *local_zones;
 	unsigned forward_zones_count, stub_zones_count, local_zones_count;
 	struct {
-		char *enabled, *min_hits, *window, *remaining, *min_yield, *max_rate;
+		char *enabled, *min_hits, *window, *remaining, *min_yield, *hold, *max_staleness;
+		char *max_rate, *max_names;
 		struct raw_prefetch_zone *zones;
 		unsigned zones_count;
 	} prefetch;
@@ -78,10 +80,15 @@ enum { CONFIG_KEY_MAX = 160 };
 
 /* Fill B->config from RAW. ERR_MALFORMED with the error written, or ERR_NO_MEMORY. */
 MUST_USE enum err config_build(struct config_build *b, const struct raw_config *raw);
+/* Control and metrics: config_console.c. */
+MUST_USE enum err config_console_build(struct config_build *b, const struct raw_config *raw);
 /* The parts that are told in zones and records: config_zones.c. */
 MUST_USE enum err config_zones_build(struct config_build *b, const struct raw_config *raw);
 MUST_USE enum err config_hints_build(struct config_build *b, const struct raw_config *raw);
 MUST_USE enum err config_anchors_build(struct config_build *b, const struct raw_config *raw);
+
+/* config_prefetch.c. */
+MUST_USE enum err config_prefetch_build(struct config_build *b, const struct raw_config *raw);
 
 /* Write the error: KEY, and what is wrong with it. Always ERR_MALFORMED. */
 enum err config_refuse(struct config_build *b, const char *key, const char *format, ...)

@@ -9,7 +9,6 @@
 #include "resolve/local.h"
 
 enum {
-	ANCHORS_MAX = 256, /* zones with trust anchors of their own; the root is one */
 	NEGATIVE_MAX = 10000,
 	RECORDS_MAX = 100000, /* of one local zone */
 	RECORD_TEXT_MAX = 65536 * 4 + 2 * DNAME_TEXT_MAX,
@@ -114,7 +113,7 @@ enum err config_hints_build(struct config_build *b, const struct raw_config *raw
 /* RECORD into the anchor of its zone, a new one if there is none yet. */
 static enum err add_anchor(struct anchor *anchors, size_t *count, const char *record)
 {
-	for (size_t i = 0; i < ANCHORS_MAX; i++) {
+	for (size_t i = 0; i < SETTINGS_ANCHORS_MAX; i++) {
 		enum err err = anchor_add_text(&anchors[i], record);
 		if (err == OK && i == *count)
 			(*count)++;
@@ -163,16 +162,23 @@ static enum err add_listed_anchors(struct config_build *b, const struct raw_conf
 static enum err build_anchors(struct config_build *b, const struct raw_config *raw)
 {
 	struct settings *s = &b->config->settings;
-	struct anchor *anchors = calloc(ANCHORS_MAX, sizeof(*anchors));
+	struct anchor *anchors = calloc(SETTINGS_ANCHORS_MAX, sizeof(*anchors));
 	const char *word = raw->dnssec.anchors_word;
 	size_t count = 0;
 	enum err err;
 
 	if (!anchors)
 		return ERR_NO_MEMORY;
-	for (size_t i = 0; i < ANCHORS_MAX; i++)
+	/* Who lists anchors may have none that change: followed only if asked for. */
+	bool listed = config_source_is_list(b->source, "dnssec.trust-anchors"), managed = !listed;
+	err = config_read_bool(b, "dnssec.auto-trust-anchors", raw->dnssec.auto_anchors, &managed);
+	for (size_t i = 0; i < SETTINGS_ANCHORS_MAX; i++) {
 		anchors[i].accept_sha1 = s->accept_sha1;
-	if (config_source_is_list(b->source, "dnssec.trust-anchors"))
+		anchors[i].managed = managed;
+	}
+	if (err != OK)
+		goto free_anchors;
+	if (listed)
 		err = add_listed_anchors(b, raw, anchors, &count);
 	else if (!word || strcmp(word, "builtin") == 0)
 		err = add_builtin_anchors(anchors, &count);
@@ -188,6 +194,7 @@ static enum err build_anchors(struct config_build *b, const struct raw_config *r
 		s->anchor_count = count;
 		err = copy.at ? OK : ERR_NO_MEMORY;
 	}
+free_anchors:
 	free(anchors);
 	return err;
 }

@@ -6,6 +6,8 @@
 #include <sys/resource.h>
 #include <sysexits.h>
 
+#include "daemon/anchors.h"
+#include "daemon/console.h"
 #include "daemon/service.h"
 #include "daemon/signals.h"
 #include "daemon/worker.h"
@@ -33,8 +35,10 @@ struct server { /* main thread */
 	struct worker *workers[CONFIG_WORKERS_MAX];
 	unsigned worker_count;
 	struct loop loop;
-	struct loop_timer log_timer;
+	struct loop_timer log_timer, anchor_timer;
 	struct signals signals;
+	struct cache_reader *reader; /* of what commands show */
+	struct console console;
 	const char *path;
 };
 
@@ -81,6 +85,10 @@ static enum err open_shared(struct server *s)
 		err = infra_new(&shared->infra);
 	if (err == OK)
 		err = ranges_new(ranges_bytes, &shared->ranges);
+	if (err == OK)
+		err = cache_reader_new(shared->cache, &s->reader);
+	if (err == OK)
+		err = prefetch_shared_new(&shared->prefetch);
 	shared->throttle = &s->throttle;
 	shared->epoch = loop_epoch_read();
 	hash_key_init(&shared->cookie_secret);
@@ -90,12 +98,80 @@ static enum err open_shared(struct server *s)
 
 static void close_shared(struct server *s)
 {
+	cache_reader_free(s->reader);
+	anchors_free(s->shared.anchors);
+	prefetch_shared_free(s->shared.prefetch);
 	if (s->shared.ranges)
 		ranges_free(s->shared.ranges);
 	if (s->shared.infra)
 		infra_free(s->shared.infra);
 	if (s->shared.cache)
 		cache_free(s->shared.cache);
+}
+
+/* ---- trust anchors ---- */
+
+/* Give everybody the anchors as they stand now. */
+static enum err publish_anchors(struct server *s)
+{
+	size_t count;
+	const struct anchor *list = anchors_list(s->shared.anchors, &count);
+	struct snapshot *fresh =
+		snapshot_with_anchors(s->snapshot, list, count, &s->console.negative);
+
+	if (!fresh)
+		return ERR_NO_MEMORY;
+	for (unsigned i = 0; i < s->worker_count; i++)
+		worker_adopt(s->workers[i], fresh);
+	snapshot_release(s->snapshot);
+	s->snapshot = fresh;
+	return OK;
+}
+
+static void set_anchor_timer(struct server *s)
+{
+	uint64_t due_us = anchors_due_us(s->shared.anchors);
+
+	if (due_us == UINT64_MAX)
+		loop_timer_clear(&s->loop, &s->anchor_timer);
+	else
+		loop_timer_set(&s->loop, &s->anchor_timer, due_us);
+}
+
+static void handle_anchor_timer(void *context)
+{
+	struct server *s = context;
+	const uint8_t *zone;
+
+	while ((zone = anchors_take_due(s->shared.anchors, s->loop.now)))
+		worker_refresh(s->workers[0], zone, TYPE_DNSKEY);
+	set_anchor_timer(s);
+}
+
+/* What workers have observed meanwhile. */
+static void take_anchors(struct server *s)
+{
+	if (anchors_step(s->shared.anchors, s->loop.now) && publish_anchors(s) != OK)
+		log_error("trust anchors: out of memory, workers go on with the old ones");
+	set_anchor_timer(s);
+}
+
+static void wake_loop(void *context)
+{
+	loop_wake(context);
+}
+
+/* The state that was kept, under what is configured. */
+static enum err open_anchors(struct server *s)
+{
+	const struct config *c = s->snapshot->config;
+	enum err err = anchors_new(c->state_path, wake_loop, &s->loop, &s->shared.anchors);
+
+	if (err != OK)
+		return err;
+	s->anchor_timer = (struct loop_timer){.fn = handle_anchor_timer, .context = s};
+	err = anchors_configure(s->shared.anchors, c, s->loop.now);
+	return err == OK ? publish_anchors(s) : err;
 }
 
 /* ---- listening ---- */
@@ -199,47 +275,76 @@ static void tell_later(const struct config *c)
 }
 
 /* What is decided at the start stays as it was. */
-static void tell_unchangeable(const struct config *old, const struct config *fresh)
+static void note_unchangeable(struct server *s, const struct config *fresh)
 {
+	const struct config *old = s->snapshot->config;
 	bool same_listen = old->listen_count == fresh->listen_count;
 
 	for (size_t i = 0; same_listen && i < old->listen_count; i++)
 		same_listen = endpoint_equal(&old->listen[i], &fresh->listen[i]);
+	console_reload(&s->console, old, fresh);
 	if (!same_listen)
-		log_warning("changed only by a restart key=listen");
+		console_needs_restart(&s->console, "listen");
 	if (old->workers != fresh->workers)
-		log_warning("changed only by a restart key=workers");
+		console_needs_restart(&s->console, "workers");
 	if (old->memory_bytes != fresh->memory_bytes)
-		log_warning("changed only by a restart key=cache.memory");
+		console_needs_restart(&s->console, "cache.memory");
+	if (strcmp(old->state_path, fresh->state_path) != 0)
+		console_needs_restart(&s->console, "cache.path");
+}
+
+/* FRESH, which is taken over, for everybody from now on. ERR_NO_MEMORY: all stays as it was. */
+static enum err use_config(struct server *s, struct config *fresh)
+{
+	struct snapshot *old = s->snapshot, *snapshot = snapshot_new(fresh);
+
+	if (!snapshot)
+		return ERR_NO_MEMORY;
+	s->snapshot = snapshot;
+	enum err err = anchors_configure(s->shared.anchors, fresh, s->loop.now);
+	if (err == OK)
+		err = publish_anchors(s);
+	if (err != OK) {
+		snapshot_release(snapshot);
+		s->snapshot = old;
+		return err;
+	}
+	snapshot_release(old);
+	log_set_level(s->snapshot->config->log_level);
+	return OK;
+}
+
+/* ERROR says why not. */
+static enum err reload(void *context, struct config_error *error)
+{
+	struct server *s = context;
+	struct config *fresh;
+
+	service_reloading(s->loop.now);
+	enum err err = config_load(s->path, &fresh, error);
+	if (err == OK) {
+		note_unchangeable(s, fresh);
+		tell_later(fresh);
+		err = use_config(s, fresh);
+		if (err != OK)
+			(void)snprintf(error->line, sizeof(error->line), "%s", err_text(err));
+	}
+	if (err != OK) {
+		log_error("configuration not changed: %s", error->line);
+		service_ready("serving; the last reload was refused");
+		return err;
+	}
+	console_reloaded(&s->console, s->snapshot->config);
+	log_notice("configuration reloaded config=%s", s->path ? s->path : "defaults");
+	service_ready("serving");
+	return OK;
 }
 
 static void handle_reload(void *context)
 {
-	struct server *s = context;
 	struct config_error error = {0};
-	struct config *fresh;
 
-	service_reloading(s->loop.now);
-	if (config_load(s->path, &fresh, &error) != OK) {
-		log_error("configuration not changed: %s", error.line);
-		service_ready("serving; the last reload was refused");
-		return;
-	}
-	tell_unchangeable(s->snapshot->config, fresh);
-	tell_later(fresh);
-	struct snapshot *snapshot = snapshot_new(fresh);
-	if (!snapshot) {
-		log_error("configuration not changed: out of memory");
-		service_ready("serving; the last reload failed");
-		return;
-	}
-	log_set_level(fresh->log_level);
-	for (unsigned i = 0; i < s->worker_count; i++)
-		worker_adopt(s->workers[i], snapshot);
-	snapshot_release(s->snapshot);
-	s->snapshot = snapshot;
-	log_notice("configuration reloaded config=%s", s->path ? s->path : "defaults");
-	service_ready("serving");
+	(void)!reload(context, &error); /* which has told */
 }
 
 static void handle_stop(void *context)
@@ -255,6 +360,7 @@ static void handle_log_timer(void *context)
 	struct server *s = context;
 
 	log_tick();
+	console_tick(&s->console, s->loop.now);
 	loop_timer_set(&s->loop, &s->log_timer, s->loop.now.mono_us + LOG_TICK_MS * 1000ULL);
 }
 
@@ -277,8 +383,12 @@ static void serve(struct server *s)
 {
 	handle_log_timer(s);
 	while (!loop_stopped(&s->loop)) {
+		cache_reader_pass(s->reader);
+		cache_reader_idle(s->reader);
 		loop_wait(&s->loop);
+		cache_reader_wake(s->reader);
 		loop_dispatch(&s->loop);
+		take_anchors(s);
 	}
 	log_notice("stopping");
 }
@@ -289,18 +399,44 @@ static int tell_failure(enum err err)
 	return EX_OSERR;
 }
 
+static enum err publish(void *context)
+{
+	return publish_anchors(context);
+}
+
+static void open_console(struct server *s)
+{
+	const struct console_parts parts = {
+		.loop = &s->loop,
+		.shared = &s->shared,
+		.reader = s->reader,
+		.workers = s->workers,
+		.worker_count = &s->worker_count,
+		.snapshot = &s->snapshot,
+		.path = s->path,
+		.reload = reload,
+		.publish = publish,
+		.server = s,
+	};
+
+	console_open(&s->console, &parts);
+}
+
 /* Workers to their end; everything below them is there. */
 static int run_workers(struct server *s)
 {
 	int status = EX_OSERR;
-	enum err err = open_workers(s);
+	enum err err = open_anchors(s);
 
+	if (err == OK)
+		err = open_workers(s);
 	if (err != OK) {
 		status = tell_failure(err);
 		goto close;
 	}
 	if (!listen_everywhere(s))
 		goto close;
+	open_console(s);
 	err = start_workers(s);
 	if (err != OK) {
 		status = tell_failure(err);
@@ -310,6 +446,7 @@ static int run_workers(struct server *s)
 	serve(s);
 	status = EX_OK;
 close:
+	console_close(&s->console);
 	close_workers(s);
 	return status;
 }

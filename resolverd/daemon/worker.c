@@ -14,9 +14,19 @@
 
 enum {
 	TICK_MS = 5000, /* how soon a route that came or went is noticed */
+	/* Without a turn for so long a worker stands still: one tick, and what a loaded machine
+	 * may keep a thread waiting. */
+	STILL_MS = 2 * TICK_MS,
 	/* Older configurations that queries still use: a query lasts 10 s, so more come only from
 	 * reloads in quick succession; the next one then waits in the mailbox. */
 	RETIRED_MAX = 8,
+};
+
+/* A question of the daemon's own. */
+struct refresh {
+	struct refresh *next;
+	uint8_t name[DNAME_MAX];
+	uint16_t type;
 };
 
 struct worker { /* its own thread, but for what says otherwise */
@@ -37,7 +47,12 @@ struct worker { /* its own thread, but for what says otherwise */
 	bool told_network, has_ipv4, has_ipv6;
 	uint64_t counted_accepted, counted_rejected, counted_dropped; /* in the metrics */
 	struct metrics metrics;					      /* any thread reads */
-	_Atomic(struct snapshot *) mailbox;			      /* any thread writes */
+	struct {
+		_Atomic uint64_t passed_us;
+		_Atomic size_t open_queries, open_sends, waiting_clients;
+	} figures;			     /* any thread reads */
+	_Atomic(struct snapshot *) mailbox;  /* any thread writes */
+	_Atomic(struct refresh *) refreshes; /* any thread adds */
 	const struct worker_shared *shared;
 	unsigned index;
 	pthread_t thread;
@@ -208,7 +223,7 @@ static void release_retired(struct worker *w)
 
 	for (size_t i = 0; i < w->retired_count; i++) {
 		struct snapshot *s = w->retired[i];
-		if (resolver_settings_in_use(w->resolver, &s->config->settings))
+		if (resolver_settings_in_use(w->resolver, &s->settings))
 			w->retired[kept++] = s;
 		else
 			snapshot_release(s);
@@ -228,10 +243,24 @@ static void adopt_mail(struct worker *w)
 	w->retired[w->retired_count++] = w->snapshot;
 	w->snapshot = s;
 	w->log_queries = s->config->log_queries;
-	resolver_set_settings(w->resolver, &s->config->settings);
+	resolver_set_settings(w->resolver, &s->settings);
 	w->told_network = false;
 	tell_network(w);
 	release_retired(w);
+}
+
+static void ask_refreshes(struct worker *w)
+{
+	if (LIKELY(!atomic_load_explicit(&w->refreshes, memory_order_relaxed)))
+		return;
+	struct refresh *list = atomic_exchange_explicit(&w->refreshes, NULL, memory_order_acquire);
+	while (list) {
+		struct refresh *first = list;
+		struct event event = {.kind = EV_REFRESH, .name = first->name, .type = first->type};
+		step(w, &event);
+		list = first->next;
+		free(first);
+	}
 }
 
 static void count(struct worker *w, enum metric which, uint64_t total, uint64_t *counted)
@@ -265,6 +294,18 @@ static void set_deadline(struct worker *w)
 		loop_timer_set(&w->loop, &w->deadline, deadline_ms * 1000);
 }
 
+static void tell_figures(struct worker *w)
+{
+	struct resolver_stats stats;
+
+	resolver_read_stats(w->resolver, &stats);
+	atomic_store_explicit(&w->figures.passed_us, w->loop.now.mono_us, memory_order_relaxed);
+	atomic_store_explicit(&w->figures.open_queries, stats.open_queries, memory_order_relaxed);
+	atomic_store_explicit(&w->figures.open_sends, stats.open_sends, memory_order_relaxed);
+	atomic_store_explicit(&w->figures.waiting_clients, stats.waiting_clients,
+			      memory_order_relaxed);
+}
+
 static void *run(void *context)
 {
 	struct worker *w = context;
@@ -274,12 +315,14 @@ static void *run(void *context)
 	loop_timer_set(&w->loop, &w->tick, w->loop.now.mono_us + TICK_MS * 1000ULL);
 	while (!loop_stopped(&w->loop)) {
 		set_deadline(w);
+		tell_figures(w);
 		cache_reader_pass(w->reader);
 		cache_reader_idle(w->reader);
 		loop_wait(&w->loop);
 		cache_reader_wake(w->reader);
 		loop_dispatch(&w->loop);
 		adopt_mail(w);
+		ask_refreshes(w);
 	}
 	return NULL;
 }
@@ -290,13 +333,16 @@ static enum err open_resolver(struct worker *w)
 {
 	const struct worker_shared *shared = w->shared;
 	struct resolver_parts parts = {
-		.settings = &w->snapshot->config->settings,
+		.settings = &w->snapshot->settings,
 		.cache = shared->cache,
 		.infra = shared->infra,
 		.ranges = shared->ranges,
 		.metrics = &w->metrics,
 		.throttle = shared->throttle,
+		.prefetch = shared->prefetch,
 		.cookie_secret = &shared->cookie_secret,
+		.observe_keys = shared->anchors ? anchors_observe : NULL,
+		.observe_context = shared->anchors,
 	};
 	enum err err = cache_reader_new(shared->cache, &w->reader);
 
@@ -407,6 +453,10 @@ void worker_free(struct worker *w)
 	for (size_t i = 0; i < w->retired_count; i++)
 		snapshot_release(w->retired[i]);
 	snapshot_release(atomic_load(&w->mailbox));
+	for (struct refresh *r = atomic_load(&w->refreshes), *next; r; r = next) {
+		next = r->next;
+		free(r);
+	}
 	snapshot_release(w->snapshot);
 	free(w);
 }
@@ -451,6 +501,40 @@ void worker_adopt(struct worker *w, struct snapshot *snapshot)
 
 	snapshot_release(unread);
 	loop_wake(&w->loop);
+}
+
+void worker_refresh(struct worker *w, const uint8_t *name, uint16_t type)
+{
+	struct refresh *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return; /* as if the question had been lost on its way */
+	dname_copy(name, r->name);
+	r->type = type;
+	r->next = atomic_load_explicit(&w->refreshes, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(&w->refreshes, &r->next, r,
+						      memory_order_release, memory_order_relaxed))
+		;
+	loop_wake(&w->loop);
+}
+
+void worker_read_figures(const struct worker *w, struct worker_figures *out)
+{
+	*out = (struct worker_figures){
+		.passed_us = atomic_load_explicit(&w->figures.passed_us, memory_order_relaxed),
+		.open_queries =
+			atomic_load_explicit(&w->figures.open_queries, memory_order_relaxed),
+		.open_sends = atomic_load_explicit(&w->figures.open_sends, memory_order_relaxed),
+		.waiting_clients =
+			atomic_load_explicit(&w->figures.waiting_clients, memory_order_relaxed),
+	};
+}
+
+bool worker_is_turning(const struct worker *w, uint64_t mono_us)
+{
+	uint64_t passed_us = atomic_load_explicit(&w->figures.passed_us, memory_order_relaxed);
+
+	return mono_us < passed_us + STILL_MS * 1000ULL;
 }
 
 const struct metrics *worker_metrics(const struct worker *w)

@@ -10,8 +10,10 @@
 #include "cache/cache.h"
 #include "cache/infra.h"
 #include "cache/ranges.h"
+#include "daemon/anchors.h"
 #include "daemon/snapshot.h"
 #include "net/loop.h"
+#include "resolve/prefetch_claim.h"
 #include "resolve/throttle.h"
 
 struct worker;
@@ -21,6 +23,8 @@ struct worker_shared { /* borrowed by all workers; outlives them */
 	struct infra *infra;
 	struct ranges *ranges;
 	struct throttle *throttle;
+	struct prefetch_shared *prefetch;
+	struct anchors *anchors; /* NULL: nobody follows rollovers */
 	struct hash_key cookie_secret;
 	struct loop_epoch epoch;
 	unsigned tcp_connections, udp_sockets; /* each worker's share of the descriptors */
@@ -45,4 +49,18 @@ void worker_stop(struct worker *w);
 /* Use SNAPSHOT from now on. From any thread. */
 void worker_adopt(struct worker *w, struct snapshot *snapshot);
 
+/* Have NAME and TYPE asked for anew, whatever the cache holds. From any thread. */
+void worker_refresh(struct worker *w, const uint8_t *name, uint16_t type);
+
+/* From any thread. */
 const struct metrics *worker_metrics(const struct worker *w);
+
+/* As of the last time that the worker went through its loop, which it does at least every five
+ * seconds. From any thread. */
+struct worker_figures {
+	uint64_t passed_us; /* when that was, in now.mono_us; 0: not yet */
+	size_t open_queries, open_sends, waiting_clients;
+};
+void worker_read_figures(const struct worker *w, struct worker_figures *out);
+/* It went through its loop not long before MONO_US. */
+bool worker_is_turning(const struct worker *w, uint64_t mono_us);

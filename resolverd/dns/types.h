@@ -152,5 +152,8 @@ bool type_parse(const char *text, uint16_t *out);
 /* "NXDOMAIN", or "RCODE27". Static or OUT. */
 const char *rcode_text(uint16_t rcode, char out[static TYPE_TEXT_SIZE]);
 
+/* "Signature Expired" as in IANA's registry of extended errors, or "Unknown". */
+const char *ede_text(uint16_t ede);
+
 /* Types that stand for a question, not for data (ANY, AXFR, ...), RFC 6895 §3.1; and OPT, TSIG... */
 bool type_is_meta(uint16_t type);

@@ -523,7 +523,8 @@ enum crypto_result crypto_verify(struct crypto_keys *keys, const struct crypto_c
 	EVP_PKEY *pkey = keys_get(keys, check->key, &key);
 	if (!pkey)
 		return CRYPTO_BAD_KEY;
-	if (EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA && EVP_PKEY_get_bits(pkey) < RSA_BITS_SAFE && !check->accept_sha1)
+	if (EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA && EVP_PKEY_get_bits(pkey) < RSA_BITS_SAFE &&
+	    !check->accept_sha1)
 		return CRYPTO_BAD_KEY;
 	struct span data = signed_data(keys, check, &sig);
 	if (data.len == 0)

@@ -20,6 +20,59 @@ const struct anchor *chain_anchor(const struct query *q, const uint8_t *name)
 	return best;
 }
 
+/* --- rollovers ---------------------------------------------------------------------------- */
+
+/* Verifications spent on revoked keys each time: a zone revokes one, two in an emergency. */
+enum { OBSERVE_CHECKS_MAX = 4 };
+
+/* RFC 5011 §2.1: KEY, which is revoked, signs SET itself. Counts down *LEFT. */
+static bool signs_itself(struct query *q, const struct rrset *set, struct span key, unsigned *left)
+{
+	struct crypto_check check = {.set = set,
+				     .key = key,
+				     .key_owner = set->owner,
+				     .unix_s = q->resolver->now.unix_s,
+				     .allow_revoked = true,
+				     .accept_sha1 = q->settings->accept_sha1};
+	struct rrset_iter it = rrset_sigs(set);
+	unsigned labels;
+	for (unsigned n = 0; n < RRSET_SIGS_MAX && rrset_next(&it, &check.sig); n++) {
+		if (crypto_precheck(&check) != CRYPTO_GOOD)
+			continue;
+		if (*left == 0 || q->budget->signature_checks >= LIMIT_SIGNATURE_CHECKS)
+			return false;
+		(*left)--;
+		q->budget->signature_checks++;
+		metrics_add(q->resolver->metrics, METRIC_dnssec_signature_checks_total, 1);
+		if (crypto_verify(q->resolver->keys, &check, &labels) == CRYPTO_GOOD)
+			return true;
+	}
+	return false;
+}
+
+void chain_observe(struct query *q, const struct anchor *anchor, const struct rrset *set)
+{
+	struct resolver *r = q->resolver;
+	size_t index = (size_t)(anchor - q->settings->anchors);
+	bool self_signed[RRSET_RECORDS_MAX] = {false};
+	unsigned left = OBSERVE_CHECKS_MAX;
+	if (!r->observe_keys || !anchor->managed || index >= SETTINGS_ANCHORS_MAX)
+		return;
+	uint64_t now_ms = now_mono_ms(r->now), last_ms = r->observed_ms[index];
+	if (last_ms != 0 && now_ms - last_ms < RESOLVER_OBSERVE_MS)
+		return;
+	r->observed_ms[index] = now_ms;
+	struct rrset_iter it = rrset_records(set);
+	struct span rdata;
+	struct dnskey_view key;
+	for (unsigned n = 0; n < RRSET_RECORDS_MAX && rrset_next(&it, &rdata); n++)
+		if (rdata_dnskey(rdata, &key) == OK && (key.flags & DNSKEY_REVOKE))
+			self_signed[n] = signs_itself(q, set, rdata, &left);
+	r->observe_keys(r->observe_context, anchor->zone, set, self_signed);
+}
+
+/* --- DS and DNSKEY ------------------------------------------------------------------------ */
+
 /* Copy the cached, validated set (ZONE, TYPE). */
 static bool cached_secure(struct query *q, const uint8_t *zone, uint16_t type, struct rrset *out)
 {

@@ -3,6 +3,7 @@
 #include "base/cursor.h"
 #include "dns/fold.h"
 #include "resolve/local.h"
+#include "resolve/prefetch.h"
 
 /* Off the path that most queries take, with what it needs of the stack. */
 #define COLD __attribute__((noinline, cold))
@@ -331,8 +332,21 @@ bool client_may_use_stale(const struct client_context *ctx, const struct client 
 	const struct settings *s = ctx->settings;
 	if (!s->stale_enabled || e->kind == ENTRY_FAILURE || e->verdict == VERDICT_BOGUS)
 		return false;
-	return is_settled(ctx, c, e) &&
-	       now.cache_ms - e->expires_ms <= (int64_t)s->stale_max_age_s * 1000;
+	const struct prefetch_rule *rule = prefetch_rule_for(&s->prefetch, entry_name(e));
+	uint32_t max_age_s = MIN(s->stale_max_age_s, rule->max_staleness_s);
+	return is_settled(ctx, c, e) && now.cache_ms - e->expires_ms <= (int64_t)max_age_s * 1000;
+}
+
+/* Its refresh is under way: told at once, and still being asked for. */
+static COLD bool is_held(const struct client_context *ctx, const struct client *c,
+			 struct span qname, const struct entry *stale, struct now now)
+{
+	if (!ctx->prefetch || !prefetch_holds(ctx->prefetch, stale, qname.at, c->qtype, now) ||
+	    !client_may_use_stale(ctx, c, stale, now))
+		return false;
+	metrics_add(ctx->metrics, METRIC_prefetch_held_total, 1);
+	prefetch_hit(ctx->prefetch, stale, qname.at, c->qtype, now);
+	return true;
 }
 
 /* RD=0 (RFC 1034 §4.3.1): what we have, without asking anybody. That we have nothing is no failure:
@@ -360,13 +374,17 @@ static COLD size_t answer_without_fresh(struct client_context *ctx, struct now n
 			return client_reply_entry(ctx, c, stale, now, true, out, size_bytes);
 		return answer_norecurse(ctx, c, out, size_bytes);
 	}
+	if (stale && is_held(ctx, c, qname, stale, now))
+		return client_reply_entry(ctx, c, stale, now, true, out, size_bytes);
 	const struct entry *failure =
 		cache_find(ctx->reader, ENTRY_FAILURE, qname.at, qname.len, c->qtype);
 	if (!failure || !entry_is_fresh(failure, now))
 		return 0;
 	/* RFC 8767 §5: resolving has been tried just now, so what is stale may be told at once. */
-	if (stale && client_may_use_stale(ctx, c, stale, now))
+	if (stale && client_may_use_stale(ctx, c, stale, now)) {
+		prefetch_hit(ctx->prefetch, stale, qname.at, c->qtype, now);
 		return client_reply_entry(ctx, c, stale, now, true, out, size_bytes);
+	}
 	return client_reply_entry(ctx, c, failure, now, false, out, size_bytes);
 }
 
@@ -377,6 +395,7 @@ static size_t answer_cached(struct client_context *ctx, struct now now, const st
 		answer_find(ctx->reader, qname.at, qname.len, c->qtype, c->dnssec_ok, now);
 	if (LIKELY(e && entry_is_fresh(e, now) && is_settled(ctx, c, e))) {
 		metrics_add(ctx->metrics, METRIC_cache_hits_total, 1);
+		prefetch_hit(ctx->prefetch, e, qname.at, c->qtype, now);
 		return client_reply_entry(ctx, c, e, now, false, out, size_bytes);
 	}
 	if (e && entry_is_fresh(e, now))

@@ -43,6 +43,7 @@ struct client_context { /* one resolver's */
 	const struct settings *settings;
 	struct cache_reader *reader;
 	struct metrics *metrics;
+	struct prefetch *prefetch; /* NULL: off */
 	const struct hash_key *cookie_secret;
 	uint32_t rotation; /* turns A/AAAA sets answer by answer */
 	uint16_t

@@ -80,6 +80,10 @@ static bool chain_has(const struct query *q, const uint8_t *owner)
 static bool append_set(struct query *q, const struct rrset *set)
 {
 	struct answer *a = &q->answer;
+	for (uint32_t i = 0; i < a->answer_count; i++)
+		if (set->type == TYPE_DNAME && a->answer[i].type == TYPE_DNAME &&
+		    dname_equal(a->answer[i].owner, set->owner))
+			return true; /* it may redirect twice: it stands there once */
 	if (a->answer_count == ARRAY_LEN(a->answer))
 		return false;
 	a->answer[a->answer_count++] = *set;
@@ -273,7 +277,7 @@ static enum step leg_step(struct query *q)
 {
 	struct resolver *r = q->resolver;
 	enum step step;
-	if (!q->fresh_only || q->alias_count > 0) {
+	if (!q->refresh && (!q->fresh_only || q->alias_count > 0)) {
 		const struct entry *e =
 			answer_find(r->client_context.reader, q->name, dname_len(q->name), q->qtype,
 				    q->settings->dnssec, r->now);
@@ -368,7 +372,7 @@ static enum step out_of_servers(struct query *q)
 static bool has_live_send(const struct query *q)
 {
 	for (unsigned i = 0; i < q->open_count; i++)
-		if (!q->open[i]->expired)
+		if (!upstream_is_late(q, q->open[i]))
 			return true;
 	return false;
 }
@@ -377,12 +381,10 @@ static enum step ask_step(struct query *q)
 {
 	uint64_t now_ms = now_mono_ms(q->resolver->now);
 	bool waiting;
-	if (has_live_send(q))
-		return STEP_WAIT;
-	if (q->throttled_until_ms > now_ms)
-		return STEP_WAIT;
 	if (may_fall_back(q) && now_ms >= q->zone.since_ms + LIMIT_FALLBACK_MS)
 		return out_of_servers(q);
+	if (has_live_send(q) || q->throttled_until_ms > now_ms)
+		return STEP_WAIT;
 	minimize_question(q);
 	int index = servers_choose(q, &waiting);
 	if (index >= 0) {
@@ -401,6 +403,8 @@ static void store_referral(struct query *q, const struct reply *reply, int64_t e
 	struct resolver *r = q->resolver;
 	uint8_t cut[DNAME_MAX];
 	struct span packed;
+	if (expires_ms <= r->now.cache_ms)
+		return; /* the delegation it came through ran out meanwhile: for this question only */
 	if (delegation_pack(&reply->delegation, &q->arena, &packed) != OK)
 		return;
 	dname_lower(reply->cut, cut);
@@ -591,6 +595,8 @@ static void set_aside(struct query *q, unsigned index, struct reply *reply)
 
 static void begin_check(struct query *q, unsigned index, struct reply *reply)
 {
+	if (q->refresh)
+		q->chain_ms += servers_bad_case_ms(q, index);
 	q->reply = reply;
 	q->reply_server = index;
 	q->reply_cached = false;
@@ -674,13 +680,6 @@ static bool wildcard_of(const struct checked *check, const struct rrset *set,
 	return dname_wildcard(dname_skip(set->owner, skip), out) == OK;
 }
 
-/* SET is the CNAME made from the DNAME before it: nobody signed it, it goes nowhere on its own. */
-static bool is_synthesised(const struct rrset *before, const struct rrset *set)
-{
-	return set->type == TYPE_CNAME && before->type == TYPE_DNAME &&
-	       dname_is_below(set->owner, before->owner);
-}
-
 /* Keep the leg's sets on their own: the first always, those behind it only if validated, so that a
  * forger of one name gains no other. The last is left to query_finish() where it is the answer. */
 static void store_sets(struct query *q, const struct reply *reply, enum verdict verdict)
@@ -696,7 +695,7 @@ static void store_sets(struct query *q, const struct reply *reply, enum verdict 
 		bool expanded = is_expanded(&q->set_checks[i], &set);
 		if ((i > 0 && verdict != VERDICT_SECURE) || (plain && !expanded))
 			continue;
-		if (i > 0 && is_synthesised(&reply->sets[i - 1], &set))
+		if (i > 0 && scrub_made_by_dname(reply, i))
 			continue;
 		/* A wildcard's set is kept under the wildcard's name, where it was signed (RFC 8198 §5.3). */
 		if (expanded &&

@@ -14,16 +14,19 @@
 #include "dnssec/denial.h"
 #include "resolve/client.h"
 #include "resolve/limits.h"
+#include "resolve/prefetch.h"
 #include "resolve/resolver.h"
 #include "resolve/scrub.h"
 #include "resolve/throttle.h"
 
+struct kept;
 struct query;
 
 struct budget { /* one per client query; counted, never reset */
 	unsigned references;
 	unsigned sends, subqueries, ns_lookups;
-	unsigned signature_checks;
+	unsigned signature_checks, failed_checks;
+	bool refresh; /* no client asked for any of this: clients go first */
 	size_t received_bytes;
 	struct denial_budget denial;
 };
@@ -60,9 +63,10 @@ struct server { /* one address of the zone being asked */
 	const uint8_t *ns_name; /* NULL for forward and stub zones */
 	uint8_t sends, losses;
 	uint64_t last_sent_us;
-	bool bad;     /* lame, refused, broken: not asked again by this question */
-	bool no_edns; /* answered FORMERR: ask plainly */
-	bool use_tcp; /* truncated, suspicious */
+	bool bad;      /* lame, refused, broken: not asked again by this question */
+	bool no_edns;  /* answered FORMERR: ask plainly */
+	bool use_tcp;  /* truncated, suspicious */
+	bool tcp_lost; /* a connection ended under a question once */
 	bool tcp_failed;
 };
 
@@ -80,7 +84,8 @@ struct send {		/* one packet that may be answered; slots of the resolver */
 	uint8_t qname[DNAME_MAX]; /* with the letters' case as sent */
 	uint8_t cookie[COOKIE_CLIENT_SIZE];
 	bool with_cookie, with_edns, minimized;
-	bool expired; /* its time is over, but a late reply is still welcome */
+	bool stubborn; /* over TCP because UDP lost, not because the server wants it */
+	bool expired;  /* its time is over, but a late reply is still welcome */
 	uint8_t mismatches;
 	uint64_t sent_us;
 	uint64_t deadline_ms, hedge_ms; /* hedge 0: none */
@@ -141,6 +146,7 @@ struct query {
 	bool priming;	   /* the question is the root's NS set */
 	bool primed;	   /* has waited for priming once */
 	bool fresh_only;   /* do not take the cache's answer for the question itself */
+	bool refresh;	   /* opened by prefetching: nothing of the chain comes from the cache */
 	bool skip_forward; /* the forward zone's servers failed: iterate (fallback) */
 	uint8_t depth;
 	struct query *ready_next; /* also links finished ones until the step ends */
@@ -149,6 +155,8 @@ struct query {
 	struct heap_node timer;
 	uint64_t give_up_ms; /* mono */
 	uint64_t started_us;
+	struct kept *kept; /* the name that is refreshed; NULL: none, or let go meanwhile */
+	uint32_t chain_ms; /* what the servers of the chain need in a bad case */
 
 	uint8_t qname[DNAME_MAX]; /* lower case */
 	uint16_t qtype;
@@ -160,7 +168,6 @@ struct query {
 	const uint8_t *name; /* the leg's owner name, lower case, in the arena */
 	unsigned alias_count, referral_count;
 	struct answer answer;
-	bool chain_bogus;
 
 	/* asking */
 	struct zone_context zone;
@@ -203,10 +210,15 @@ struct resolver {
 	struct ranges *ranges;
 	struct metrics *metrics;
 	struct throttle *throttle, own_throttle;
+	struct prefetch *prefetch;
 	struct rng rng;
 	struct hash_key cookie_secret, table_key;
 	struct client_context client_context;
 	struct crypto_keys *keys;
+	resolver_observe_fn *observe_keys;
+	void *observe_context;
+	/* mono; 0: not with these settings */
+	uint64_t observed_ms[SETTINGS_ANCHORS_MAX];
 	struct now now; /* of the step in progress */
 	bool has_ipv4, has_ipv6;
 
@@ -230,7 +242,7 @@ struct resolver {
 	struct arena step_arena; /* packets of the actions */
 	struct action *actions;
 	size_t action_count, action_capacity;
-	unsigned max_sends_per_client;
+	unsigned max_sends_per_client, max_signature_checks, max_nsec3_hashes;
 	uint8_t reply_buffer[MESSAGE_MAX];
 	uint8_t scratch[MESSAGE_MAX];
 };
@@ -250,6 +262,9 @@ void query_trouble(struct query *q, uint16_t ede, const char *format, ...) PRINT
  */
 MUST_USE enum err query_need(struct query *q, const uint8_t *name, uint16_t type, bool fresh,
 			     const struct answer **out);
+/* A question that brings (NAME lower case, TYPE) anew. NULL if memory is out, or the same is being
+ * asked already. */
+struct query *query_open_refresh(struct resolver *r, const uint8_t *name, uint16_t type);
 /* Add an action. The packet must live in r->step_arena. */
 void resolver_act(struct resolver *r, const struct action *action);
 /* Clamp to the settings. */
@@ -269,6 +284,8 @@ enum step iterate_checked(struct query *q, enum verdict verdict);
 MUST_USE enum err servers_find_cut(struct query *q);
 /* The server to ask now, or -1: then *WAITING says whether addresses are being looked up. */
 int servers_choose(struct query *q, bool *waiting);
+/* What server INDEX needs when its first answer is lost: the time-out, then TCP at its slowest. */
+uint32_t servers_bad_case_ms(struct query *q, unsigned index);
 /* A client joins a question that has nobody left to ask: give each server one more chance. */
 void servers_allow_probe(struct query *q);
 /* Ask the servers of D, the delegation of NAME that ends at EXPIRES_MS, from now on. */
@@ -281,6 +298,8 @@ void servers_use_delegation(struct query *q, const uint8_t *name, const struct d
 bool upstream_send(struct query *q, unsigned index);
 void upstream_cancel(struct query *q, struct send *s);
 void upstream_cancel_all(struct query *q);
+/* S is not waited for any more, but its reply is still welcome. */
+bool upstream_is_late(const struct query *q, const struct send *s);
 /* EV_REPLY and EV_LOST. */
 void upstream_event(struct resolver *r, const struct event *ev);
 /* Retransmission and hedging times of Q's sends have come. */
@@ -312,5 +331,7 @@ enum security chain_ds(struct query *q, const uint8_t *zone, struct rrset *ds);
 /* NAME came without signatures: SECURITY_INSECURE if it lies in an insecure zone, SECURITY_BOGUS if
  * not. FOR_DS: the zone above NAME counts. */
 enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds);
+/* SET is the DNSKEY set of ANCHOR's zone, validated just now: tell who follows rollovers. */
+void chain_observe(struct query *q, const struct anchor *anchor, const struct rrset *set);
 /* The deepest anchor at or above NAME, or NULL. */
 const struct anchor *chain_anchor(const struct query *q, const uint8_t *name);

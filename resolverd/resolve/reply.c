@@ -4,6 +4,7 @@
  */
 #include "base/cursor.h"
 #include "resolve/client.h"
+#include "resolve/sentinel.h"
 
 #define COLD __attribute__((noinline, cold))
 
@@ -257,10 +258,16 @@ static size_t write_sets(struct reply *r, const struct answer *a, uint32_t ttl_s
 	return reply_end(r, b.len, b.counts + 1);
 }
 
+/* SERVFAIL in place of what there is. (A secure RRset has signatures, and so never takes
+ * reply_plain(), which does not ask.) */
 static bool is_withheld(const struct client_context *ctx, const struct client *c,
 			enum verdict verdict)
 {
-	return verdict == VERDICT_BOGUS && ctx->settings->dnssec && !client_checking_disabled(c);
+	if (client_checking_disabled(c) || !ctx->settings->dnssec)
+		return false;
+	if (UNLIKELY(verdict == VERDICT_SECURE && sentinel_is_possible(c->qname)))
+		return sentinel_withholds(ctx->settings, c->qname, c->qtype);
+	return verdict == VERDICT_BOGUS;
 }
 
 static uint16_t stale_ede(uint16_t rcode)
@@ -272,15 +279,16 @@ size_t client_reply_answer(struct client_context *ctx, const struct client *c,
 			   const struct answer *a, uint8_t *out, size_t size_bytes)
 {
 	struct reply r;
+	bool withheld = is_withheld(ctx, c, a->verdict);
 	r.ctx = ctx;
 	r.c = c;
 	r.out = out;
 	r.says = (struct outcome){
-		.rcode = is_withheld(ctx, c, a->verdict) ? RCODE_SERVFAIL : a->rcode,
+		.rcode = withheld ? RCODE_SERVFAIL : a->rcode,
 		.ede = a->ede,
 		.ede2 = EDE_NONE,
 		.text = text_span(a->text),
-		.authentic = a->verdict == VERDICT_SECURE,
+		.authentic = a->verdict == VERDICT_SECURE && !withheld,
 		.authoritative = a->local,
 	};
 	if (r.says.rcode != RCODE_NOERROR && r.says.rcode != RCODE_NXDOMAIN)
@@ -465,6 +473,8 @@ static COLD size_t reply_rendered_cut(struct reply *r, const struct answer_view 
 	struct message m;
 	size_t len = write_question(r->c, wire), keep = len;
 
+	memset(wire, 0,
+	       MESSAGE_HEADER_SIZE); /* for message_view(); reply_end() writes the real one */
 	write_body(r, v, wire + len);
 	age_body(v, wire + len, age_s, cap_s);
 	wire[5] = 1;
@@ -521,6 +531,15 @@ static COLD size_t reply_damaged(struct reply *r, size_t size_bytes)
 	return reply_without_data(r, size_bytes);
 }
 
+static void count_stale(struct metrics *m, int64_t staleness_ms)
+{
+	enum metric which = staleness_ms <= 1000    ? METRIC_stale_1s_total
+			    : staleness_ms <= 10000 ? METRIC_stale_10s_total
+			    : staleness_ms <= 60000 ? METRIC_stale_60s_total
+						    : METRIC_stale_older_total;
+	metrics_add(m, which, 1);
+}
+
 static __attribute__((noinline)) size_t reply_entry_in_full(struct reply *r, const struct entry *e,
 							    struct now now, bool stale,
 							    size_t size_bytes)
@@ -531,6 +550,8 @@ static __attribute__((noinline)) size_t reply_entry_in_full(struct reply *r, con
 
 	if (e->kind == ENTRY_FAILURE || is_withheld(r->ctx, r->c, e->verdict))
 		return reply_failure(r, e, size_bytes);
+	if (stale)
+		count_stale(r->ctx->metrics, now.cache_ms - e->expires_ms);
 	r->says = (struct outcome){
 		.rcode = e->rcode,
 		.ede = stale ? stale_ede(e->rcode) : e->ede,

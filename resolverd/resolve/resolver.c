@@ -46,6 +46,8 @@ enum err resolver_new(const struct resolver_parts *parts, struct resolver **out)
 	r->metrics = parts->metrics;
 	r->throttle = parts->throttle ? parts->throttle : &r->own_throttle;
 	r->rng = parts->rng;
+	r->observe_keys = parts->observe_keys;
+	r->observe_context = parts->observe_context;
 	r->cookie_secret = *parts->cookie_secret;
 	rng_bytes(&r->rng, r->table_key.bytes, sizeof(r->table_key.bytes));
 	r->client_context = (struct client_context){.settings = parts->settings,
@@ -53,6 +55,11 @@ enum err resolver_new(const struct resolver_parts *parts, struct resolver **out)
 						    .metrics = parts->metrics,
 						    .cookie_secret = &r->cookie_secret,
 						    .keepalive_100ms = CLIENT_KEEPALIVE_100MS};
+	if (prefetch_new(r, parts->prefetch, &r->prefetch) != OK) {
+		resolver_free(r);
+		return ERR_NO_MEMORY;
+	}
+	r->client_context.prefetch = r->settings->prefetch.enabled ? r->prefetch : NULL;
 	r->has_ipv4 = r->has_ipv6 = true;
 	heap_init(&r->query_timers);
 	heap_init(&r->client_timers);
@@ -130,6 +137,13 @@ static void unlink_query(struct query *q)
 	r->query_count--;
 }
 
+static void note_cost(struct resolver *r, const struct budget *b)
+{
+	unsigned hashes = LIMIT_NSEC3_HASHES - b->denial.hashes_left;
+	r->max_signature_checks = MAX(r->max_signature_checks, b->signature_checks);
+	r->max_nsec3_hashes = MAX(r->max_nsec3_hashes, hashes);
+}
+
 static void free_query(struct query *q)
 {
 	while (q->parents) {
@@ -137,6 +151,7 @@ static void free_query(struct query *q)
 		q->parents = link->next;
 		free(link);
 	}
+	note_cost(q->resolver, q->budget);
 	budget_release(q->budget);
 	arena_deinit(&q->arena);
 	free(q);
@@ -179,6 +194,7 @@ void resolver_free(struct resolver *r)
 	heap_deinit(&r->client_timers);
 	arena_deinit(&r->step_arena);
 	crypto_keys_free(r->keys);
+	prefetch_free(r->prefetch);
 	free(r);
 }
 
@@ -286,6 +302,16 @@ static struct query *query_open(struct resolver *r, const uint8_t *name, uint16_
 	r->newest = q;
 	r->query_count++;
 	query_wake(q);
+	return q;
+}
+
+struct query *query_open_refresh(struct resolver *r, const uint8_t *name, uint16_t type)
+{
+	if (*table_slot(r, name, type))
+		return NULL;
+	struct query *q = query_open(r, name, type, NULL);
+	if (q)
+		q->refresh = q->fresh_only = q->budget->refresh = true;
 	return q;
 }
 
@@ -477,10 +503,16 @@ void query_finish(struct query *q)
 		a->ttl_s = 0;
 	a->fetched_ms = r->now.cache_ms;
 	bool store = !a->no_store && !a->from_cache && a->rcode != RCODE_SERVFAIL && a->ttl_s > 0;
+	if (q->refresh)
+		store &= prefetch_accept(r->prefetch, q);
 	if (store)
 		answer_store(a, r->cache, r->now, &q->arena);
+	if (q->waiters || !(q->internal || q->refresh))
+		prefetch_answered(r->prefetch, q);
 	while (q->waiters)
 		answer_waiter(q, q->waiters);
+	if (q->refresh)
+		prefetch_finished(r->prefetch, q);
 	q->state = QUERY_DONE;
 	deliver_parents(q);
 	leave_children(q);
@@ -501,6 +533,8 @@ static void store_failure(struct query *q)
 	uint32_t ttl_s = LIMIT_FAILURE_MIN_MS / 1000;
 	bool spent = q->budget->sends >= LIMIT_SENDS || q->budget->subqueries >= LIMIT_SUBQUERIES ||
 		     q->budget->signature_checks >= LIMIT_SIGNATURE_CHECKS;
+	if (q->refresh)
+		return; /* repeated soon, and what is there goes on to be served */
 	if (q->internal && spent)
 		return; /* whoever spent the budget must not make others' names fail */
 	if (last && r->now.cache_ms < last->expires_ms + (int64_t)last->ttl_s * 1000)
@@ -621,6 +655,10 @@ static void on_query(struct resolver *r, const struct event *ev)
 	struct query *q = *table_slot(r, lower, client.qtype);
 	if (q) {
 		metrics_add(r->metrics, METRIC_queries_coalesced_total, 1);
+		if (q->budget->refresh) { /* it goes first from now on */
+			q->budget->refresh = false;
+			q->throttled_until_ms = 0;
+		}
 		servers_allow_probe(q);
 	} else {
 		q = query_open(r, lower, client.qtype, NULL);
@@ -662,6 +700,14 @@ static void on_gone(struct resolver *r, uint64_t token)
 	struct waiter *w = *waiter_slot(r, token);
 	if (w)
 		release_waiter(r, w);
+}
+
+static void on_refresh(struct resolver *r, const struct event *ev)
+{
+	uint8_t lower[DNAME_MAX];
+	dname_lower(ev->name, lower);
+	/* NULL is well: it is under way, or somebody else refreshes it. */
+	(void)query_open_refresh(r, lower, ev->type);
 }
 
 /* --- the step ----------------------------------------------------------------------------- */
@@ -733,6 +779,8 @@ static void on_deadline(struct resolver *r)
 		query_wake(q);
 		run_ready(r);
 	}
+	prefetch_deadline(r->prefetch);
+	run_ready(r);
 }
 
 void resolver_step(struct resolver *r, struct now now, const struct event *ev, struct actions *out)
@@ -759,6 +807,9 @@ void resolver_step(struct resolver *r, struct now now, const struct event *ev, s
 	case EV_GONE:
 		on_gone(r, ev->token);
 		break;
+	case EV_REFRESH:
+		on_refresh(r, ev);
+		break;
 	}
 	run_ready(r);
 	on_deadline(r);
@@ -769,7 +820,7 @@ void resolver_step(struct resolver *r, struct now now, const struct event *ev, s
 uint64_t resolver_deadline_ms(const struct resolver *r)
 {
 	const struct heap_node *q = heap_min(&r->query_timers), *c = heap_min(&r->client_timers);
-	uint64_t at = UINT64_MAX;
+	uint64_t at = prefetch_next_ms(r->prefetch);
 	if (q)
 		at = MIN(at, q->key);
 	if (c)
@@ -788,6 +839,15 @@ void resolver_set_settings(struct resolver *r, const struct settings *settings)
 {
 	r->settings = settings;
 	r->client_context.settings = settings;
+	memset(r->observed_ms, 0, sizeof(r->observed_ms));
+	r->client_context.prefetch = settings->prefetch.enabled ? r->prefetch : NULL;
+	prefetch_settings_changed(r->prefetch);
+}
+
+void resolver_keep(struct resolver *r, struct now now, const struct entry *e)
+{
+	if (r->settings->prefetch.enabled)
+		prefetch_keep(r->prefetch, e, now);
 }
 
 bool resolver_settings_in_use(const struct resolver *r, const struct settings *settings)
@@ -802,8 +862,15 @@ bool resolver_settings_in_use(const struct resolver *r, const struct settings *s
 
 void resolver_read_stats(const struct resolver *r, struct resolver_stats *out)
 {
+	struct prefetch_stats prefetch;
+	prefetch_read_stats(r->prefetch, &prefetch);
 	*out = (struct resolver_stats){.open_queries = r->query_count,
+				       .kept_names = prefetch.kept,
+				       .open_refreshes = prefetch.running,
+				       .waiting_refreshes = prefetch.waiting,
 				       .open_sends = r->sends_open,
 				       .waiting_clients = r->waiter_count,
-				       .max_sends_per_client = r->max_sends_per_client};
+				       .max_sends_per_client = r->max_sends_per_client,
+				       .max_signature_checks_per_client = r->max_signature_checks,
+				       .max_nsec3_hashes_per_client = r->max_nsec3_hashes};
 }

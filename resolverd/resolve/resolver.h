@@ -20,6 +20,7 @@
 #include "resolve/settings.h"
 
 struct resolver;
+struct prefetch_shared;
 struct throttle;
 
 enum transport { TRANSPORT_UDP, TRANSPORT_TCP };
@@ -32,6 +33,7 @@ enum event_kind {
 	EV_DEADLINE, /* resolver_deadline_ms() has passed */
 	EV_NETWORK,  /* address families of the machine: see family fields */
 	EV_GONE,     /* the client of this token went away (connection closed): answer nothing */
+	EV_REFRESH,  /* ask for name and type anew, whatever the cache holds; nobody waits */
 };
 
 struct event {
@@ -41,6 +43,8 @@ struct event {
 	const struct endpoint *peer; /* EV_QUERY: the client; EV_REPLY: who it came from */
 	enum transport transport;    /* of the packet */
 	bool has_ipv4, has_ipv6;     /* EV_NETWORK: a route exists */
+	const uint8_t *name;	     /* EV_REFRESH */
+	uint16_t type;		     /* EV_REFRESH */
 };
 
 enum action_kind {
@@ -64,6 +68,15 @@ struct actions { /* owned by the resolver; valid until the next resolver_step() 
 	size_t count;
 };
 
+/*
+ * The validated DNSKEY set of ZONE, which has a managed trust anchor, for anchor_observe(): told when
+ * it has been asked for, at most once in RESOLVER_OBSERVE_MS for each zone and resolver. Borrowed for
+ * the call.
+ */
+enum { RESOLVER_OBSERVE_MS = 3600 * 1000 };
+typedef void resolver_observe_fn(void *context, const uint8_t *zone, const struct rrset *dnskeys,
+				 const bool *self_signed);
+
 struct resolver_parts { /* what a resolver is made of; all borrowed and outliving it */
 	const struct settings *settings;
 	struct cache *cache;
@@ -73,10 +86,15 @@ struct resolver_parts { /* what a resolver is made of; all borrowed and outlivin
 	struct metrics *metrics;
 	struct throttle
 		*throttle; /* rate limits of zones, shared by all resolvers; NULL: an own one */
+	struct prefetch_shared
+		*prefetch; /* which resolver keeps which name fresh; NULL: an own one */
 	struct rng rng;	   /* copied */
 	const struct hash_key
 		*cookie_secret; /* shared by all resolvers, so a client's cookie is good
 						 at each */
+	/* NULL: nobody follows rollovers. */
+	resolver_observe_fn *observe_keys;
+	void *observe_context;
 };
 
 MUST_USE enum err resolver_new(const struct resolver_parts *parts, struct resolver **out);
@@ -99,6 +117,10 @@ enum { RESOLVER_IGNORE = -1 };
 ptrdiff_t resolver_answer_now(struct resolver *r, struct now now, const struct event *query,
 			      uint8_t *out, size_t size_bytes);
 
+/* E, popular before a restart, has just been put into the cache: keep it fresh if it is worth it, at
+ * once where it has expired. Between steps, and not out of cache_walk(). */
+void resolver_keep(struct resolver *r, struct now now, const struct entry *e);
+
 /* Adopt new settings; queries in progress keep the old ones, which must live until
  * resolver_settings_in_use(old) is false. */
 void resolver_set_settings(struct resolver *r, const struct settings *settings);
@@ -107,7 +129,8 @@ bool resolver_settings_in_use(const struct resolver *r, const struct settings *s
 /* Invariants and figures for tests and status. */
 struct resolver_stats {
 	size_t open_queries, open_sends, waiting_clients;
-	unsigned
-		max_sends_per_client; /* highest number of upstream packets any client query caused */
+	size_t kept_names, open_refreshes, waiting_refreshes;
+	/* the most that any client query has cost: upstream packets, signatures, NSEC3 hashes */
+	unsigned max_sends_per_client, max_signature_checks_per_client, max_nsec3_hashes_per_client;
 };
 void resolver_read_stats(const struct resolver *r, struct resolver_stats *out);

@@ -28,6 +28,10 @@ static enum err gather(struct scrub *s, enum section section, const uint8_t *own
 
 static enum err push_set(struct scrub *s, const struct rrset *set)
 {
+	for (uint32_t i = 0; i < s->out->set_count; i++)
+		if (set->type == TYPE_DNAME && s->out->sets[i].type == TYPE_DNAME &&
+		    dname_equal(s->out->sets[i].owner, set->owner))
+			return OK; /* a DNAME may redirect twice in one chain: it stands there once */
 	if (s->out->set_count == ARRAY_LEN(s->out->sets))
 		return ERR_LIMIT;
 	s->out->sets[s->out->set_count++] = *set;
@@ -381,4 +385,15 @@ enum err scrub_reply(const struct scrub_input *in, struct arena *arena, struct r
 	if (err != OK)
 		out->kind = REPLY_BROKEN;
 	return OK;
+}
+
+bool scrub_made_by_dname(const struct reply *r, uint32_t index)
+{
+	const struct rrset *set = &r->sets[index];
+	if (set->type != TYPE_CNAME || set->sig_count > 0)
+		return false;
+	for (uint32_t i = 0; i < index; i++)
+		if (r->sets[i].type == TYPE_DNAME && dname_is_below(set->owner, r->sets[i].owner))
+			return true;
+	return false;
 }

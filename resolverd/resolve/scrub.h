@@ -55,3 +55,6 @@ struct reply {
 
 /* Fill OUT (sets live in ARENA). ERR_NO_MEMORY only; nonsense is REPLY_BROKEN. */
 MUST_USE enum err scrub_reply(const struct scrub_input *in, struct arena *arena, struct reply *out);
+
+/* Set INDEX of R's chain is a CNAME that was made from a DNAME before it, and so is unsigned. */
+bool scrub_made_by_dname(const struct reply *r, uint32_t index);

@@ -12,8 +12,9 @@
 
 enum {
 	BAND_US = 10000,       /* servers within this (and 30 %) of the fastest count as equal */
-	PROBE_MS = 700,	       /* a server that is thought dead is asked again after this long */
+	PROBE_MS = 300,	       /* a server that is thought dead is asked again after this long */
 	EXPLORE_PERMILLE = 20, /* now and then a server whose speed is unknown or was worse */
+	EXPLORE_REFRESH_PERMILLE = 100, /* rather at the expense of refreshes than of clients */
 };
 
 static bool family_usable(const struct query *q, const struct endpoint *e)
@@ -216,7 +217,7 @@ static uint64_t expected_us(struct query *q, const struct server *s, bool *backe
 	if (s->bad || (s->use_tcp && s->tcp_failed) || s->sends >= LIMIT_SENDS_PER_SERVER)
 		return UINT64_MAX;
 	for (unsigned i = 0; i < q->open_count; i++)
-		if (!q->open[i]->expired && &q->zone.servers[q->open[i]->server] == s)
+		if (!upstream_is_late(q, q->open[i]) && &q->zone.servers[q->open[i]->server] == s)
 			return UINT64_MAX;
 	infra_get(q->resolver->infra, &s->address, q->resolver->now, &known);
 	uint64_t cost = known.known ? known.srtt_us : INFRA_RTT_UNKNOWN_US;
@@ -251,7 +252,8 @@ static int pick(struct query *q)
 	if (best == UINT64_MAX)
 		return -1;
 	uint64_t band = best + best / 3 + BAND_US;
-	if (best < INFRA_RTO_MAX_MS * 1000ull && rng_below(&r->rng, 1000) < EXPLORE_PERMILLE)
+	uint32_t explore = q->budget->refresh ? EXPLORE_REFRESH_PERMILLE : EXPLORE_PERMILLE;
+	if (best < INFRA_RTO_MAX_MS * 1000ull && rng_below(&r->rng, 1000) < explore)
 		band = MAX(band, 2ull * INFRA_RTT_UNKNOWN_US);
 	for (unsigned i = 0; i < count; i++)
 		equal += cost[i] <= band;
@@ -324,6 +326,13 @@ static bool look_up_next(struct query *q, bool with_glue)
 			return busy;
 	}
 	return false;
+}
+
+uint32_t servers_bad_case_ms(struct query *q, unsigned index)
+{
+	struct infra_server known;
+	infra_get(q->resolver->infra, &q->zone.servers[index].address, q->resolver->now, &known);
+	return infra_rto_ms(&known) + (2 * known.high_us + known.rttvar_us) / 1000;
 }
 
 void servers_allow_probe(struct query *q)

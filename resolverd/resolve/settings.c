@@ -332,11 +332,23 @@ static enum err index_access_rules(struct settings_index *x, const struct settin
 	return OK;
 }
 
+static void finish_prefetch(struct prefetch_settings *p)
+{
+	p->min_hits_min = p->all.min_hits;
+	p->window_min_s = p->all.window_s;
+	for (size_t i = 0; i < p->zone_count; i++) {
+		p->min_hits_min = MIN(p->min_hits_min, p->zones[i].min_hits);
+		p->window_min_s = MIN(p->window_min_s, p->zones[i].window_s);
+		REQUIRE(i == 0 || dname_compare(p->zones[i - 1].name, p->zones[i].name) < 0);
+	}
+}
+
 enum err settings_finish(struct settings *s, struct arena *arena)
 {
 	struct settings_index *x = arena_alloc(arena, sizeof(*x));
 	if (!x)
 		return ERR_NO_MEMORY;
+	finish_prefetch(&s->prefetch);
 	size_t slot_count = 4, labels = label_total(s);
 	while (slot_count < 2 * labels)
 		slot_count *= 2;
@@ -407,5 +419,13 @@ void settings_init(struct settings *s)
 		.stale_max_age_s = 86400,
 		.stale_ttl_s = 30,
 		.aggressive_nsec = true,
+		.prefetch = {.enabled = true,
+			     .max_rate = 500,
+			     .max_names = 10000,
+			     .all = {.min_hits = 2,
+				     .window_s = 600,
+				     .min_yield_permille = 100,
+				     .hold_ms = 10000,
+				     .max_staleness_s = UINT32_MAX}},
 	};
 }

@@ -13,7 +13,11 @@
 
 enum minimization { MINIMIZE_OFF, MINIMIZE_RELAXED, MINIMIZE_STRICT };
 
-enum { SETTINGS_ZONE_SERVERS_MAX = 16, SETTINGS_ONLY_MAX = 32 };
+enum {
+	SETTINGS_ZONE_SERVERS_MAX = 16,
+	SETTINGS_ONLY_MAX = 32,
+	SETTINGS_ANCHORS_MAX = 256, /* zones with trust anchors of their own; the root is one */
+};
 
 /* A forward or stub zone. */
 struct settings_zone {
@@ -51,6 +55,29 @@ struct access_rule {
 	bool allow;
 };
 
+/* How names are kept fresh: the defaults, or a zone's. */
+struct prefetch_rule {
+	uint8_t name[DNAME_MAX]; /* lower case; of the defaults: unused */
+	uint32_t min_hits;	 /* seconds with a question, none further from the next than: */
+	uint32_t window_s;
+	uint32_t min_yield_permille; /* questions that a refresh is expected to serve; 0: always */
+	uint8_t remaining_percent; /* of the TTL when refreshing begins; 0: derived from servers */
+	uint32_t hold_ms;	   /* refreshed, and served at once, so long after expiry */
+	uint32_t
+		max_staleness_s; /* nothing older is served, whatever happens; UINT32_MAX: as serve-stale
+				     says */
+};
+
+struct prefetch_settings {
+	bool enabled;
+	uint32_t max_rate;  /* refreshes a second, and packets of them to one upstream; from 1 */
+	uint32_t max_names; /* kept by all workers */
+	struct prefetch_rule all;
+	const struct prefetch_rule *zones; /* in canonical order */
+	size_t zone_count;
+	uint32_t min_hits_min, window_min_s; /* of all rules: settings_finish() */
+};
+
 struct settings_index; /* what the lookups below search; made by settings_finish() */
 
 struct settings { /* immutable once finished */
@@ -66,7 +93,7 @@ struct settings { /* immutable once finished */
 	bool prime;		 /* ask the hints for the root's NS set first (RFC 9609) */
 
 	bool dnssec;
-	bool accept_sha1; /* validate with SHA-1 (RFC 9905); else such zones are insecure */
+	bool accept_sha1; /* validate with SHA-1 (RFC 9905) and short RSA keys */
 	const struct anchor *anchors;
 	size_t anchor_count;
 	const uint8_t *const *negative_anchors;
@@ -87,6 +114,7 @@ struct settings { /* immutable once finished */
 	bool stale_enabled;
 	uint32_t stale_answer_after_ms, stale_max_age_s, stale_ttl_s;
 	bool aggressive_nsec;
+	struct prefetch_settings prefetch;
 
 	const struct settings_index *index; /* settings_finish() */
 };

@@ -118,6 +118,7 @@ static bool add_soa(struct proof *p, struct answer *out)
 	soa.ttl_s = entry_ttl_left_s(e, r->now);
 	if (rrset_copy(&soa, &p->q->arena, &soa) != OK)
 		return false;
+	soa.ttl_s = MIN(soa.ttl_s, p->ttl_s); /* the answer lives no longer than its proof */
 	out->authority[out->authority_count++] = soa;
 	out->ttl_s = MIN(out->ttl_s, soa.ttl_s);
 	return true;

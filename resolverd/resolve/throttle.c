@@ -11,23 +11,44 @@ static size_t slot_of(const uint8_t *zone)
 	return h % THROTTLE_SLOTS;
 }
 
+struct throttle_limit throttle_limit_of(uint32_t rate, unsigned packets)
+{
+	REQUIRE(rate > 0);
+	uint64_t even = MAX(rate - rate / 8, 1u);
+	return (struct throttle_limit){.cost_us = packets * (uint64_t)1000000 / even,
+				       .burst_us = (rate / 8) * (uint64_t)1000000 / even};
+}
+
+uint32_t throttle_pass(_Atomic uint64_t *arrival, const struct throttle_limit *limit,
+		       struct now now)
+{
+	uint64_t old = atomic_load_explicit(arrival, memory_order_relaxed);
+	for (;;) {
+		uint64_t start = MAX(old, now.mono_us);
+		if (start > now.mono_us + limit->burst_us)
+			return (uint32_t)((start - limit->burst_us - now.mono_us) / 1000 + 1);
+		if (atomic_compare_exchange_weak_explicit(arrival, &old, start + limit->cost_us,
+							  memory_order_relaxed,
+							  memory_order_relaxed))
+			return 0;
+	}
+}
+
 uint32_t throttle_take(struct throttle *t, const uint8_t *zone, uint32_t rate, unsigned packets,
 		       struct now now)
 {
 	if (rate == 0)
 		return 0;
-	uint64_t even = MAX(rate - rate / 8, 1u);
-	uint64_t cost_us = packets * (uint64_t)1000000 / even;
-	uint64_t burst_us = (rate / 8) * (uint64_t)1000000 / even;
-	_Atomic uint64_t *arrival = &t->arrival_us[slot_of(zone)];
-	uint64_t old = atomic_load_explicit(arrival, memory_order_relaxed);
-	for (;;) {
-		uint64_t start = MAX(old, now.mono_us);
-		if (start > now.mono_us + burst_us)
-			return (uint32_t)((start - burst_us - now.mono_us) / 1000 + 1);
-		if (atomic_compare_exchange_weak_explicit(arrival, &old, start + cost_us,
-							  memory_order_relaxed,
-							  memory_order_relaxed))
-			return 0;
-	}
+	struct throttle_limit limit = throttle_limit_of(rate, packets);
+	return throttle_pass(&t->arrival_us[slot_of(zone)], &limit, now);
+}
+
+uint32_t throttle_take_spare(struct throttle *t, const uint8_t *zone, uint32_t rate,
+			     unsigned packets, struct now now)
+{
+	if (rate == 0)
+		return 0;
+	struct throttle_limit limit = throttle_limit_of(rate, packets);
+	limit.burst_us = 0;
+	return throttle_pass(&t->arrival_us[slot_of(zone)], &limit, now);
 }

@@ -27,3 +27,16 @@ struct throttle { /* zero-initialised; any thread */
  */
 uint32_t throttle_take(struct throttle *t, const uint8_t *zone, uint32_t rate, unsigned packets,
 		       struct now now);
+/* The same for what can wait: the burst is left to others. */
+uint32_t throttle_take_spare(struct throttle *t, const uint8_t *zone, uint32_t rate,
+			     unsigned packets, struct now now);
+
+/* One bucket by itself. */
+struct throttle_limit {
+	uint64_t cost_us, burst_us;
+};
+/* RATE a second, an eighth of it in a burst; each time PACKETS are taken. RATE is at least 1. */
+struct throttle_limit throttle_limit_of(uint32_t rate, unsigned packets);
+/* As throttle_take(), with *ARRIVAL_US as the bucket's state. */
+uint32_t throttle_pass(_Atomic uint64_t *arrival_us, const struct throttle_limit *limit,
+		       struct now now);

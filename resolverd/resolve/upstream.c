@@ -13,7 +13,8 @@
 enum {
 	UPSTREAM_TCP_MS =
 		3000, /* connect and answer: a TCP exchange has retransmissions of its own */
-	UPSTREAM_RTO_MAX_MS = 800, /* clients wait 1.8 s: two tries must fit */
+	UPSTREAM_STUBBORN_MS = 700, /* less than between two pushes of a refresh */
+	UPSTREAM_RTO_MAX_MS = 800,  /* clients wait 1.8 s: two tries must fit */
 	UPSTREAM_LATE_MS =
 		6500,	     /* replies this late are still welcome: the provider takes up to 6 s */
 	HEDGE_PERMILLE = 50, /* hedges among sends: a few per cent of extra packets */
@@ -208,6 +209,19 @@ static void count_send(struct query *q, struct send *s)
 	}
 }
 
+static bool refresh_may_send(struct query *q, unsigned index)
+{
+	struct resolver *r = q->resolver;
+	uint32_t wait_ms =
+		prefetch_upstream_wait_ms(r->prefetch, &q->zone.servers[index].address, 1, r->now);
+	if (wait_ms == 0)
+		return true;
+	metrics_add(r->metrics, METRIC_prefetch_throttled_total, 1);
+	query_trouble(q, EDE_OTHER, "held back by max-rate of prefetching");
+	q->throttled_until_ms = now_mono_ms(r->now) + wait_ms;
+	return false;
+}
+
 static bool within_budget(struct query *q, unsigned index)
 {
 	const struct settings_zone *zone = q->zone.configured;
@@ -219,11 +233,16 @@ static bool within_budget(struct query *q, unsigned index)
 							      : LIMIT_SENDS_PER_QUERY);
 		return false;
 	}
+	if (q->budget->refresh && !refresh_may_send(q, index))
+		return false;
 	if (!zone || zone->rate_limit == 0)
 		return true;
 	unsigned packets = zone->tcp || q->zone.servers[index].use_tcp ? THROTTLE_TCP_PACKETS : 1;
 	uint32_t wait_ms =
-		throttle_take(r->throttle, zone->name, zone->rate_limit, packets, r->now);
+		q->budget->refresh
+			? throttle_take_spare(r->throttle, zone->name, zone->rate_limit, packets,
+					      r->now)
+			: throttle_take(r->throttle, zone->name, zone->rate_limit, packets, r->now);
 	if (wait_ms == 0)
 		return true;
 	metrics_add(r->metrics, METRIC_upstream_throttled_total, 1);
@@ -231,6 +250,35 @@ static bool within_budget(struct query *q, unsigned index)
 		      zone->rate_limit);
 	q->throttled_until_ms = now_mono_ms(r->now) + wait_ms;
 	return false;
+}
+
+/* The oldest but one: what was sent first is the first to be answered if all answers are late, those
+ * behind it are the least likely to bring anything sooner. */
+static struct send *least_promising(const struct query *q)
+{
+	struct send *first = q->open[0], *second = q->open[1];
+	if (second->sent_us < first->sent_us) {
+		first = q->open[1];
+		second = q->open[0];
+	}
+	for (unsigned i = 2; i < q->open_count; i++) {
+		struct send *s = q->open[i];
+		if (s->sent_us < first->sent_us) {
+			second = first;
+			first = s;
+		} else if (s->sent_us < second->sent_us) {
+			second = s;
+		}
+	}
+	return second;
+}
+static_assert(SENDS_OPEN_MAX >= 2, "there is an oldest but one");
+
+/* A refresh has time: where UDP was lost twice, TCP may pass. Never where packets are counted. */
+static bool try_tcp(const struct query *q, const struct server *server)
+{
+	const struct settings_zone *zone = q->zone.configured;
+	return q->refresh && server->losses >= 2 && !server->tcp_failed && !zone;
 }
 
 bool upstream_send(struct query *q, unsigned index)
@@ -241,13 +289,15 @@ bool upstream_send(struct query *q, unsigned index)
 	if (!within_budget(q, index))
 		return false;
 	if (q->open_count == SENDS_OPEN_MAX)
-		upstream_cancel(q, q->open[0]); /* the oldest is the least likely to be answered */
+		upstream_cancel(q, least_promising(q));
 	infra_get(r->infra, &server->address, r->now, &known);
 	struct send *s = take_slot(r);
 	if (!s)
 		return false;
 	const struct settings_zone *zone = q->zone.configured;
 	bool tcp = server->use_tcp || (known.quirks & INFRA_TCP_ONLY) || (zone && zone->tcp);
+	s->stubborn = !tcp && try_tcp(q, server);
+	tcp |= s->stubborn;
 	s->query = q;
 	s->server = index;
 	s->id = rng_u16(&r->rng);
@@ -255,8 +305,8 @@ bool upstream_send(struct query *q, unsigned index)
 	s->minimized = q->minimize.active;
 	s->qtype = s->minimized ? q->minimize.type : q->qtype;
 	/* A server that stayed silent so far may be one that drops what it does not know. */
-	bool last_try = server->losses == LIMIT_SENDS_PER_SERVER - 1;
-	s->with_edns = !server->no_edns && !last_try && !(known.quirks & INFRA_NO_EDNS);
+	bool plain_try = server->losses == 2;
+	s->with_edns = !server->no_edns && !plain_try && !(known.quirks & INFRA_NO_EDNS);
 	s->sent_us = server->last_sent_us = r->now.mono_us;
 	dname_copy(s->minimized ? q->minimize.name : q->name, s->qname);
 	if (!tcp && !(known.quirks & INFRA_NO_CASE))
@@ -477,11 +527,17 @@ static void on_lost(struct query *q, struct send *s)
 	metrics_add(r->metrics, METRIC_upstream_failures_total, 1);
 	query_trouble(q, EDE_NETWORK_ERROR, "%s %s", endpoint_text(&server->address, text),
 		      s->transport == TRANSPORT_TCP ? "refused or closed TCP" : "is unreachable");
-	if (s->transport == TRANSPORT_TCP)
+	if (s->transport == TRANSPORT_TCP && !server->tcp_lost) {
+		/* Perhaps only a reused connection that its server was about to close (RFC 7766
+		 * §6.2.4): once more over a new one. */
+		server->tcp_lost = true;
+	} else if (s->transport == TRANSPORT_TCP) {
 		server->tcp_failed = true;
-	else
+		server->bad |= !s->stubborn;
+	} else {
 		infra_loss(r->infra, &server->address, r->now);
-	server->bad = true;
+		server->bad = true;
+	}
 	forget(q, s);
 	query_wake(q);
 }
@@ -497,6 +553,14 @@ void upstream_event(struct resolver *r, const struct event *ev)
 		on_reply(r, s, ev);
 }
 
+bool upstream_is_late(const struct query *q, const struct send *s)
+{
+	/* A refresh does not wait for TCP alone: a connection may take seconds. */
+	bool slow = s->stubborn &&
+		    q->resolver->now.mono_us - s->sent_us >= UPSTREAM_STUBBORN_MS * 1000u;
+	return s->expired || slow;
+}
+
 static void on_timeout(struct query *q, struct send *s)
 {
 	struct resolver *r = q->resolver;
@@ -506,7 +570,8 @@ static void on_timeout(struct query *q, struct send *s)
 	query_trouble(q, EDE_NO_REACHABLE_AUTHORITY, "no answer from %s for %s",
 		      endpoint_text(&server->address, address), dname_text(q->zone.name, zone));
 	if (s->transport == TRANSPORT_TCP) {
-		server->tcp_failed = server->bad = true;
+		server->tcp_failed = true;
+		server->bad |= !s->stubborn;
 		upstream_cancel(q, s);
 	} else {
 		infra_loss(r->infra, &server->address, r->now);

@@ -75,10 +75,12 @@ static void blame_signature(struct query *q, const struct rrset *set, const uint
 static bool spend_check(struct query *q)
 {
 	struct resolver *r = q->resolver;
-	if (q->budget->signature_checks >= LIMIT_SIGNATURE_CHECKS) {
+	if (q->budget->signature_checks >= LIMIT_SIGNATURE_CHECKS ||
+	    q->budget->failed_checks >= LIMIT_FAILED_CHECKS) {
 		metrics_add(r->metrics, METRIC_limits_hit_total, 1);
-		query_trouble(q, EDE_DNSSEC_BOGUS, "limit of %u signature checks reached",
-			      LIMIT_SIGNATURE_CHECKS);
+		query_trouble(q, EDE_DNSSEC_BOGUS,
+			      "limit of %u signature checks, %u of them failed, reached",
+			      LIMIT_SIGNATURE_CHECKS, LIMIT_FAILED_CHECKS);
 		return false;
 	}
 	q->budget->signature_checks++;
@@ -121,6 +123,7 @@ static enum crypto_result try_signature(struct query *q, struct rrset *set, stru
 		result = crypto_verify(q->resolver->keys, &check, wildcard_labels);
 		if (result == CRYPTO_GOOD)
 			return CRYPTO_GOOD;
+		q->budget->failed_checks++;
 		worst = result;
 	}
 	return worst;
@@ -250,6 +253,8 @@ static enum verdict check_dnskey(struct query *q, struct rrset *set)
 	enum crypto_result result = verify_set(q, set, &trusted, &labels);
 	if (result != CRYPTO_GOOD)
 		blame_signature(q, set, set->owner, result);
+	else if (anchor)
+		chain_observe(q, anchor, set);
 	return result == CRYPTO_GOOD ? VERDICT_SECURE : VERDICT_BOGUS;
 }
 
@@ -343,6 +348,11 @@ static void keep_ranges(struct query *q, const uint8_t *zone, const struct rrset
 		if (soa.type != TYPE_SOA || q->authority_checks[i].verdict != VERDICT_SECURE)
 			continue;
 		soa.ttl_s = MIN(q->reply->negative_ttl_s, q->settings->max_negative_ttl_s);
+		const struct entry *known = cache_find(r->client_context.reader, ENTRY_RRSET, zone,
+						       dname_len(zone), TYPE_SOA);
+		if (known && entry_ttl_left_s(known, r->now) >= soa.ttl_s &&
+		    known->verdict == VERDICT_SECURE)
+			continue;
 		answer_store_rrset(&soa, RANK_SECURE, VERDICT_SECURE, 0, r->cache, r->now,
 				   &q->arena);
 	}
@@ -474,21 +484,13 @@ static enum verdict check_wildcard(struct query *q, const struct rrset *set,
 
 /* --- the leg ------------------------------------------------------------------------------ */
 
-/* A CNAME made from the DNAME before it needs no signature of its own (RFC 6672 §5.3.1). */
-static bool follows_from_dname(const struct reply *reply, uint32_t index)
-{
-	const struct rrset *set = &reply->sets[index];
-	return index > 0 && set->type == TYPE_CNAME && reply->sets[index - 1].type == TYPE_DNAME &&
-	       set->sig_count == 0 && dname_is_below(set->owner, reply->sets[index - 1].owner);
-}
-
 static enum verdict check_chain(struct query *q)
 {
 	struct reply *reply = q->reply;
 	enum verdict all = VERDICT_SECURE;
 	for (uint32_t i = 0; i < reply->set_count; i++) {
-		if (follows_from_dname(reply, i))
-			continue;
+		if (scrub_made_by_dname(reply, i))
+			continue; /* needs no signature of its own (RFC 6672 §5.3.1) */
 		struct checked *memo = &q->set_checks[i];
 		enum verdict v = check_set(q, &reply->sets[i], memo);
 		if (v == VERDICT_SECURE)
@@ -531,6 +533,7 @@ static enum step on_bogus(struct query *q)
 	log_debug("bogus name=%s type=%u reason=\"%s\"", dname_text(q->name, text), q->qtype,
 		  q->trouble.text);
 	bool worth_it = q->budget->signature_checks < LIMIT_SIGNATURE_CHECKS &&
+			q->budget->failed_checks < LIMIT_FAILED_CHECKS &&
 			q->budget->denial.hashes_left > 0;
 	if (q->reply_cached && worth_it) { /* a referral's proof was not enough: ask for it */
 		q->reply_cached = false;

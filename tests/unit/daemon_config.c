@@ -57,11 +57,32 @@ static const struct {
 	{"answer-non-recursive: maybe\n",
 	 "f:1: answer-non-recursive: \"maybe\" is neither true nor false"},
 
+	{"prefetch: {min-hits: 0}\n",
+	 "f:1: prefetch.min-hits: \"0\" is not a number from 1 to 1000000"},
+	{"prefetch:\n  remaining: 5%\n",
+	 "f:2: prefetch.remaining: \"5%\" is neither auto nor 10% to 90%"},
+	{"prefetch: {remaining: 80}\n",
+	 "f:1: prefetch.remaining: \"80\" is neither auto nor 10% to 90%"},
+	{"prefetch: {min-yield: .1}\n",
+	 "f:1: prefetch.min-yield: \".1\" is not a number such as 0.1"},
+	{"prefetch: {min-yield: 0.1234}\n",
+	 "f:1: prefetch.min-yield: \"0.1234\" is not a number such as 0.1"},
+	{"prefetch: {window: 25h}\n",
+	 "f:1: prefetch.window: \"25h\" is not a time of at most a day"},
+	{"prefetch: {window: 0}\n", "f:1: prefetch.window: a second at least is expected"},
+	{"prefetch:\n  zones:\n  - {name: a., hold: 30s}\n  - {name: A, hold: x}\n",
+	 "f:4: prefetch.zones[1].hold: \"x\" is not a time of at most a day"},
+	{"prefetch:\n  zones:\n  - {name: a.}\n  - {name: A}\n",
+	 "f:4: prefetch.zones[1].name: A is given twice"},
+	{"prefetch: {zones: [{hold: 30s}]}\n",
+	 "f:1: prefetch.zones[0].name: the name of a zone is expected"},
+
 	{"cache: {memory: 12X}\n", "f:1: cache.memory: \"12X\" is not a size such as 256M"},
 	{"cache: {memory: 1K}\n", "f:1: cache.memory: at least 1M are expected"},
 	{"cache: {memory: 99999999T}\n",
 	 "f:1: cache.memory: \"99999999T\" is not a size such as 256M"},
 	{"cache: {disk: much}\n", "f:1: cache.disk: \"much\" is not a size such as 1G"},
+	{"cache: {path: here}\n", "f:1: cache.path: \"here\" is not an absolute path"},
 	{"cache: {min-ttl: 10ms}\n", "f:1: cache.min-ttl: \"10ms\" is not a time in whole seconds"},
 	{"cache: {max-ttl: 69y}\n", "f:1: cache.max-ttl: \"69y\" is not a time in whole seconds"},
 	{"cache: {min-ttl: 10, max-ttl: 5}\n", "f:1: cache.min-ttl: 10 is above max-ttl, 5"},
@@ -77,8 +98,20 @@ static const struct {
 	{"root-hints: /dev/null\n",
 	 "f:1: root-hints: /dev/null has no NS records of the root with addresses"},
 
+	{"control: {socket: here}\n",
+	 "f:1: control.socket: \"here\" is neither none nor an absolute path of at most 107 "
+	 "characters"},
+	{"control: {group: nogroupofthisname}\n",
+	 "f:1: control.group: there is no group \"nogroupofthisname\""},
+	{"control: {readonly: some}\n",
+	 "f:1: control.readonly: \"some\" is none of none, group, all"},
+	{"metrics: {listen: [localhost]}\n",
+	 "f:1: metrics.listen[0]: \"localhost\" is not an address with a port"},
+
 	{"dnssec: {enabled: perhaps}\n",
 	 "f:1: dnssec.enabled: \"perhaps\" is neither true nor false"},
+	{"dnssec: {auto-trust-anchors: maybe}\n",
+	 "f:1: dnssec.auto-trust-anchors: \"maybe\" is neither true nor false"},
 	{"dnssec:\n  trust-anchors:\n  - \". DS 1\"\n",
 	 "f:3: dnssec.trust-anchors[0]: \". DS 1\" is not a DS or DNSKEY record"},
 	{"dnssec: {trust-anchors: none}\n",
@@ -185,6 +218,7 @@ static void test_service(void **state)
 	assert_int_equal(c->listen[1].port, 5300);
 	assert_int_equal(c->workers, 3);
 	assert_int_equal(c->memory_bytes, 64 << 20);
+	assert_string_equal(c->state_path, RESOLVERD_STATEDIR);
 	assert_int_equal(c->settings.min_ttl_s, 5);
 	assert_int_equal(c->settings.max_ttl_s, 3600);
 	assert_int_equal(c->settings.max_negative_ttl_s, 0);
@@ -326,6 +360,36 @@ static void test_anchors(void **state)
 	config_free(c);
 }
 
+static void test_prefetch(void **state)
+{
+	(void)state;
+	struct config *c =
+		must_load("prefetch: {min-yield: 0.05, remaining: 30%, window: 5m, "
+			  "max-names: 7, max-rate: 9, zones: ["
+			  "{name: z.example., hold: 500ms, max-staleness: 20s}, "
+			  "{name: Example, min-hits: 1, remaining: auto, min-yield: 2}]}\n");
+	const struct prefetch_settings *p = &c->settings.prefetch;
+	assert_true(p->enabled);
+	assert_int_equal(p->max_names, 7);
+	assert_int_equal(p->max_rate, 9);
+	assert_int_equal(p->all.min_hits, 2);
+	assert_int_equal(p->all.min_yield_permille, 50);
+	assert_int_equal(p->all.remaining_percent, 30);
+	assert_int_equal(p->all.window_s, 300);
+	assert_int_equal(p->zone_count, 2);
+	assert_memory_equal(p->zones[0].name, "\7example", 9); /* sorted, in lower case */
+	assert_int_equal(p->zones[0].remaining_percent, 0);
+	assert_int_equal(p->zones[0].min_yield_permille, 2000);
+	assert_int_equal(p->zones[1].hold_ms, 500);
+	assert_int_equal(p->zones[1].max_staleness_s, 20);
+	assert_int_equal(p->zones[1].window_s, 300); /* as the defaults say */
+	assert_int_equal(p->min_hits_min, 1);
+	config_free(c);
+	c = must_load("prefetch: {enabled: false}\n");
+	assert_false(c->settings.prefetch.enabled);
+	config_free(c);
+}
+
 /* Keys of features that are not there yet: taken, and named if they ask for something. */
 static void test_later(void **state)
 {
@@ -334,12 +398,11 @@ static void test_later(void **state)
 		const char *text, *keys;
 	} cases[] = {
 		{"prefetch: {enabled: false}\n", ""},
-		{"prefetch: {enabled: true, min-hits: 2, zones: [{name: a., hold: 30s}]}\n",
-		 "prefetch "},
-		{"cache: {path: /x, disk: 1G}\n", "cache.path cache.disk "},
-		{"control: {socket: /x, group: y}\n", "control "},
+		{"prefetch: {enabled: true, min-hits: 2, zones: [{name: a., hold: 30s}]}\n", ""},
+		{"cache: {path: /x, disk: 1G}\n", "cache.disk "},
+		{"control: {socket: /x, group: root, readonly: all}\n", ""},
 		{"metrics: {listen: []}\n", ""},
-		{"metrics: {listen: ['127.0.0.1:9253']}\n", "metrics "},
+		{"metrics: {listen: ['127.0.0.1:9253']}\n", ""},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -411,11 +474,12 @@ static void test_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused), cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_service), cmocka_unit_test(test_access),
-		cmocka_unit_test(test_zones),	cmocka_unit_test(test_local_zones),
-		cmocka_unit_test(test_anchors), cmocka_unit_test(test_later),
-		cmocka_unit_test(test_files),	cmocka_unit_test(test_words),
+		cmocka_unit_test(test_refused),	 cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_service),	 cmocka_unit_test(test_access),
+		cmocka_unit_test(test_zones),	 cmocka_unit_test(test_local_zones),
+		cmocka_unit_test(test_anchors),	 cmocka_unit_test(test_later),
+		cmocka_unit_test(test_prefetch), cmocka_unit_test(test_files),
+		cmocka_unit_test(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

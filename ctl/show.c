@@ -1,0 +1,415 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+
+/* ---- reading replies: what is missing reads as nothing ---- */
+
+static const char *text(const json_t *object, const char *key)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	return value ? value : "";
+}
+
+static int64_t number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static double real(const json_t *object, const char *key)
+{
+	return json_number_value(json_object_get(object, key));
+}
+
+static bool truth(const json_t *object, const char *key)
+{
+	return json_is_true(json_object_get(object, key));
+}
+
+/* The strings of a list with commas between; free() it. */
+static char *joined(const json_t *list)
+{
+	char *out = NULL;
+	size_t len;
+	FILE *stream = open_memstream(&out, &len);
+
+	if (!stream)
+		die_no_memory();
+	for (size_t i = 0; i < json_array_size(list); i++)
+		fprintf(stream, "%s%s", i ? ", " : "",
+			json_string_value(json_array_get(list, i))
+				? json_string_value(json_array_get(list, i))
+				: "");
+	if (fclose(stream) != 0)
+		die_no_memory();
+	return out;
+}
+
+enum { TIME_SIZE = 32 };
+/* "2 d 3 h", "4 h 5 min", "6 min 7 s", "8 s" */
+static const char *time_text(int64_t s, char out[static TIME_SIZE])
+{
+	if (s >= 86400)
+		(void)snprintf(out, TIME_SIZE, "%" PRId64 " d %" PRId64 " h", s / 86400,
+			       s / 3600 % 24);
+	else if (s >= 3600)
+		(void)snprintf(out, TIME_SIZE, "%" PRId64 " h %" PRId64 " min", s / 3600,
+			       s / 60 % 60);
+	else if (s >= 60)
+		(void)snprintf(out, TIME_SIZE, "%" PRId64 " min %" PRId64 " s", s / 60, s % 60);
+	else
+		(void)snprintf(out, TIME_SIZE, "%" PRId64 " s", s);
+	return out;
+}
+
+/* "12.3M" */
+static const char *size_text(int64_t bytes, char out[static TIME_SIZE])
+{
+	static const char units[] = "BKMGT";
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	for (; value >= 1024 && unit + 2 < sizeof(units); unit++)
+		value /= 1024;
+	(void)snprintf(out, TIME_SIZE, unit ? "%.1f%c" : "%.0f%c", value, units[unit]);
+	return out;
+}
+
+/* ---- status and counters ---- */
+
+static void line(const char *key, const char *value)
+{
+	printf("%-18s %s\n", key, value);
+}
+
+static void print_cache(const json_t *c)
+{
+	char used[TIME_SIZE], limit[TIME_SIZE], denial[TIME_SIZE];
+
+	printf("%-18s %" PRId64 " entries, %s of %s; denials %s\n", "cache", number(c, "entries"),
+	       size_text(number(c, "used_bytes"), used), size_text(number(c, "limit_bytes"), limit),
+	       size_text(number(c, "denial_bytes"), denial));
+}
+
+void show_status(struct invocation *in, const json_t *r)
+{
+	int64_t workers = number(r, "workers"), turning = number(r, "workers_turning");
+	char *listen = joined(json_object_get(r, "listen"));
+	char *later = joined(json_object_get(r, "not_in_effect"));
+	char time[TIME_SIZE];
+
+	printf("%-18s %s, pid %" PRId64 "\n", "resolverd", text(r, "version"), number(r, "pid"));
+	line("up", time_text(number(r, "uptime_s"), time));
+	line("configuration", *text(r, "config") ? text(r, "config") : "defaults");
+	line("listening", listen);
+	printf("%-18s %s%" PRId64 " of %" PRId64 " turning%s\n", "workers",
+	       colour_on(in, turning == workers ? COLOUR_GREEN : COLOUR_RED), turning, workers,
+	       colour_off(in));
+	printf("%-18s %" PRId64 ", %.1f a second, %" PRId64 " being resolved\n", "queries",
+	       number(r, "queries"), real(r, "queries_per_s"), number(r, "open_queries"));
+	printf("%-18s %.1f %% from the cache, %.1f %% SERVFAIL (last 10 s)\n", "answers",
+	       real(r, "hit_percent"), real(r, "servfail_percent"));
+	print_cache(json_object_get(r, "cache"));
+	if (number(r, "negative_anchors") > 0)
+		printf("%-18s %s%" PRId64 "%s\n", "negative anchors", colour_on(in, COLOUR_YELLOW),
+		       number(r, "negative_anchors"), colour_off(in));
+	line("log level", text(r, "log_level"));
+	if (*later)
+		line("not in effect yet", later);
+	free(listen);
+	free(later);
+}
+
+void show_cache(struct invocation *in, const json_t *r)
+{
+	static const char *const keys[] = {"inserts", "replacements", "evictions",
+					   "expired_evictions", "rejected"};
+	const json_t *c = json_object_get(r, "cache");
+
+	(void)in;
+	print_cache(c);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		printf("%-18s %" PRId64 "\n", keys[i], number(c, keys[i]));
+}
+
+void show_stats_since(struct invocation *in, const json_t *before, const json_t *r)
+{
+	static const char *const titles[] = {"counter", ">total", ">a second"};
+	const json_t *then = json_object_get(before, "counters");
+	json_t *counters = json_object_get(r, "counters"), *value;
+	int64_t elapsed_s = before ? number(r, "time_unix_s") - number(before, "time_unix_s") : 0;
+	struct table t = {0};
+	const char *name;
+
+	table_begin(&t, titles, before ? 3 : 2);
+	json_object_foreach(counters, name, value)
+	{
+		int64_t total = json_integer_value(value);
+		table_add(&t, "%s", name);
+		table_add(&t, "%" PRId64, total);
+		if (before)
+			table_add(&t, "%.1f",
+				  (double)(total - number(then, name)) /
+					  (double)MAX(elapsed_s, (int64_t)1));
+	}
+	table_end(&t, in);
+	print_cache(json_object_get(r, "cache"));
+	size_t i;
+	json_array_foreach(json_object_get(r, "workers"), i, value)
+	{
+		printf("worker %-11" PRId64 " %" PRId64 " being resolved, %" PRId64
+		       " clients waiting, %" PRId64 " upstream queries open\n",
+		       number(value, "index"), number(value, "open_queries"),
+		       number(value, "waiting_clients"), number(value, "open_sends"));
+	}
+}
+
+void show_stats(struct invocation *in, const json_t *r)
+{
+	show_stats_since(in, NULL, r);
+}
+
+/* ---- the cache ---- */
+
+static enum colour verdict_colour(const char *verdict)
+{
+	return strcmp(verdict, "secure") == 0  ? COLOUR_GREEN
+	       : strcmp(verdict, "bogus") == 0 ? COLOUR_RED
+					       : COLOUR_NONE;
+}
+
+static void print_entry(const struct invocation *in, const json_t *e)
+{
+	int64_t left_s = number(e, "left_s");
+	char left[TIME_SIZE], age[TIME_SIZE];
+	const json_t *record;
+	size_t i;
+
+	printf("%s; %s %s%s %s, %s%s%s, rank %s: fetched %s ago, TTL %" PRId64 ", %s%s%s\n",
+	       colour_on(in, COLOUR_BOLD), text(e, "name"),
+	       *text(e, "type") ? text(e, "type") : "all types", colour_off(in), text(e, "kind"),
+	       colour_on(in, verdict_colour(text(e, "verdict"))), text(e, "verdict"),
+	       colour_off(in), text(e, "rank"), time_text(number(e, "age_s"), age),
+	       number(e, "ttl_s"), left_s < 0 ? "expired " : "",
+	       time_text(left_s < 0 ? -left_s : left_s, left), left_s < 0 ? " ago" : " left");
+	if (strcmp(text(e, "rcode"), "NOERROR") != 0 || *text(e, "text"))
+		printf(";   %s%s%s", text(e, "rcode"), *text(e, "text") ? ": " : "",
+		       text(e, "text"));
+	if (json_is_integer(json_object_get(e, "ede")))
+		printf(" (EDE %" PRId64 ", %s)", number(e, "ede"), text(e, "ede_name"));
+	if (strcmp(text(e, "rcode"), "NOERROR") != 0 || *text(e, "text"))
+		putchar('\n');
+	json_array_foreach(json_object_get(e, "records"), i, record)
+	{
+		printf("%s%s\t%" PRId64 "\tIN\t%s\t%s\n",
+		       strcmp(text(record, "section"), "answer") == 0 ? "" : ";; ",
+		       text(record, "name"), number(record, "ttl_s"), text(record, "type"),
+		       text(record, "data"));
+	}
+}
+
+void show_entries(struct invocation *in, const json_t *r)
+{
+	const json_t *entries = json_object_get(r, "entries"), *e;
+	size_t i;
+
+	if (json_array_size(entries) == 0)
+		printf("Nothing is cached under %s\n", text(r, "name"));
+	json_array_foreach(entries, i, e)
+	{
+		print_entry(in, e);
+	}
+	if (truth(r, "truncated"))
+		puts("; there is more");
+}
+
+void show_removed(struct invocation *in, const json_t *r)
+{
+	(void)in;
+	printf("%" PRId64 " entries of the cache are gone\n", number(r, "removed"));
+}
+
+/* ---- servers and zones ---- */
+
+static int compare_addresses(const void *a, const void *b)
+{
+	return strcmp(text(*(const json_t *const *)a, "address"),
+		      text(*(const json_t *const *)b, "address"));
+}
+
+static void add_upstream(struct table *t, const json_t *u)
+{
+	char *quirks = joined(json_object_get(u, "quirks"));
+
+	table_add(t, "%s", text(u, "address"));
+	table_add(t, "%.1f", (double)number(u, "srtt_us") / 1000);
+	table_add(t, "%.1f", (double)number(u, "high_us") / 1000);
+	table_add(t, "%" PRId64, number(u, "timeout_ms"));
+	table_add(t, "%.1f", (double)number(u, "loss_permille") / 10);
+	table_add(t, "%" PRId64, number(u, "losses_in_row"));
+	table_add(t, "%" PRId64, number(u, "backoff_ms"));
+	table_add(t, "%s", quirks);
+	free(quirks);
+}
+
+void show_upstreams(struct invocation *in, const json_t *r)
+{
+	static const char *const titles[] = {"server",	">RTT ms",    ">95 % ms",     ">timeout ms",
+					     ">loss %", ">lost last", ">back-off ms", "quirks"};
+	const json_t *servers = json_object_get(r, "servers");
+	size_t count = json_array_size(servers);
+	const json_t **sorted = calloc(count + 1, sizeof(const json_t *));
+	struct table t = {0};
+
+	if (!sorted)
+		die_no_memory();
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = json_array_get(servers, i);
+	qsort(sorted, count, sizeof(const json_t *), compare_addresses);
+	table_begin(&t, titles, ARRAY_LEN(titles));
+	for (size_t i = 0; i < count; i++)
+		add_upstream(&t, sorted[i]);
+	table_end(&t, in);
+	free(sorted);
+}
+
+void show_zones(struct invocation *in, const json_t *r)
+{
+	static const char *const titles[] = {"zone",	 "kind",     "servers", "transport",
+					     ">limit/s", "fallback", "only"};
+	struct table t = {0};
+	const json_t *z;
+	size_t i;
+
+	table_begin(&t, titles, ARRAY_LEN(titles));
+	json_array_foreach(json_object_get(r, "zones"), i, z)
+	{
+		char *servers = joined(json_object_get(z, "servers"));
+		char *only = joined(json_object_get(z, "only"));
+		table_add(&t, "%s", text(z, "name"));
+		table_add(&t, "%s", text(z, "kind"));
+		table_add(&t, "%s", servers);
+		table_add(&t, "%s", text(z, "transport"));
+		table_add(&t, "%" PRId64, number(z, "rate_limit"));
+		table_add(&t, "%s", truth(z, "fallback") ? "yes" : "no");
+		table_add(&t, "%s", only);
+		free(servers);
+		free(only);
+	}
+	table_end(&t, in);
+}
+
+/* ---- trust ---- */
+
+void show_negative(struct invocation *in, const json_t *r)
+{
+	static const char *const titles[] = {"not validated below", "for another"};
+	struct table t = {0};
+	char time[TIME_SIZE];
+	const json_t *n;
+	size_t i;
+
+	table_begin(&t, titles, ARRAY_LEN(titles));
+	json_array_foreach(json_object_get(r, "negative"), i, n)
+	{
+		bool limited = json_is_integer(json_object_get(n, "left_s"));
+		table_add(&t, "%s", text(n, "name"));
+		table_add(&t, "%s",
+			  limited ? time_text(number(n, "left_s"), time) : "(configuration)");
+	}
+	table_end(&t, in);
+}
+
+void show_anchors(struct invocation *in, const json_t *r)
+{
+	static const char *const titles[] = {"zone", "key", ">tag", ">algorithm", "state"};
+	const json_t *anchor, *key;
+	struct table t = {0};
+	size_t i, k;
+
+	table_begin(&t, titles, ARRAY_LEN(titles));
+	json_array_foreach(json_object_get(r, "anchors"), i, anchor)
+	{
+		json_array_foreach(json_object_get(anchor, "keys"), k, key)
+		{
+			table_add(&t, "%s", text(anchor, "zone"));
+			table_add(&t, "%s", text(key, "kind"));
+			table_add(&t, "%" PRId64, number(key, "tag"));
+			table_add(&t, "%" PRId64, number(key, "algorithm"));
+			table_add(&t, "%s", text(key, "state"));
+		}
+	}
+	table_end(&t, in);
+	if (json_array_size(json_object_get(r, "negative")) > 0) {
+		putchar('\n');
+		show_negative(in, r);
+	}
+}
+
+/* ---- the rest ---- */
+
+void show_check(struct invocation *in, const json_t *r)
+{
+	if (!json_is_string(json_object_get(r, "problem"))) {
+		printf("%s: good\n", text(r, "path"));
+		return;
+	}
+	printf("%s%s%s\n", colour_on(in, COLOUR_RED), text(r, "problem"), colour_off(in));
+	in->status = CTL_CONFIG;
+}
+
+void show_settings(struct invocation *in, const json_t *r)
+{
+	static const char *const titles[] = {"key", "value"};
+	struct table t = {0};
+	const json_t *s;
+	size_t i;
+
+	table_begin(&t, titles, ARRAY_LEN(titles));
+	json_array_foreach(json_object_get(r, "settings"), i, s)
+	{
+		table_add(&t, "%s", text(s, "key"));
+		table_add(&t, "%s", text(s, "value"));
+	}
+	table_end(&t, in);
+}
+
+void show_reload(struct invocation *in, const json_t *r)
+{
+	const json_t *note;
+	size_t i;
+
+	printf("%s is in effect\n", *text(r, "path") ? text(r, "path") : "The default");
+	json_array_foreach(json_object_get(r, "notes"), i, note)
+	{
+		printf("%s%s%s\n", colour_on(in, COLOUR_YELLOW), json_string_value(note),
+		       colour_off(in));
+	}
+}
+
+void show_level(struct invocation *in, const json_t *r)
+{
+	(void)in;
+	puts(text(r, "level"));
+}
+
+void show_version(struct invocation *in, const json_t *r)
+{
+	(void)in;
+	puts(text(r, "version"));
+}
+
+void show_explain(struct invocation *in, const json_t *r)
+{
+	const json_t *fact;
+	size_t i;
+
+	printf("%s%s%s\n", colour_on(in, COLOUR_BOLD), text(r, "summary"), colour_off(in));
+	json_array_foreach(json_object_get(r, "story"), i, fact)
+	{
+		printf("  %s\n", json_string_value(fact) ? json_string_value(fact) : "");
+	}
+}

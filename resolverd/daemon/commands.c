@@ -1,0 +1,342 @@
+#include "daemon/commands.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon/commands_words.h"
+
+enum {
+	STATS_INTERVAL_MS = 1000,
+	STATS_INTERVAL_MIN_MS = 100,
+	STATS_INTERVAL_MAX_MS = 3600 * 1000,
+	UPSTREAMS_PART = 256,  /* servers in one reply of several: some 60 kB */
+	UPSTREAMS_ONCE = 1000, /* in the one reply to who takes no more: some 250 kB */
+};
+
+static const char *const level_words[] = {
+	[LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARNING] = "warning", [LOG_LEVEL_NOTICE] = "notice",
+	[LOG_LEVEL_INFO] = "info",   [LOG_LEVEL_DEBUG] = "debug",
+};
+
+/* ---- status ---- */
+
+static void version(void *context, struct call *call)
+{
+	(void)context;
+	call_reply(call, json_pack("{s:s}", "version", RESOLVERD_VERSION));
+}
+
+static uint64_t sum(const struct commands *c, enum metric which)
+{
+	uint64_t total = 0;
+
+	for (unsigned i = 0; i < *c->worker_count; i++)
+		total += metrics_get(worker_metrics(c->workers[i]), which);
+	return total;
+}
+
+static json_t *listen_json(const struct config *config)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < config->listen_count; i++)
+		words_append(&list, words_endpoint(&config->listen[i]));
+	return list;
+}
+
+static json_t *later_json(const struct config *config)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < config->not_in_effect_count; i++)
+		words_append(&list, json_string(config->not_in_effect[i]));
+	return list;
+}
+
+static void status(void *context, struct call *call)
+{
+	const struct commands *c = context;
+	const struct config *config = (*c->snapshot)->config;
+	struct now now = call_now(call);
+	struct rates_view rates = rates_read(c->rates);
+	const char *path = c->path ? c->path : "";
+	uint64_t queries = sum(c, METRIC_queries_udp_total) + sum(c, METRIC_queries_tcp_total);
+	unsigned turning = 0;
+	size_t open = 0;
+
+	for (unsigned i = 0; i < *c->worker_count; i++) {
+		struct worker_figures figures;
+		worker_read_figures(c->workers[i], &figures);
+		open += figures.open_queries;
+		turning += worker_is_turning(c->workers[i], now.mono_us);
+	}
+	call_reply(call,
+		   json_pack("{s:s, s:i, s:I, s:o, s:o, s:i, s:i, s:I, s:I, s:f, s:f, s:f, s:o, "
+			     "s:I, s:s, s:o}",
+			     "version", RESOLVERD_VERSION, "pid", (int)getpid(), "uptime_s",
+			     (json_int_t)((now.mono_us - c->started_us) / 1000000), "config",
+			     words_text(path, strlen(path)), "listen", listen_json(config),
+			     "workers", (int)*c->worker_count, "workers_turning", (int)turning,
+			     "open_queries", (json_int_t)open, "queries", (json_int_t)queries,
+			     "queries_per_s", rates.queries_per_s, "hit_percent", rates.hit_percent,
+			     "servfail_percent", rates.servfail_percent, "cache", words_cache(c),
+			     "negative_anchors",
+			     (json_int_t)config->settings.negative_anchor_count +
+				     (json_int_t)c->negative->count,
+			     "log_level", level_words[log_get_level()], "not_in_effect",
+			     later_json(config)));
+}
+
+/* ---- counters ---- */
+
+static json_t *counters_json(const struct metrics *m, uint64_t *totals)
+{
+	json_t *counters = json_object();
+
+	for (size_t i = 0; i < METRIC_COUNT; i++) {
+		uint64_t value = m ? metrics_get(m, (enum metric)i) : totals[i];
+		if (m)
+			totals[i] += value;
+		if (counters && json_object_set_new(counters, metrics_name((enum metric)i),
+						    json_integer((json_int_t)value)) != 0) {
+			json_decref(counters);
+			counters = NULL;
+		}
+	}
+	return counters;
+}
+
+static json_t *worker_json(const struct worker *w, unsigned index, struct now now, uint64_t *totals)
+{
+	struct worker_figures f;
+
+	worker_read_figures(w, &f);
+	uint64_t idle_us = now.mono_us > f.passed_us ? now.mono_us - f.passed_us : 0;
+	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:o}", "index", (int)index, "idle_ms",
+			 (json_int_t)(idle_us / 1000), "open_queries", (json_int_t)f.open_queries,
+			 "open_sends", (json_int_t)f.open_sends, "waiting_clients",
+			 (json_int_t)f.waiting_clients, "counters",
+			 counters_json(worker_metrics(w), totals));
+}
+
+static json_t *stats_json(const struct commands *c, struct now now)
+{
+	uint64_t totals[METRIC_COUNT] = {0};
+	json_t *workers = json_array();
+
+	for (unsigned i = 0; i < *c->worker_count; i++)
+		words_append(&workers, worker_json(c->workers[i], i, now, totals));
+	return json_pack("{s:I, s:o, s:o, s:o}", "time_unix_s", (json_int_t)now.unix_s, "counters",
+			 counters_json(NULL, totals), "cache", words_cache(c), "workers", workers);
+}
+
+struct stats_stream {
+	const struct commands *commands;
+	uint64_t interval_us, next_us;
+};
+
+static enum pull pull_stats(void *state, struct now now, json_t **out, uint64_t *wake_us)
+{
+	struct stats_stream *s = state;
+
+	if (now.mono_us < s->next_us) {
+		*wake_us = s->next_us;
+		return PULL_WAIT;
+	}
+	s->next_us = now.mono_us + s->interval_us;
+	*out = stats_json(s->commands, now);
+	return PULL_MORE;
+}
+
+static void stats(void *context, struct call *call)
+{
+	int64_t interval_ms = call_int(call, "interval_ms", STATS_INTERVAL_MS);
+
+	if (interval_ms < STATS_INTERVAL_MIN_MS || interval_ms > STATS_INTERVAL_MAX_MS) {
+		call_invalid(call, "interval_ms");
+		return;
+	}
+	if (!call_wants_more(call)) {
+		call_reply(call, stats_json(context, call_now(call)));
+		return;
+	}
+	struct stats_stream *s = calloc(1, sizeof(*s));
+	if (!s) {
+		call_reply(call, NULL);
+		return;
+	}
+	*s = (struct stats_stream){.commands = context,
+				   .interval_us = (uint64_t)interval_ms * 1000};
+	struct call_stream stream = {.pull = pull_stats, .free = free, .state = s};
+	call_stream(call, &stream);
+}
+
+/* ---- servers ---- */
+
+struct upstream {
+	struct endpoint address;
+	struct infra_server known;
+};
+
+struct upstreams { /* a copy of all, told in parts */
+	struct upstream *list;
+	size_t count, told, capacity;
+	bool truncated;
+};
+
+static bool gather_upstream(void *context, const struct endpoint *address,
+			    const struct infra_server *server)
+{
+	struct upstreams *u = context;
+
+	if (u->count == u->capacity) {
+		size_t capacity = MAX(2 * u->capacity, (size_t)UPSTREAMS_PART);
+		struct upstream *list = capacity <= 2 * INFRA_SERVERS_MAX
+						? reallocarray(u->list, capacity, sizeof(*list))
+						: NULL;
+		if (!list) {
+			u->truncated = true;
+			return false;
+		}
+		u->list = list;
+		u->capacity = capacity;
+	}
+	u->list[u->count++] = (struct upstream){.address = *address, .known = *server};
+	return true;
+}
+
+static void free_upstreams(void *state)
+{
+	struct upstreams *u = state;
+
+	free(u->list);
+	free(u);
+}
+
+static json_t *upstreams_part(struct upstreams *u, struct now now, size_t most)
+{
+	json_t *servers = json_array();
+	size_t end = MIN(u->count, u->told + most);
+
+	for (; u->told < end; u->told++)
+		words_append(&servers, words_upstream(&u->list[u->told].address,
+						      &u->list[u->told].known, now));
+	return json_pack("{s:o, s:b}", "servers", servers, "truncated",
+			 u->told < u->count || u->truncated);
+}
+
+static enum pull pull_upstreams(void *state, struct now now, json_t **out, uint64_t *wake_us)
+{
+	struct upstreams *u = state;
+
+	(void)wake_us;
+	*out = upstreams_part(u, now, UPSTREAMS_PART);
+	return u->told < u->count ? PULL_MORE : PULL_LAST;
+}
+
+static void upstreams(void *context, struct call *call)
+{
+	const struct commands *c = context;
+	struct upstreams *u = calloc(1, sizeof(*u));
+
+	if (!u) {
+		call_reply(call, NULL);
+		return;
+	}
+	infra_walk(c->infra, gather_upstream, u);
+	if (call_wants_more(call)) {
+		struct call_stream stream = {
+			.pull = pull_upstreams, .free = free_upstreams, .state = u};
+		call_stream(call, &stream);
+		return;
+	}
+	call_reply(call, upstreams_part(u, call_now(call), UPSTREAMS_ONCE));
+	free_upstreams(u);
+}
+
+/* ---- zones ---- */
+
+static json_t *zone_json(const struct settings_zone *z)
+{
+	json_t *servers = json_array(), *only = json_array();
+
+	for (size_t i = 0; i < z->server_count; i++)
+		words_append(&servers, words_endpoint(&z->servers[i]));
+	for (size_t i = 0; i < z->only_count; i++)
+		words_append(&only, words_text(z->only[i], strlen(z->only[i])));
+	return json_pack("{s:o, s:s, s:o, s:s, s:I, s:o, s:b, s:b}", "name", words_name(z->name),
+			 "kind", z->forward ? "forward" : "stub", "servers", servers, "transport",
+			 z->tcp ? "tcp" : "udp", "rate_limit", (json_int_t)z->rate_limit, "only",
+			 only, "fallback", z->fallback, "insecure", z->insecure);
+}
+
+static void forward_list(void *context, struct call *call)
+{
+	const struct commands *c = context;
+	const struct settings *s = &(*c->snapshot)->settings;
+	json_t *zones = json_array();
+
+	for (size_t i = 0; i < s->zone_count; i++)
+		words_append(&zones, zone_json(&s->zones[i]));
+	call_reply(call, json_pack("{s:o}", "zones", zones));
+}
+
+/* ---- log ---- */
+
+static void log_level(void *context, struct call *call)
+{
+	const char *word = call_string(call, "level");
+	enum log_level level;
+
+	(void)context;
+	if (word && !log_level_parse(word, &level)) {
+		call_invalid(call, "level");
+		return;
+	}
+	if (word) {
+		log_set_level(level);
+		log_notice("log level changed level=%s", level_words[level]);
+	}
+	call_reply(call, json_pack("{s:s}", "level", level_words[log_get_level()]));
+}
+
+/* ---- the table ---- */
+
+#define NAME                                                                                       \
+	{                                                                                          \
+		"name", VERB_STRING, false                                                         \
+	}
+#define OPTIONAL(name, kind)                                                                       \
+	{                                                                                          \
+		name, kind, true                                                                   \
+	}
+
+static const struct verb table[] = {
+	{"Status", status, .changes = false, {}},
+	{"Stats", stats, .changes = false, {OPTIONAL("interval_ms", VERB_INT)}},
+	{"CacheStats", commands_cache_stats, .changes = false, {}},
+	{"CacheShow", commands_cache_show, .changes = false, {NAME, OPTIONAL("type", VERB_STRING)}},
+	{"CacheFlush",
+	 commands_cache_flush,
+	 .changes = true,
+	 {OPTIONAL("name", VERB_STRING), OPTIONAL("type", VERB_STRING),
+	  OPTIONAL("subtree", VERB_BOOL), OPTIONAL("all", VERB_BOOL)}},
+	{"Upstreams", upstreams, .changes = false, {}},
+	{"ForwardList", forward_list, .changes = false, {}},
+	{"Anchors", commands_anchors, .changes = false, {}},
+	{"NtaList", commands_nta_list, .changes = false, {}},
+	{"NtaAdd", commands_nta_add, .changes = true, {NAME, OPTIONAL("seconds", VERB_INT)}},
+	{"NtaRemove", commands_nta_remove, .changes = true, {NAME}},
+	{"ConfigCheck", commands_config_check, .changes = true, {OPTIONAL("path", VERB_STRING)}},
+	{"ConfigShow", commands_config_show, .changes = false, {}},
+	{"ConfigReload", commands_config_reload, .changes = true, {}},
+	{"LogLevel", log_level, .changes = true, {OPTIONAL("level", VERB_STRING)}},
+	{"Version", version, .changes = false, {}},
+	{"Explain", commands_explain, .changes = false, {NAME, OPTIONAL("type", VERB_STRING)}},
+};
+
+const struct verb *commands_table(size_t *count)
+{
+	*count = ARRAY_LEN(table);
+	return table;
+}

@@ -1,0 +1,52 @@
+#pragma once
+/*
+ * What the operator can ask and tell the daemon: the verbs of the interface io.resolverd
+ * (control/io.resolverd.varlink, which is their specification). They run on the main thread and read
+ * what the workers share; what changes something goes through the functions that the server gives.
+ *
+ *   commands.c          the table, status, counters, servers, zones, log
+ *   commands_cache.c    what is cached, shown and flushed
+ *   commands_config.c   configuration, trust anchors and negative ones
+ *   commands_explain.c  why a name is answered as it is
+ *   commands_words.c    entries, servers and errors as JSON and as words
+ */
+#include "cache/cache.h"
+#include "cache/infra.h"
+#include "cache/ranges.h"
+#include "control/session.h"
+#include "daemon/negative.h"
+#include "daemon/rates.h"
+#include "daemon/snapshot.h"
+#include "daemon/worker.h"
+
+struct commands { /* main thread; all borrowed */
+	struct cache *cache;
+	struct cache_reader *reader; /* the main thread's */
+	struct infra *infra;
+	struct ranges *ranges;
+	struct worker *const *workers;
+	const unsigned *worker_count;
+	struct snapshot *const *snapshot; /* what is in effect */
+	const struct negative *negative;
+	const struct rates *rates;
+	const char *path; /* of the configuration; NULL: defaults */
+	uint64_t started_us;
+	/* Keys that the last reload would have changed but could not. Static texts. */
+	const char *const *restart;
+	size_t restart_count;
+
+	/* Read the configuration again; ERROR says why not. */
+	enum err (*reload)(void *context, struct config_error *error);
+	void *reload_context;
+	/* Add NAME for so long, 0: remove it. ERR_NOT_FOUND, ERR_LIMIT, ERR_NO_MEMORY. */
+	enum err (*set_negative)(void *context, const uint8_t *name, uint32_t seconds);
+	void *negative_context;
+};
+
+/* The verbs; their context is a struct commands. COUNT: how many. */
+const struct verb *commands_table(size_t *count);
+
+/* Forget NAME with all that could answer for it: the cache, and denials of its zone. How many
+ * entries of the cache that were. */
+uint64_t commands_flush(const struct commands *c, const uint8_t *name, uint16_t type, bool subtree,
+			struct now now);

@@ -1,0 +1,104 @@
+#include <grp.h>
+#include <string.h>
+
+#include "daemon/config_raw.h"
+#include "daemon/config_value.h"
+
+enum {
+	SOCKET_PATH_MAX = 107, /* sun_path of the system, less its NUL */
+	GROUP_MAX = 255,
+	GROUP_BUFFER = 64 * 1024, /* the members of the group, which the system tells too */
+	METRICS_PORT = 9253,
+};
+
+static const char *keep(struct config_build *b, const char *word)
+{
+	return (const char *)arena_copy(&b->config->arena, span_of(word, strlen(word) + 1)).at;
+}
+
+static enum err build_socket(struct config_build *b, const char *word)
+{
+	struct config *c = b->config;
+
+	c->control_socket = RESOLVERD_RUNDIR "/control.sock";
+	if (!word)
+		return OK;
+	if (strcmp(word, "none") == 0) {
+		c->control_socket = NULL;
+		return OK;
+	}
+	if (word[0] != '/' || strlen(word) > SOCKET_PATH_MAX)
+		return config_refuse(b, "control.socket",
+				     "\"%.200s\" is neither none nor an absolute path of at most "
+				     "%d characters",
+				     word, SOCKET_PATH_MAX);
+	c->control_socket = keep(b, word);
+	return c->control_socket ? OK : ERR_NO_MEMORY;
+}
+
+static enum err build_group(struct config_build *b, const char *word)
+{
+	struct config *c = b->config;
+	struct group group, *found = NULL;
+	char *buffer;
+
+	if (!word)
+		return OK;
+	if (!*word || strlen(word) > GROUP_MAX)
+		return config_refuse(b, "control.group", "the name of a group is expected");
+	buffer = arena_alloc(&c->arena, GROUP_BUFFER);
+	c->control_group = keep(b, word);
+	if (!buffer || !c->control_group)
+		return ERR_NO_MEMORY;
+	if (getgrnam_r(word, &group, buffer, GROUP_BUFFER, &found) != 0 || !found)
+		return config_refuse(b, "control.group", "there is no group \"%s\"", word);
+	c->control_gid = group.gr_gid;
+	return OK;
+}
+
+static enum err build_readonly(struct config_build *b, const char *word)
+{
+	static const char *const words[] = {[CONFIG_READONLY_NONE] = "none",
+					    [CONFIG_READONLY_GROUP] = "group",
+					    [CONFIG_READONLY_ALL] = "all"};
+
+	for (size_t i = 0; word && i < ARRAY_LEN(words); i++) {
+		if (strcmp(word, words[i]) != 0)
+			continue;
+		b->config->control_readonly = (enum config_readonly)i;
+		return OK;
+	}
+	return word ? config_refuse(b, "control.readonly", "\"%s\" is none of none, group, all",
+				    word)
+		    : OK;
+}
+
+static enum err build_metrics(struct config_build *b, const struct raw_config *raw)
+{
+	struct config *c = b->config;
+	char key[CONFIG_KEY_MAX];
+
+	if (raw->metrics.listen_count > CONFIG_METRICS_MAX)
+		return config_refuse(b, "metrics.listen", "at most %d addresses are expected",
+				     CONFIG_METRICS_MAX);
+	for (size_t i = 0; i < raw->metrics.listen_count; i++) {
+		config_key(key, "metrics.listen", i, NULL);
+		if (!config_value_endpoint(raw->metrics.listen[i], METRICS_PORT,
+					   &c->metrics_listen[i]))
+			return config_refuse(b, key, "\"%s\" is not an address with a port",
+					     raw->metrics.listen[i]);
+		c->metrics_listen_count++;
+	}
+	return OK;
+}
+
+enum err config_console_build(struct config_build *b, const struct raw_config *raw)
+{
+	enum err err = build_socket(b, raw->control.socket);
+
+	if (err == OK)
+		err = build_group(b, raw->control.group);
+	if (err == OK)
+		err = build_readonly(b, raw->control.readonly);
+	return err == OK ? build_metrics(b, raw) : err;
+}

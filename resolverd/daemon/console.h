@@ -1,0 +1,53 @@
+#pragma once
+/*
+ * The operator's side of the daemon, put together: the control socket with its sessions and verbs,
+ * HTTP, negative trust anchors added at run time, and rates. On the main thread.
+ *
+ * None of it is needed for answering: what cannot be opened is logged, and the daemon serves.
+ */
+#include "daemon/commands.h"
+#include "daemon/http.h"
+#include "net/control.h"
+
+enum { CONSOLE_RESTART_MAX = 16 };
+
+struct console { /* main thread; zero-initialised is closed */
+	struct commands commands;
+	struct session_service service;
+	struct control_server control;
+	struct http *http;
+	struct negative negative;
+	struct rates rates;
+	enum config_readonly readonly;
+	const char *restart[CONSOLE_RESTART_MAX]; /* keys; static texts */
+	/* Give everybody the negative anchors as they stand now. */
+	enum err (*publish)(void *server);
+	void *server;
+	struct loop *loop;
+};
+
+struct console_parts {
+	struct loop *loop;
+	const struct worker_shared *shared;
+	struct cache_reader *reader; /* the main thread's */
+	struct worker *const *workers;
+	const unsigned *worker_count;
+	struct snapshot *const *snapshot;
+	const char *path; /* of the configuration; NULL: defaults */
+	enum err (*reload)(void *server, struct config_error *error);
+	enum err (*publish)(void *server);
+	void *server;
+};
+
+/* The workers are made and do not run yet. PARTS' contents outlive C. */
+void console_open(struct console *c, const struct console_parts *parts);
+void console_close(struct console *c);
+
+/* Once a second: rates, and negative anchors whose time is over. */
+void console_tick(struct console *c, struct now now);
+
+/* A reload from OLD to FRESH is on its way: begin the list of keys that need a restart, with those
+ * of ours. KEY (a static text) is one more. Once FRESH is in effect, it is taken up. */
+void console_reload(struct console *c, const struct config *old, const struct config *fresh);
+void console_needs_restart(struct console *c, const char *key);
+void console_reloaded(struct console *c, const struct config *fresh);

@@ -1,0 +1,48 @@
+#pragma once
+/*
+ * What Prometheus gets: every counter of base/metrics.h summed over the workers, and figures that
+ * are read at that moment. All without labels but the one of build_info, so that their number never
+ * grows; in base units. docs/metrics.md is written from the same lists (make docs).
+ */
+#include <stdio.h>
+
+#include "base/metrics.h"
+#include "cache/cache.h"
+#include "cache/ranges.h"
+#include "daemon/worker.h"
+
+/* X(name, type, help): name becomes resolverd_<name>. */
+#define EXPOSITION_LIST(X)                                                                         \
+	X(cache_used_bytes, gauge, "memory that the cache takes, overheads included")              \
+	X(cache_limit_bytes, gauge, "memory that the cache may take")                              \
+	X(cache_entries, gauge, "entries in the memory cache")                                     \
+	X(cache_inserts_total, counter, "entries added to the memory cache")                       \
+	X(cache_replacements_total, counter, "entries replaced by newer ones")                     \
+	X(cache_evictions_total, counter, "entries that had to make room")                         \
+	X(cache_expired_evictions_total, counter, "of those, entries that had expired")            \
+	X(cache_rejected_total, counter, "entries that found no room")                             \
+	X(denial_used_bytes, gauge, "memory of validated denials (RFC 8198)")                      \
+	X(workers, gauge, "threads that answer")                                                   \
+	X(workers_turning, gauge, "of those, threads that go through their loop")                  \
+	X(open_queries, gauge, "questions being resolved")                                         \
+	X(open_sends, gauge, "upstream queries that may still get a reply")                        \
+	X(waiting_clients, gauge, "client queries that wait for an answer")                        \
+	X(start_time_seconds, gauge, "when the daemon started, in seconds since 1970")
+
+#define EXPOSITION_ENUM(name, type, help) EXPOSITION_##name,
+enum exposition_figure { EXPOSITION_LIST(EXPOSITION_ENUM) EXPOSITION_COUNT };
+#undef EXPOSITION_ENUM
+
+struct exposition { /* what is read; all borrowed, any thread may read it */
+	struct cache *cache;
+	struct ranges *ranges;
+	struct worker *const *workers;
+	unsigned worker_count;
+	int64_t started_unix_s;
+};
+
+/* Prometheus's text format 0.0.4. MONO_US: now. Errors of OUT are the caller's to look at. */
+void exposition_write(const struct exposition *e, uint64_t mono_us, FILE *out);
+
+/* docs/metrics.md. */
+void exposition_write_markdown(FILE *out);

@@ -1,0 +1,280 @@
+#include "daemon/http.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "dns/message.h"
+#include "net/loop.h"
+
+enum {
+	CONNECTIONS_MAX = 64, /* for each address: scrapers and probes come by ones */
+	CONNECTION_MEMORY = 16 * 1024,
+	IDLE_S = 15,
+	PROBE_MS = 500, /* for each of two questions; health checks wait a second at least */
+	STATUS_OK = MHD_HTTP_OK,
+	STATUS_UNAVAILABLE = MHD_HTTP_SERVICE_UNAVAILABLE,
+};
+
+struct http { /* made and freed by the main thread; else immutable */
+	struct http_settings settings;
+	size_t count;
+	struct MHD_Daemon *daemons[];
+};
+
+/* ---- /healthz ---- */
+
+static unsigned write_health(const struct http *h, FILE *out)
+{
+	const struct exposition *e = &h->settings.exposition;
+	uint64_t mono_us = loop_epoch_read().mono_us;
+	unsigned status = STATUS_OK;
+
+	for (unsigned i = 0; i < e->worker_count; i++) {
+		struct worker_figures f;
+		if (worker_is_turning(e->workers[i], mono_us))
+			continue;
+		worker_read_figures(e->workers[i], &f);
+		fprintf(out, "worker %u has stood still for %llu s\n", i,
+			(unsigned long long)((mono_us - f.passed_us) / 1000000));
+		status = STATUS_UNAVAILABLE;
+	}
+	if (status == STATUS_OK)
+		fputs("ok\n", out);
+	return status;
+}
+
+/* ---- /readyz ---- */
+
+/* `. NS`, which is always answered from memory, with the length that TCP wants before it. */
+static const uint8_t question[] = {
+	0,    17,					       /* length */
+	0x5a, 0xa5, 1,	     0, 0,	  1, 0, 0, 0, 0, 0, 0, /* id, RD, one question */
+	0,    0,    TYPE_NS, 0, CLASS_IN,
+};
+enum { LENGTH_SIZE = 2 };
+
+/* A reply to the question, whatever it says but SERVFAIL: even a refusal shows that we serve. */
+static bool is_reply(const uint8_t *reply, ssize_t len)
+{
+	return len >= MESSAGE_HEADER_SIZE && memcmp(reply, question + LENGTH_SIZE, 2) == 0 &&
+	       (reply[2] & 0x80) && (reply[3] & FLAG_RCODE_MASK) != RCODE_SERVFAIL;
+}
+
+static bool probe_udp(int fd)
+{
+	uint8_t reply[512];
+
+	if (send(fd, question + LENGTH_SIZE, sizeof(question) - LENGTH_SIZE, MSG_NOSIGNAL) < 0)
+		return false;
+	return is_reply(reply, recv(fd, reply, sizeof(reply), 0));
+}
+
+static bool probe_tcp(int fd)
+{
+	uint8_t reply[LENGTH_SIZE + MESSAGE_HEADER_SIZE];
+	size_t len = 0;
+
+	if (send(fd, question, sizeof(question), MSG_NOSIGNAL) != (ssize_t)sizeof(question))
+		return false;
+	while (len < sizeof(reply)) {
+		ssize_t n = recv(fd, reply + len, sizeof(reply) - len, 0);
+		if (n <= 0)
+			return false;
+		len += (size_t)n;
+	}
+	return is_reply(reply + LENGTH_SIZE, (ssize_t)(len - LENGTH_SIZE));
+}
+
+static bool probe(const struct endpoint *address, bool tcp)
+{
+	const struct timeval patience = {.tv_usec = PROBE_MS * 1000};
+	struct sockaddr_storage sa;
+	socklen_t len = endpoint_to_sockaddr(address, &sa);
+	int type = tcp ? SOCK_STREAM : SOCK_DGRAM;
+	int fd = socket(sa.ss_family, type | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return false;
+	bool good = setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
+		    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
+		    connect(fd, (struct sockaddr *)&sa, len) == 0 &&
+		    (tcp ? probe_tcp(fd) : probe_udp(fd));
+	close(fd);
+	return good;
+}
+
+static unsigned write_readiness(const struct http *h, FILE *out)
+{
+	static const char *const transports[] = {"UDP", "TCP"};
+	char text[ENDPOINT_TEXT_SIZE];
+	unsigned status = write_health(h, out);
+
+	for (int tcp = 0; tcp < 2; tcp++) {
+		if (probe(&h->settings.probe, tcp))
+			continue;
+		fprintf(out, "no answer over %s from %s\n", transports[tcp],
+			endpoint_text(&h->settings.probe, text));
+		status = STATUS_UNAVAILABLE;
+	}
+	return status;
+}
+
+/* ---- requests ---- */
+
+static unsigned write_metrics(const struct http *h, FILE *out)
+{
+	exposition_write(&h->settings.exposition, loop_epoch_read().mono_us, out);
+	return STATUS_OK;
+}
+
+static unsigned write_index(const struct http *h, FILE *out)
+{
+	(void)h;
+	fputs("resolverd " RESOLVERD_VERSION ": /metrics /healthz /readyz\n", out);
+	return STATUS_OK;
+}
+
+static const struct page {
+	const char *path, *content_type;
+	unsigned (*write)(const struct http *h, FILE *out);
+} pages[] = {
+	{"/metrics", "text/plain; version=0.0.4; charset=utf-8", write_metrics},
+	{"/healthz", "text/plain; charset=utf-8", write_health},
+	{"/readyz", "text/plain; charset=utf-8", write_readiness},
+	{"/", "text/plain; charset=utf-8", write_index},
+};
+
+static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status,
+			      const char *content_type, struct MHD_Response *response)
+{
+	if (!response)
+		return MHD_NO; /* closes the connection */
+	enum MHD_Result result =
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+	if (result == MHD_YES)
+		result = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *text)
+{
+	/* Persistent: the library copies nothing and frees nothing of a static text. */
+	return answer(connection, status, "text/plain; charset=utf-8",
+		      MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
+						      MHD_RESPMEM_PERSISTENT));
+}
+
+static enum MHD_Result show(const struct http *h, struct MHD_Connection *connection,
+			    const struct page *page)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return MHD_NO;
+	unsigned status = page->write(h, out);
+	bool failed = ferror(out) != 0;
+	if (fclose(out) != 0 || failed) {
+		free(text);
+		return MHD_NO;
+	}
+	return answer(connection, status, page->content_type,
+		      MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE));
+}
+
+/* As the library wants it. NOLINTNEXTLINE(readability-function-size) */
+static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url,
+			      const char *method, const char *version, const char *upload,
+			      size_t *upload_len, void **request)
+{
+	static char begun; /* its address only */
+
+	(void)version;
+	(void)upload;
+	/* The first call is for the headers alone; a body is not wanted and not kept. */
+	if (!*request) {
+		*request = &begun;
+		return MHD_YES;
+	}
+	*upload_len = 0;
+	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+		return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
+		if (strcmp(url, pages[i].path) == 0)
+			return show(context, connection, &pages[i]);
+	return refuse(connection, MHD_HTTP_NOT_FOUND, "there are /metrics /healthz /readyz\n");
+}
+
+/* ---- life ---- */
+
+static void hear(void *context, const char *format, va_list arguments)
+{
+	(void)context;
+	(void)format;
+	(void)arguments; /* about clients that hang up: none of the operator's business */
+}
+
+static struct MHD_Daemon *start(struct http *h, const struct endpoint *address)
+{
+	struct sockaddr_storage sa;
+	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ERROR_LOG;
+
+	(void)endpoint_to_sockaddr(address, &sa);
+	if (address->family == 6)
+		flags |= MHD_USE_IPv6;
+	return MHD_start_daemon(
+		flags, address->port, NULL, NULL, handle, h, MHD_OPTION_EXTERNAL_LOGGER, hear, NULL,
+		MHD_OPTION_SOCK_ADDR, &sa, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)CONNECTION_MEMORY, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+}
+
+/* Where a wildcard is bound to, ask at loopback. */
+static struct endpoint reachable(struct endpoint address)
+{
+	static const uint8_t any[16] = {0}, loopback4[] = {127, 0, 0, 1};
+
+	if (memcmp(address.addr, any, sizeof(any)) != 0)
+		return address;
+	if (address.family == 4)
+		memcpy(address.addr, loopback4, sizeof(loopback4));
+	else
+		address.addr[15] = 1;
+	return address;
+}
+
+enum err http_open(const struct http_settings *settings, const struct endpoint *addresses,
+		   size_t count, struct http **out)
+{
+	struct http *h = calloc(1, sizeof(*h) + count * sizeof(h->daemons[0]));
+	char text[ENDPOINT_TEXT_SIZE];
+
+	if (!h)
+		return ERR_NO_MEMORY;
+	h->settings = *settings;
+	h->settings.probe = reachable(settings->probe);
+	for (size_t i = 0; i < count; i++) {
+		errno = 0;
+		struct MHD_Daemon *daemon = start(h, &addresses[i]);
+		if (daemon)
+			h->daemons[h->count++] = daemon;
+		else
+			log_error("metrics not served address=%s reason=\"%s\"",
+				  endpoint_text(&addresses[i], text),
+				  errno ? strerrordesc_np(errno) : "cannot listen");
+	}
+	*out = h;
+	return OK;
+}
+
+void http_close(struct http *h)
+{
+	for (size_t i = 0; h && i < h->count; i++)
+		MHD_stop_daemon(h->daemons[i]);
+	free(h);
+}

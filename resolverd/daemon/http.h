@@ -1,0 +1,24 @@
+#pragma once
+/*
+ * HTTP for machines: /metrics (daemon/exposition.h), /healthz and /readyz. A thread of its own for
+ * each address, made by libmicrohttpd; it reads counters and figures, and never takes a worker's
+ * time but for the two questions that /readyz asks like any client.
+ *
+ *   /healthz  200 if every worker goes through its loop, else 503 and which does not
+ *   /readyz   200 if a question is answered over UDP and one over TCP, else 503 and which was not
+ */
+#include "base/endpoint.h"
+#include "daemon/exposition.h"
+
+struct http;
+
+struct http_settings {
+	struct exposition exposition;
+	struct endpoint probe; /* an address on which the daemon answers */
+};
+
+/* Listen on COUNT ADDRESSES; one that cannot be had is logged and left out. ERR_NO_MEMORY. */
+MUST_USE enum err http_open(const struct http_settings *settings, const struct endpoint *addresses,
+			    size_t count, struct http **out);
+/* Ends the threads. NULL is fine. */
+void http_close(struct http *h);

@@ -1,0 +1,55 @@
+#include "resolve/prefetch_change.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "dns/text.h"
+#include "dns/types.h"
+
+enum { DATA_TEXT_SIZE = 256 };
+
+bool prefetch_same_data(const struct answer *a, const struct answer *b)
+{
+	if (a->rcode != b->rcode || a->answer_count != b->answer_count)
+		return false;
+	for (uint32_t i = 0; i < a->answer_count; i++) {
+		const struct rrset *x = &a->answer[i], *y = &b->answer[i];
+		if (!dname_equal(x->owner, y->owner) || !rrset_same_data(x, y))
+			return false;
+	}
+	return true;
+}
+
+/* A's chain in words, "CNAME a.example. A 192.0.2.1" or "NXDOMAIN", into OUT; returns OUT. */
+static const char *data_text(const struct answer *a, char out[static DATA_TEXT_SIZE])
+{
+	char type[TYPE_TEXT_SIZE], rdata[DATA_TEXT_SIZE];
+	size_t at = 0;
+	if (a->answer_count == 0) {
+		snprintf(out, DATA_TEXT_SIZE, "%s",
+			 a->rcode == RCODE_NXDOMAIN ? "NXDOMAIN" : "NODATA");
+		return out;
+	}
+	out[0] = '\0';
+	for (uint32_t i = 0; i < a->answer_count; i++) {
+		const struct rrset *set = &a->answer[i];
+		struct rrset_iter it = rrset_records(set);
+		struct span record;
+		while (rrset_next(&it, &record) && at < DATA_TEXT_SIZE - 1) {
+			int len = snprintf(out + at, DATA_TEXT_SIZE - at, "%s%s %s",
+					   at > 0 ? " " : "", type_text(set->type, type),
+					   text_rdata(set->type, record, rdata, sizeof(rdata)));
+			at += len > 0 ? (size_t)len : 0;
+		}
+	}
+	return out;
+}
+
+void prefetch_tell_change(const struct answer *old, const struct answer *now)
+{
+	char name[DNAME_TEXT_MAX], type[TYPE_TEXT_SIZE];
+	char was[DATA_TEXT_SIZE], is[DATA_TEXT_SIZE];
+	log_info("record changed: name=%s type=%s old=\"%s\" new=\"%s\"",
+		 dname_text(now->qname, name), type_text(now->qtype, type), data_text(old, was),
+		 data_text(now, is));
+}

@@ -1,0 +1,225 @@
+/* The arithmetic of prefetching, claims, and the buckets that bound it. */
+#include "unit/base_unit.h"
+
+#include "resolve/prefetch_claim.h"
+#include "resolve/prefetch_plan.h"
+#include "resolve/throttle.h"
+
+static const int64_t start_ms = 1790000000000;
+static const uint32_t start_s = 1790000000;
+
+static struct now now_at(int64_t ms)
+{
+	return (struct now){.mono_us = 5000000000u + (uint64_t)ms * 1000,
+			    .cache_ms = start_ms + ms,
+			    .unix_s = (start_ms + ms) / 1000};
+}
+
+/* ---- popularity ---- */
+
+static const struct {
+	const char *why;
+	uint32_t window_s;
+	uint32_t at_s[8]; /* hits, 0 ends */
+	struct popularity want;
+} arrivals[] = {
+	{"the first hit", 600, {100}, {1, 100, 0}},
+	{"hits of one second count as one", 600, {100, 100, 100}, {1, 100, 0}},
+	{"the first gap is believed", 600, {100, 104}, {2, 104, 4000}},
+	{"gaps are averaged at first", 600, {100, 104, 110}, {3, 110, 5000}},
+	{"a gap of the window is none too long", 10, {100, 110}, {2, 110, 10000}},
+	{"a longer one begins anew", 10, {100, 110, 121}, {1, 121, 0}},
+	{"another worker's clock may be ahead", 600, {100, 105, 104}, {2, 105, 5000}},
+};
+
+static void test_popularity(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(arrivals); i++) {
+		struct popularity p = {0};
+		for (size_t k = 0; k < 8 && arrivals[i].at_s[k]; k++)
+			p = popularity_add(p, arrivals[i].at_s[k], arrivals[i].window_s);
+		const struct popularity *want = &arrivals[i].want;
+		if (p.hits != want->hits || p.last_hit_s != want->last_hit_s ||
+		    p.gap_ms != want->gap_ms)
+			fail_msg("%s: %u hits, last %u, gap %u", arrivals[i].why, p.hits,
+				 p.last_hit_s, p.gap_ms);
+	}
+}
+
+/* ---- worth it? ---- */
+
+static const struct {
+	const char *why;
+	uint32_t hits, silent_s, gap_ms, ttl_s;
+	uint32_t min_hits, window_s, min_yield_permille;
+	uint64_t yield_permille;
+	bool hot;
+} cases[] = {
+	{"a question a second, TTL 5", 9, 0, 1000, 5, 2, 600, 100, 5000, true},
+	{"one in 50 s yields a tenth", 9, 0, 50000, 5, 2, 600, 100, 100, true},
+	{"one in 51 s yields less", 9, 0, 51000, 5, 2, 600, 100, 98, false},
+	{"a zone may say always", 9, 0, 500000, 5, 2, 600, 0, 10, true},
+	{"too few hits", 1, 0, 0, 5, 2, 600, 100, 1000, false},
+	{"asked once, a TTL's benefit", 1, 3, 0, 5, 1, 600, 100, 1000, true},
+	{"asked once, silent for ten TTLs", 1, 51, 0, 5, 1, 600, 100, 98, false},
+	{"silence counts by an eighth", 9, 34, 2000, 5, 2, 600, 100, 833, true},
+	{"silent for the window", 9, 600, 1000, 300, 2, 600, 0, 3953, true},
+	{"silent for longer", 9, 601, 1000, 300, 2, 600, 0, 3947, false},
+	{"TTL 0 is never kept", 9, 0, 1000, 0, 2, 600, 0, 0, false},
+};
+
+static void test_hot(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct popularity p = {
+			.hits = cases[i].hits, .last_hit_s = start_s, .gap_ms = cases[i].gap_ms};
+		struct prefetch_rule rule = {.min_hits = cases[i].min_hits,
+					     .window_s = cases[i].window_s,
+					     .min_yield_permille = cases[i].min_yield_permille};
+		struct now now = now_at((int64_t)cases[i].silent_s * 1000);
+		uint64_t yield = prefetch_yield_permille(&p, cases[i].ttl_s, now);
+		if (yield != cases[i].yield_permille)
+			fail_msg("%s: yield %llu", cases[i].why, (unsigned long long)yield);
+		if (prefetch_is_hot(&p, &rule, cases[i].ttl_s, now) != cases[i].hot)
+			fail_msg("%s: not so", cases[i].why);
+	}
+}
+
+/* ---- when ---- */
+
+static const struct {
+	const char *why;
+	uint8_t percent;
+	uint32_t ttl_s, chain_ms, want_ms;
+} leads[] = {
+	{"a fixed share", 80, 5, 50, 4000},
+	{"a fixed share of a day", 10, 86400, 50, 8640000},
+	{"a near server: a tenth of the TTL", 0, 5, 40, 500},
+	{"a far one: what it needs", 0, 5, 1700, 1700},
+	{"a very slow one: four fifths", 0, 5, 12000, 4000},
+	{"an unknown one: a first time-out and TCP", 0, 5, 0, 600},
+	{"TTL 1", 0, 1, 0, 600},
+	{"TTL 1, slow", 0, 1, 6000, 800},
+	{"a long TTL", 0, 3600, 40, 360000},
+};
+
+static void test_lead(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(leads); i++) {
+		struct prefetch_rule rule = {.remaining_percent = leads[i].percent};
+		uint32_t ms = prefetch_lead_ms(&rule, leads[i].ttl_s, leads[i].chain_ms);
+		if (ms != leads[i].want_ms)
+			fail_msg("%s: %u ms", leads[i].why, ms);
+		if (ms + prefetch_jitter_ms(leads[i].ttl_s, ms) > leads[i].ttl_s * 1000)
+			fail_msg("%s: begins before the answer came", leads[i].why);
+	}
+	assert_int_equal(prefetch_retry_ms(0, 30000), 250);
+	assert_int_equal(prefetch_retry_ms(3, 30000), 2000);
+	assert_int_equal(prefetch_retry_ms(200, 30000), 5000);
+	assert_int_equal(prefetch_retry_ms(200, 10000), 2500);
+	assert_int_equal(prefetch_retry_ms(200, 0), 250);
+}
+
+/* ---- rules ---- */
+
+static void test_rules(void **state)
+{
+	(void)state;
+	static const char *const zones[] = {"\3com", "\3rds\11amazonaws\3com", "\3org"};
+	static const struct {
+		const char *name;
+		int rule; /* -1: the defaults */
+	} names[] = {
+		{"\2db\3rds\11amazonaws\3com", 1},
+		{"\3rds\11amazonaws\3com", 1},
+		{"\4xrds\11amazonaws\3com", 0},
+		{"\11amazonaws\3com", 0},
+		{"\3net", -1},
+		{"", -1},
+		{"\1a\3org", 2},
+	};
+	struct prefetch_rule rules[3] = {0};
+	struct prefetch_settings p = {.zones = rules, .zone_count = ARRAY_LEN(rules)};
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+		dname_copy((const uint8_t *)zones[i], rules[i].name);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const struct prefetch_rule *found =
+			prefetch_rule_for(&p, (const uint8_t *)names[i].name);
+		const struct prefetch_rule *want =
+			names[i].rule < 0 ? &p.all : &rules[names[i].rule];
+		if (found != want)
+			fail_msg("%zu: another rule", i);
+	}
+}
+
+/* ---- claims ---- */
+
+static void test_claims(void **state)
+{
+	(void)state;
+	struct prefetch_shared *s;
+	assert_int_equal(prefetch_shared_new(&s), OK);
+	uint64_t a = claim_hash(s, (const uint8_t *)"\1a", 3, 1);
+	uint64_t b = claim_hash(s, (const uint8_t *)"\1a", 3, 28);
+	assert_true(a != b);
+	assert_false(claim_is_taken(s, a, 100));
+	assert_true(claim_take(s, a, 0, 110, 100));
+	assert_true(claim_is_taken(s, a, 110));
+	assert_false(claim_is_taken(s, b, 110));
+	assert_false(claim_take(s, a, 1, 120, 110)); /* another's, and live */
+	assert_true(claim_take(s, a, 0, 115, 110));  /* one's own is renewed */
+	assert_false(claim_take(s, a, 1, 120, 115));
+	assert_true(claim_take(s, a, 1, 120, 116)); /* it has run out */
+	assert_false(claim_take(s, a, 0, 130, 117));
+	claim_release(s, a, 0); /* not his */
+	assert_true(claim_is_taken(s, a, 117));
+	claim_release(s, a, 1);
+	assert_false(claim_is_taken(s, a, 117));
+	/* A full bucket denies nothing. */
+	for (uint64_t i = 0; i < 2 * CLAIM_WAYS; i++)
+		assert_true(claim_take(s, (i + 1) << 40 | 7, 0, 200, 118));
+	prefetch_shared_free(s);
+}
+
+/* ---- buckets ---- */
+
+/* In no second do more than RATE pass; what can wait leaves the burst to others. */
+static void test_buckets(void **state)
+{
+	(void)state;
+	static const uint32_t rates[] = {1, 3, 8, 50, 500, 900};
+	for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
+		struct throttle_limit limit = throttle_limit_of(rates[i], 1);
+		_Atomic uint64_t bucket = 0;
+		uint64_t passed_ms[4096] = {0}, count = 0;
+		for (int64_t ms = 0; ms < 4000; ms++) {
+			while (throttle_pass(&bucket, &limit, now_at(ms)) == 0) {
+				uint64_t oldest = passed_ms[count % rates[i]];
+				if (count >= rates[i] && (uint64_t)ms - oldest < 1000)
+					fail_msg("rate %u: more in a second", rates[i]);
+				passed_ms[count++ % rates[i]] = (uint64_t)ms;
+			}
+		}
+		if (count < rates[i] * 3)
+			fail_msg("rate %u: only %llu in 4 s", rates[i], (unsigned long long)count);
+	}
+	struct throttle t = {0};
+	const uint8_t *zone = (const uint8_t *)"\1z";
+	assert_int_equal(throttle_take_spare(&t, zone, 80, 1, now_at(0)), 0);
+	assert_true(throttle_take_spare(&t, zone, 80, 1, now_at(0)) > 0);
+	for (unsigned k = 0; k < 10; k++) /* the burst is still there for clients */
+		assert_int_equal(throttle_take(&t, zone, 80, 1, now_at(0)), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_popularity), cmocka_unit_test(test_hot),
+		cmocka_unit_test(test_lead),	   cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_claims),	   cmocka_unit_test(test_buckets),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
