@@ -329,7 +329,7 @@ static void check_content(struct checked *x)
 }
 
 /* The words of the reply's extended error, which codec and daemon keep to themselves. */
-static void ede_text(const struct message *m, char *out, size_t size_bytes)
+static void note_ede(const struct message *m, char *out, size_t size_bytes)
 {
 	struct record_iter it = record_iter_of(m);
 	struct record r;
@@ -352,7 +352,7 @@ static void tell_answer(const struct checked *x)
 	char rcode[TYPE_TEXT_SIZE], ede[200];
 	if (!x->s->verbose)
 		return;
-	ede_text(&x->m, ede, sizeof(ede));
+	note_ede(&x->m, ede, sizeof(ede));
 	sim_tell(x->s, "client %llu gets %s%s%s, %u/%u/%u records, %zu bytes %s",
 		 (unsigned long long)x->c->token, rcode_text(x->rcode, rcode),
 		 x->c->truncated ? " truncated" : "", x->c->was_hit ? " (hit)" : "", x->m.counts[0],

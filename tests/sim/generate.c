@@ -28,7 +28,7 @@ static void remember(struct plan *p, const uint8_t *name, bool is_target)
 		p->targets[p->target_count++] = name;
 }
 
-/* ---- the tree ---------------------------------------------------------------------------------- */
+/* ---- the tree -------------------------------------------------------------------------------- */
 
 static unsigned v6_count(struct plan *p)
 {
@@ -114,7 +114,7 @@ static void add_zones(struct plan *p)
 	}
 }
 
-/* ---- what stands in a zone --------------------------------------------------------------------- */
+/* ---- what stands in a zone ------------------------------------------------------------------- */
 
 static void add_random_bytes(struct plan *p, struct zone *z, const uint8_t *owner, uint16_t type,
 			     uint32_t ttl_s, size_t len)
@@ -247,7 +247,7 @@ static void add_riddles(struct plan *p)
 	remember(p, lost, false);
 }
 
-/* ---- who signs, and how well -------------------------------------------------------------------- */
+/* ---- who signs, and how well ----------------------------------------------------------------- */
 
 static const uint8_t algorithms[] = {15, 15, 15, 15, 15, 13, 13, 13, 13, 8, 10, 14, 16, 5, 7};
 
@@ -296,7 +296,7 @@ static void find_shaky(struct zone *z)
 	}
 }
 
-/* ---- what servers are like --------------------------------------------------------------------- */
+/* ---- what servers are like ------------------------------------------------------------------- */
 
 static void quirks_healthy(struct plan *p, struct quirks *q)
 {
@@ -449,10 +449,12 @@ void generate_world(struct sim *s)
 	for (unsigned i = 0; s->settings.dnssec && i < w->zone_count; i++)
 		find_shaky(w->zones[i]);
 	add_quirks(&p);
+	if (prng_percent(p.dice, 25))
+		generate_configured(s);
 	generate_hints(s);
 }
 
-/* ---- questions --------------------------------------------------------------------------------- */
+/* ---- questions ------------------------------------------------------------------------------- */
 
 static const uint8_t *random_question(struct sim *s)
 {
@@ -566,6 +568,8 @@ void generate_questions(struct sim *s, unsigned count)
 			name = before->qname;
 			type = before->odd == ODD_TRANSFER ? TYPE_A : before->qtype;
 		}
+		if (rollover_changes(s, name, type))
+			type = TYPE_A;
 		at_us += random_gap_us(d);
 		if (i % 12 == 5)
 			plan_change(s, at_us);

@@ -1,8 +1,8 @@
 /*
- * sim --seeds N --first S [--profile NAME] [--verbose]
+ * sim --seeds N --first S [--profile NAME] [--verbose] [--cost]
  *
  * Runs N seeds beginning with S. A line for each seed that fails, totals, and last "N passed, N
- * failed". `sim --first S --seeds 1 --verbose` tells the story of one seed.
+ * failed". `sim --first S --seeds 1 --verbose` tells the story of one seed; --cost measures the core.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@ enum { FAILURES_SHOWN = 400 };
 
 struct options {
 	uint64_t seeds, first;
-	bool verbose;
+	bool verbose, cost;
 	const char *profile;
 };
 
@@ -32,6 +32,10 @@ static bool parse_options(char **argv, struct options *o)
 	for (argv++; *argv; argv++) {
 		if (strcmp(*argv, "--verbose") == 0) {
 			o->verbose = true;
+			continue;
+		}
+		if (strcmp(*argv, "--cost") == 0) {
+			o->cost = true;
 			continue;
 		}
 		bool good = (strcmp(*argv, "--seeds") == 0 && parse_number(argv[1], &o->seeds)) ||
@@ -55,6 +59,7 @@ static bool run_one(struct sim *s, const struct options *o, uint64_t seed,
 	s->keyring = keyring;
 	s->seed = seed;
 	s->verbose = o->verbose;
+	s->cost.is_measured = o->cost;
 	s->profile = o->profile ? profile_by_name(o->profile) : profile_by_seed(seed);
 	if (sim_run(s, totals))
 		return true;
@@ -75,14 +80,26 @@ static void print_totals(const struct sim_totals *t)
 	printf("\n");
 }
 
+/* An innocent client waits for the longest step at worst, besides its own. */
+static void print_cost(const struct sim_totals *t)
+{
+	if (t->asked)
+		printf("CPU per question %.3f ms, longest step %.3f ms; signature checks per "
+		       "question %.1f, most %u; most hashes %u\n",
+		       (double)t->cost.total_ns / 1e6 / (double)t->asked,
+		       (double)t->cost.longest_ns / 1e6,
+		       (double)t->signature_checks / (double)t->asked, t->most_checks,
+		       t->most_hashes);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = {.seeds = 1000, .first = 1};
 	struct sim_totals totals = {0};
 	uint64_t passed = 0;
 	if (argc < 1 || !parse_options(argv, &o)) {
-		fprintf(stderr,
-			"usage: sim [--seeds N] [--first S] [--profile NAME] [--verbose]\n");
+		fprintf(stderr, "usage: sim [--seeds N] [--first S] [--profile NAME] [--verbose] "
+				"[--cost]\n");
 		return 64;
 	}
 	struct sim *s = malloc(sizeof(*s));
@@ -95,6 +112,8 @@ int main(int argc, char **argv)
 	free(s->keyring);
 	free(s);
 	print_totals(&totals);
+	if (o.cost)
+		print_cost(&totals);
 	printf("%" PRIu64 " passed, %" PRIu64 " failed\n", passed, o.seeds - passed);
 	return passed == o.seeds ? 0 : 1;
 }

@@ -47,6 +47,35 @@ static void lose(struct sim *s, const struct action *a, uint64_t after_us)
 	sim_schedule(s, s->now_us + after_us, &lost);
 }
 
+/* The forward zone that decides about the question, or NULL. */
+static const struct settings_zone *forward_zone(const struct sim *s, const uint8_t *qname,
+						uint16_t qtype)
+{
+	const struct settings_zone *z = settings_zone_for(&s->settings, qname, qtype);
+	return z && z->forward ? z : NULL;
+}
+
+/* What belongs to a forward zone is asked of its servers, and nothing else is. */
+static void check_forwarding(struct sim *s, const struct action *a, const struct message *m)
+{
+	uint8_t qname[DNAME_MAX];
+	char name[DNAME_TEXT_MAX], peer[ENDPOINT_TEXT_SIZE];
+	message_name(m, m->qname_offset, qname);
+	dname_lower(qname, qname);
+	const struct settings_zone *z = forward_zone(s, qname, m->qtype);
+	const struct host *h = world_host_at(&s->world, &a->peer);
+	bool is_forwarder = h && h->quirks.is_recursive;
+	bool may_fall_back = false;
+	for (size_t i = 0; i < s->settings.zone_count; i++)
+		may_fall_back |= s->settings.zones[i].fallback;
+	if (is_forwarder != (z != NULL) && !may_fall_back)
+		sim_fail(s, "a forward zone's names are asked of its servers only", "%s of %s",
+			 dname_text(qname, name), endpoint_text(&a->peer, peer));
+	if (!(m->flags & FLAG_RD) != !is_forwarder)
+		sim_fail(s, "RD is for forwarders", "%s of %s", dname_text(qname, name),
+			 endpoint_text(&a->peer, peer));
+}
+
 /* An authoritative server is asked politely: one question, class IN, RD clear, no fragments. */
 static bool check_query(struct sim *s, const struct action *a, struct message *m)
 {
@@ -56,7 +85,8 @@ static bool check_query(struct sim *s, const struct action *a, struct message *m
 			 endpoint_text(&a->peer, peer), a->packet.len);
 		return false;
 	}
-	if (m->flags & (FLAG_QR | FLAG_RD | FLAG_TC | FLAG_AA | FLAG_OPCODE_MASK | FLAG_RCODE_MASK))
+	check_forwarding(s, a, m);
+	if (m->flags & (FLAG_QR | FLAG_TC | FLAG_AA | FLAG_OPCODE_MASK | FLAG_RCODE_MASK))
 		sim_fail(s, "upstream query has sane flags", "%04x to %s", m->flags,
 			 endpoint_text(&a->peer, peer));
 	if ((a->peer.family == 4 && !(s->has_ipv4 && s->settings.ipv4)) ||

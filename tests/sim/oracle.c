@@ -15,6 +15,14 @@ static struct oracle_set *add_set(struct oracle *o, const uint8_t *owner, const 
 	return out;
 }
 
+static bool has_set(const struct oracle *o, const struct rrset *set)
+{
+	for (unsigned i = 0; i < o->set_count; i++)
+		if (o->sets[i].set == set)
+			return true;
+	return false;
+}
+
 static const uint8_t *first_name(const struct rrset *set)
 {
 	struct rrset_iter it = rrset_records(set);
@@ -71,7 +79,8 @@ static bool step(struct oracle *o, uint8_t name[static DNAME_MAX], uint16_t qtyp
 		dname_copy(first_name(found.set), name);
 		return false;
 	case FOUND_DNAME: {
-		add_set(o, found.node->owner, found.set);
+		if (!has_set(o, found.set)) /* it may redirect twice: it stands there once */
+			add_set(o, found.node->owner, found.set);
 		if (dname_replace_suffix(name, found.node->owner, first_name(found.set), target) !=
 		    OK) {
 			o->rcode = RCODE_YXDOMAIN;

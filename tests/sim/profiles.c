@@ -3,7 +3,10 @@
  * one promise each.
  */
 #include "resolve/limits.h"
+#include "sim/attacks.h"
+#include "sim/bricks.h"
 #include "sim/oracle.h"
+#include "sim/rollover.h"
 #include "sim/sim.h"
 
 enum {
@@ -17,7 +20,7 @@ enum {
 
 static const uint64_t second_us = 1000000;
 
-/* ---- random worlds ----------------------------------------------------------------------------- */
+/* ---- random worlds --------------------------------------------------------------------------- */
 
 static void build_mood(struct sim *s, enum mood mood)
 {
@@ -53,6 +56,16 @@ static void build_bogus(struct sim *s)
 	build_signed(s);
 }
 
+/* A zone rolls its keys as it should: nobody may notice. */
+static void build_rollover(struct sim *s)
+{
+	s->settings.dnssec = true;
+	s->world.mood = MOOD_HEALTHY;
+	generate_world(s);
+	rollover_plan(s);
+	generate_questions(s, QUESTIONS);
+}
+
 static void build_signed_rough(struct sim *s)
 {
 	s->settings.dnssec = true;
@@ -60,59 +73,14 @@ static void build_signed_rough(struct sim *s)
 	build_mood(s, prng_percent(&s->dice, 50) ? MOOD_ROUGH : MOOD_HOSTILE);
 }
 
-/* ---- bricks for the hand-made ones ------------------------------------------------------------- */
-
-/* A zone of one server in its own domain, delegated with glue at the end (finish_world()). */
-static struct zone *plain_zone(struct sim *s, const char *apex, struct zone *parent)
-{
-	struct world *w = &s->world;
-	struct zone *z = world_zone(w, world_name(w, apex), parent);
-	const uint8_t *name = parent ? world_label(w, z->apex, "ns") : world_name(w, "a.rootsrv.");
-	zone_add_soa(w, z, 3600, 60);
-	world_serve(world_host(w, name, z, 1, 0, 3600), z);
-	return z;
-}
-
-/* Root and com. */
-static struct zone *plain_top(struct sim *s)
-{
-	return plain_zone(s, "com.", plain_zone(s, ".", NULL));
-}
-
-/* Delegations with these TTLs, unless a profile made one itself (a zone without hosts). */
-static void finish_world(struct sim *s, uint32_t parent_ttl_s, uint32_t child_ttl_s)
-{
-	struct world *w = &s->world;
-	for (unsigned i = 0; i < w->zone_count; i++)
-		zone_delegate(w, w->zones[i], parent_ttl_s, child_ttl_s, true);
-	for (unsigned i = 0; i < w->zone_count; i++) {
-		zone_seal(w, w->zones[i]);
-		secure_seal(w, w->zones[i]);
-	}
-	if (s->settings.dnssec)
-		generate_anchor(s);
-	generate_hints(s);
-}
-
-static void add_a(struct sim *s, struct zone *z, const uint8_t *owner, uint32_t ttl_s)
-{
-	const uint8_t address[4] = {10, 1, 2, (uint8_t)prng_u64(&s->dice)};
-	zone_add(&s->world, z, owner, TYPE_A, ttl_s, span_of(address, sizeof(address)));
-}
-
-static void ask_at(struct sim *s, uint64_t at_us, const char *name)
-{
-	stub_plan(s, at_us, world_name(&s->world, name), TYPE_A);
-}
-
-/* ---- attacks ----------------------------------------------------------------------------------- */
+/* ---- attacks --------------------------------------------------------------------------------- */
 
 /* NXNSAttack: a referral to 135 servers whose names lie in a victim's zone, without addresses. */
 static void build_nxns(struct sim *s)
 {
 	struct world *w = &s->world;
-	struct zone *com = plain_top(s), *victim = plain_zone(s, "victim.com.", com);
-	struct zone *evil = plain_zone(s, "evil.com.", com);
+	struct zone *com = brick_top(s), *victim = brick_zone(s, "victim.com.", com);
+	struct zone *evil = brick_zone(s, "evil.com.", com);
 	struct zone *sub = world_zone(w, world_name(w, "sub.evil.com."), evil);
 	sub->unreachable = true;
 	for (unsigned i = 0; i < NXNS_SERVERS; i++) {
@@ -120,7 +88,7 @@ static void build_nxns(struct sim *s)
 		zone_add_name(w, evil, sub->apex, TYPE_NS, 300, ns);
 	}
 	zone_add_soa(w, sub, 300, 300);
-	finish_world(s, 3600, 3600);
+	brick_finish(s, 3600, 3600);
 	for (unsigned i = 0; i < 3; i++)
 		stub_plan(s, 1000 + i * second_us, world_label(w, sub->apex, "x%u", i), TYPE_A);
 }
@@ -137,24 +105,24 @@ static void finish_nxns(struct sim *s)
 static void build_chain(struct sim *s)
 {
 	struct world *w = &s->world;
-	struct zone *com = plain_top(s);
-	struct zone *zones[2] = {plain_zone(s, "one.com.", com), plain_zone(s, "two.com.", com)};
+	struct zone *com = brick_top(s);
+	struct zone *zones[2] = {brick_zone(s, "one.com.", com), brick_zone(s, "two.com.", com)};
 	const unsigned length = prng_between(&s->dice, 2, 17);
 	for (unsigned i = 0; i < length; i++)
 		zone_add_name(w, zones[i % 2], world_label(w, zones[i % 2]->apex, "c%u", i),
 			      TYPE_CNAME, 300,
 			      world_label(w, zones[(i + 1) % 2]->apex, "c%u", i + 1));
-	add_a(s, zones[length % 2], world_label(w, zones[length % 2]->apex, "c%u", length), 300);
-	finish_world(s, 3600, 3600);
-	ask_at(s, 1000, "c0.one.com.");
-	ask_at(s, 5 * second_us, "C0.one.com.");
+	brick_a(s, zones[length % 2], world_label(w, zones[length % 2]->apex, "c%u", length), 300);
+	brick_finish(s, 3600, 3600);
+	brick_ask(s, 1000, "c0.one.com.");
+	brick_ask(s, 5 * second_us, "C0.one.com.");
 }
 
 /* TsuNAME: each zone's only server has its name in the other one. */
 static void build_cycle(struct sim *s)
 {
 	struct world *w = &s->world;
-	struct zone *com = plain_top(s);
+	struct zone *com = brick_top(s);
 	struct zone *a = world_zone(w, world_name(w, "a.com."), com);
 	struct zone *b = world_zone(w, world_name(w, "b.com."), com);
 	a->unreachable = b->unreachable = true;
@@ -162,7 +130,7 @@ static void build_cycle(struct sim *s)
 	zone_add_name(w, com, b->apex, TYPE_NS, 300, world_name(w, "ns.a.com."));
 	zone_add_soa(w, a, 300, 300);
 	zone_add_soa(w, b, 300, 300);
-	finish_world(s, 3600, 3600);
+	brick_finish(s, 3600, 3600);
 	for (unsigned i = 0; i < 200; i++)
 		stub_plan(s, 1000 + i * 20000, world_label(w, a->apex, "x%u", i), TYPE_A);
 }
@@ -178,16 +146,16 @@ static void finish_cycle(struct sim *s)
 static void build_refused(struct sim *s)
 {
 	struct world *w = &s->world;
-	struct zone *z = plain_zone(s, "refused.com.", plain_top(s));
+	struct zone *z = brick_zone(s, "refused.com.", brick_top(s));
 	s->world.mood = MOOD_ROUGH;
-	add_a(s, z, world_label(w, z->apex, "www"), 60);
+	brick_a(s, z, world_label(w, z->apex, "www"), 60);
 	for (unsigned i = 1; i < 6; i++)
 		world_serve(world_host(w, world_label(w, z->apex, "ns%u", i), z, 1, 0, 3600), z);
 	for (unsigned i = 0; i < z->host_count; i++)
 		z->hosts[i]->quirks.lame =
 			(enum lame_mode)prng_between(&s->dice, LAME_REFUSED, LAME_EMPTY);
-	finish_world(s, 3600, 3600);
-	ask_at(s, 1000, "www.refused.com.");
+	brick_finish(s, 3600, 3600);
+	brick_ask(s, 1000, "www.refused.com.");
 }
 
 static void finish_refused(struct sim *s)
@@ -202,15 +170,15 @@ static void finish_refused(struct sim *s)
 		sim_fail(s, "all refused is SERVFAIL", "rcode %u", c->rcode);
 }
 
-/* ---- promises ---------------------------------------------------------------------------------- */
+/* ---- promises -------------------------------------------------------------------------------- */
 
 /* A thousand equal questions at once become one upstream. */
 static void build_crowd(struct sim *s)
 {
 	struct world *w = &s->world;
-	struct zone *z = plain_zone(s, "busy.com.", plain_top(s));
-	add_a(s, z, world_label(w, z->apex, "www"), 5);
-	finish_world(s, 3600, 3600);
+	struct zone *z = brick_zone(s, "busy.com.", brick_top(s));
+	brick_a(s, z, world_label(w, z->apex, "www"), 5);
+	brick_finish(s, 3600, 3600);
 	unsigned crowd = MIN((unsigned)CROWD, (unsigned)LIMIT_WAITERS);
 	for (unsigned i = 0; i < crowd; i++)
 		stub_plan(s, 1000 + i * 4, world_name(w, "www.busy.com."), TYPE_A);
@@ -230,16 +198,16 @@ static void finish_crowd(struct sim *s)
 static void build_flood(struct sim *s)
 {
 	struct world *w = &s->world;
-	struct zone *com = plain_top(s), *z = plain_zone(s, "flood.com.", com);
+	struct zone *com = brick_top(s), *z = brick_zone(s, "flood.com.", com);
 	struct secure_options o = {
 		.algorithm = 15, .with_ds = true, .nsec3 = prng_percent(&s->dice, 50)};
 	for (unsigned i = 0; i < FLOOD_NAMES; i++)
-		add_a(s, z, world_label(w, z->apex, "n%u", 37 * i), 3600);
+		brick_a(s, z, world_label(w, z->apex, "n%u", 37 * i), 3600);
 	o.unix_s = sim_now(s).unix_s;
 	s->settings.dnssec = s->settings.aggressive_nsec = true;
 	for (unsigned i = 0; i < w->zone_count; i++)
 		secure_zone(w, s->keyring, w->zones[i], &o);
-	finish_world(s, 3600, 3600);
+	brick_finish(s, 3600, 3600);
 	for (unsigned i = 0; i < FLOOD; i++)
 		stub_plan(s, 1000 + i * 30000,
 			  world_label(w, z->apex, "n%u", 1000 + prng_below(&s->dice, 1000000)),
@@ -260,16 +228,16 @@ static void build_ghost(struct sim *s)
 	struct world *w = &s->world;
 	static const uint16_t types[] = {TYPE_A, TYPE_NS, TYPE_A};
 	const uint32_t data_ttl_s = 5, parent_ttl_s = 60, for_ever_s = 86400;
-	struct zone *com = plain_top(s), *z = plain_zone(s, "ghost.com.", com);
-	struct zone *sub = plain_zone(s, "sub.ghost.com.", z);
+	struct zone *com = brick_top(s), *z = brick_zone(s, "ghost.com.", com);
+	struct zone *sub = brick_zone(s, "sub.ghost.com.", z);
 	for (unsigned i = 0; i < 4; i++) {
-		add_a(s, z, world_label(w, z->apex, "www%u", i), data_ttl_s);
-		add_a(s, sub, world_label(w, sub->apex, "www%u", i), data_ttl_s);
+		brick_a(s, z, world_label(w, z->apex, "www%u", i), data_ttl_s);
+		brick_a(s, sub, world_label(w, sub->apex, "www%u", i), data_ttl_s);
 	}
 	z->hosts[0]->quirks.authority_ns = true;
 	zone_delegate(w, sub, for_ever_s, for_ever_s, true); /* the child's child outlives nobody */
 	sub->host_count = 0;
-	finish_world(s, parent_ttl_s, for_ever_s);
+	brick_finish(s, parent_ttl_s, for_ever_s);
 	/* What was last heard before the delegation died lives on for its TTL. */
 	z->limbo_until_us = (data_ttl_s + 2) * second_us;
 	struct sim_event revoke = {.kind = HAPPEN_REVOKE, .token = 2};
@@ -288,12 +256,12 @@ static void build_poison(struct sim *s)
 {
 	struct world *w = &s->world;
 	s->world.mood = MOOD_HOSTILE;
-	struct zone *com = plain_top(s), *bank = plain_zone(s, "bank.com.", com);
-	struct zone *evil = plain_zone(s, "evil.com.", com);
+	struct zone *com = brick_top(s), *bank = brick_zone(s, "bank.com.", com);
+	struct zone *evil = brick_zone(s, "evil.com.", com);
 	const uint8_t *www = world_label(w, bank->apex, "www");
-	add_a(s, bank, www, prng_percent(&s->dice, 50) ? 5 : 300);
+	brick_a(s, bank, www, prng_percent(&s->dice, 50) ? 5 : 300);
 	for (unsigned i = 0; i < 20; i++)
-		add_a(s, evil, world_label(w, evil->apex, "e%u", i), 1);
+		brick_a(s, evil, world_label(w, evil->apex, "e%u", i), 1);
 	zone_add_name(w, evil, world_label(w, evil->apex, "alias"), TYPE_CNAME, 5, www);
 	evil->tainted = true;
 	evil->hosts[0]->quirks.liar = true;
@@ -302,7 +270,7 @@ static void build_poison(struct sim *s)
 					  com->hosts[0]->name};
 	memcpy(w->names, victims, sizeof(victims));
 	w->name_count = ARRAY_LEN(victims);
-	finish_world(s, 300, 300);
+	brick_finish(s, 300, 300);
 	for (unsigned i = 0; i < 40; i++) {
 		const uint8_t *lie = i % 5 == 4 ? world_name(w, "alias.evil.com.")
 						: world_label(w, evil->apex, "e%u", i % 25);
@@ -313,16 +281,32 @@ static void build_poison(struct sim *s)
 	}
 }
 
-/* ---- the table --------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct profile profiles[] = {
-	{"healthy", 30, build_healthy, NULL},	 {"rough", 30, build_rough, NULL},
-	{"hostile", 30, build_hostile, NULL},	 {"signed", 3, build_signed, NULL},
-	{"bogus", 3, build_bogus, NULL},	 {"signed-rough", 3, build_signed_rough, NULL},
-	{"nxns", 1, build_nxns, finish_nxns},	 {"chain", 1, build_chain, NULL},
-	{"cycle", 1, build_cycle, finish_cycle}, {"refused", 1, build_refused, finish_refused},
-	{"crowd", 1, build_crowd, finish_crowd}, {"flood", 1, build_flood, finish_flood},
-	{"ghost", 2, build_ghost, NULL},	 {"poison", 3, build_poison, NULL},
+	{"healthy", 30, build_healthy, NULL},
+	{"rough", 30, build_rough, NULL},
+	{"hostile", 30, build_hostile, NULL},
+	{"signed", 3, build_signed, NULL},
+	{"bogus", 3, build_bogus, NULL},
+	{"signed-rough", 3, build_signed_rough, NULL},
+	{"nxns", 1, build_nxns, finish_nxns},
+	{"chain", 1, build_chain, NULL},
+	{"cycle", 1, build_cycle, finish_cycle},
+	{"refused", 1, build_refused, finish_refused},
+	{"crowd", 1, build_crowd, finish_crowd},
+	{"flood", 1, build_flood, finish_flood},
+	{"ghost", 2, build_ghost, NULL},
+	{"poison", 3, build_poison, NULL},
+	{"rollover", 3, build_rollover, NULL},
+	{"keytrap", 1, build_keytrap, finish_attack},
+	{"nsec3-flood", 1, build_nsec3_flood, finish_attack},
+	{"ds-flood", 1, build_ds_flood, finish_attack},
+	{"hot", 2, build_hot, finish_hot},
+	{"hot-outage", 1, build_hot_outage, finish_hot},
+	{"hot-downstream", 1, build_hot_downstream, finish_hot},
+	{"hot-budget", 1, build_hot_budget, finish_hot},
+	{"hot-attack", 1, build_hot_attack, finish_hot},
 };
 
 const struct profile *profile_by_name(const char *name)

@@ -4,14 +4,15 @@
 #include <stdlib.h>
 
 #include "base/cursor.h"
+#include "sim/attacks.h"
 
 enum { DAY_S = 86400, RSA_BITS = 1024, BITMAP_TYPES_MAX = 24, DIGEST_UNKNOWN = 99 };
 
 static const uint8_t algorithms[KEYRING_ALGORITHMS] = {15, 13, 8, 10, 14, 16, 5, 7};
 
-/* ---- keys -------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
-static const struct signer_key *keyring_key(struct keyring *k, uint8_t algorithm, unsigned index)
+const struct signer_key *keyring_key(struct keyring *k, uint8_t algorithm, unsigned index)
 {
 	size_t row = 0;
 	while (row < ARRAY_LEN(algorithms) && algorithms[row] != algorithm)
@@ -29,6 +30,8 @@ void keyring_deinit(struct keyring *k)
 	for (size_t a = 0; a < KEYRING_ALGORITHMS; a++)
 		for (size_t i = 0; i < KEYRING_KEYS; i++)
 			signer_key_deinit(&k->keys[a][i]);
+	for (size_t i = 0; i < KEYRING_COLLIDING; i++)
+		signer_key_deinit(&k->colliding[i]);
 }
 
 static void add_ds(struct world *w, struct zone *z, uint8_t digest_type)
@@ -75,7 +78,7 @@ void secure_anchor_text(const struct zone *root, char *out, size_t size_bytes)
 		used += snprintf(out + used, size_bytes - (size_t)used, "%02X", ds[i]);
 }
 
-/* ---- signatures -------------------------------------------------------------------------------- */
+/* ---- signatures ------------------------------------------------------------------------------ */
 
 static void spoil_signature(struct rrset *set, struct arena *arena)
 {
@@ -112,12 +115,35 @@ void secure_sign(struct world *w, const struct zone *z, struct rrset *set)
 	const struct signer_key *key = is_dnskey ? x->ksk : x->zsk;
 	if (flaw == FLAW_STRANGER || flaw == FLAW_SIGNER || (flaw == FLAW_DNSKEY_SIGS && is_dnskey))
 		key = x->stranger;
+	if (x->trap && attack_signs(w, z, set, &signature))
+		return;
 	signer_attach(key, &signature, &w->arena, set);
+	const struct signer_key *second = is_dnskey ? x->second_ksk : x->second_zsk;
+	if (second)
+		signer_attach(second, &signature, &w->arena, set);
 	if (flaw == FLAW_SIGNATURE)
 		spoil_signature(set, &w->arena);
 }
 
-/* ---- chains of denial -------------------------------------------------------------------------- */
+void secure_forget(struct rrset *set)
+{
+	set->sig_count = 0;
+	set->sigs = (struct span){0};
+}
+
+void secure_forget_all(struct zone *z)
+{
+	for (size_t i = 0; i < z->node_count; i++) {
+		for (unsigned k = 0; k < z->nodes[i].set_count; k++)
+			secure_forget(&z->nodes[i].sets[k]);
+		if (z->nodes[i].nsec)
+			secure_forget(z->nodes[i].nsec);
+	}
+	for (size_t i = 0; i < z->security->hash_count; i++)
+		secure_forget(z->security->hashes[i].set);
+}
+
+/* ---- chains of denial ------------------------------------------------------------------------ */
 
 static int compare_types(const void *a, const void *b)
 {
@@ -232,6 +258,8 @@ static const uint8_t *hashed_owner(struct world *w, const uint8_t *apex,
 static const struct hashed *find_hash(const struct security *x, const uint8_t *name)
 {
 	struct hashed key;
+	if (!x->hash_count) /* asked before the zone is sealed */
+		return NULL;
 	hash_name(x, name, key.hash);
 	return bsearch(&key, x->hashes, x->hash_count, sizeof(key), compare_hashes);
 }
@@ -313,7 +341,7 @@ void secure_seal(struct world *w, struct zone *z)
 		seal_nsec(w, z, nodes, count);
 }
 
-/* ---- proofs ------------------------------------------------------------------------------------ */
+/* ---- proofs ---------------------------------------------------------------------------------- */
 
 static void add_proof(struct proof *out, struct rrset *set)
 {
@@ -434,9 +462,11 @@ void secure_prove(struct world *w, const struct zone *z, enum proof_kind kind, c
 		prove_by_nsec(z, kind, name, out);
 	if (z->security->flaw == FLAW_OTHER_PROOF)
 		prove_otherwise(z, out);
+	if (z->security->trap)
+		attack_proves(w, z, out);
 }
 
-/* ---- what is to be thought of it --------------------------------------------------------------- */
+/* ---- what is to be thought of it ------------------------------------------------------------- */
 
 bool secure_is_forged(const struct zone *z)
 {

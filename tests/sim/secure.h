@@ -31,10 +31,11 @@ enum flaw {
 	FLAW_FIRST_OF_DENIALS = FLAW_NO_PROOF,
 };
 
-enum { KEYRING_ALGORITHMS = 8, KEYRING_KEYS = 3 };
+enum { KEYRING_ALGORITHMS = 8, KEYRING_KEYS = 3, KEYRING_COLLIDING = 24 };
 
 struct keyring { /* one process: making keys is slow, zones share them */
 	struct signer_key keys[KEYRING_ALGORITHMS][KEYRING_KEYS];
+	struct signer_key colliding[KEYRING_COLLIDING]; /* one tag; attacks.c */
 };
 
 struct hashed { /* an NSEC3 record */
@@ -44,10 +45,14 @@ struct hashed { /* an NSEC3 record */
 	const uint8_t *original;
 };
 
+struct trap; /* attacks.c */
+
 struct security { /* of one signed zone */
 	const struct signer_key *ksk, *zsk, *stranger;
-	bool has_ds;	     /* its parent was told */
-	bool is_unsupported; /* SHA-1 signatures, or a digest nobody knows: insecure */
+	const struct signer_key *second_ksk, *second_zsk; /* sign besides, in a rollover; or NULL */
+	const struct trap *trap; /* bad signatures instead of the right ones; or NULL */
+	bool has_ds;		 /* its parent was told */
+	bool is_unsupported;	 /* SHA-1 signatures, or a digest nobody knows: insecure */
 	enum flaw flaw;
 	bool nsec3, opt_out;
 	uint16_t iterations;
@@ -65,6 +70,8 @@ struct secure_options {
 };
 
 void keyring_deinit(struct keyring *k);
+/* Key number INDEX of ALGORITHM, made when it is first asked for; number 0 has the SEP flag. */
+const struct signer_key *keyring_key(struct keyring *k, uint8_t algorithm, unsigned index);
 
 /* Z will be signed: adds its DNSKEY set, and DS to its parent. Before sealing. */
 void secure_zone(struct world *w, struct keyring *k, struct zone *z,
@@ -73,6 +80,10 @@ void secure_zone(struct world *w, struct keyring *k, struct zone *z,
 void secure_seal(struct world *w, struct zone *z);
 /* Put the signatures on SET of Z, unless it has them. Nothing happens in unsigned zones. */
 void secure_sign(struct world *w, const struct zone *z, struct rrset *set);
+/* Forget the signatures on SET; the next one who asks gets new ones. */
+void secure_forget(struct rrset *set);
+/* ... on everything in Z. */
+void secure_forget_all(struct zone *z);
 /* The root's trust anchor in presentation form, "TAG ALG TYPE DIGEST". */
 void secure_anchor_text(const struct zone *root, char *out, size_t size_bytes);
 
@@ -84,8 +95,10 @@ enum proof_kind {
 	PROOF_NO_DS
 };
 
+enum { PROOF_SETS_MAX = 20 }; /* four will do, but for attacks.c */
+
 struct proof {
-	struct rrset *sets[4];
+	struct rrset *sets[PROOF_SETS_MAX];
 	const struct zone *zone; /* that signs them */
 	unsigned count;
 };

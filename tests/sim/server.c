@@ -181,10 +181,20 @@ static bool deny_falsely(struct work *x, const struct zone *z, const struct look
 	return true;
 }
 
+/* What a recursive server cannot resolve. */
+static bool give_up(struct work *x)
+{
+	x->flags = (uint16_t)((x->flags & ~FLAG_RCODE_MASK) | RCODE_SERVFAIL);
+	x->proof_count = 0;
+	return true;
+}
+
 /* Step by step along the aliases; true when the reply is complete. */
 static bool answer_step(struct work *x, unsigned hop)
 {
-	const struct zone *z = zone_of_host(x->query->host, x->qname, x->qtype);
+	bool is_recursive = x->query->host->quirks.is_recursive;
+	const struct zone *z = is_recursive ? world_zone_for(x->world, x->qname, x->qtype)
+					    : zone_of_host(x->query->host, x->qname, x->qtype);
 	struct lookup found;
 	if (!z) {
 		if (hop == 0)
@@ -192,6 +202,9 @@ static bool answer_step(struct work *x, unsigned hop)
 		return true;
 	}
 	zone_lookup(z, x->qname, x->qtype, &found);
+	if (is_recursive &&
+	    (z->unreachable || found.found == FOUND_REFERRAL || hop == ALIASES_FOLLOWED - 1))
+		return give_up(x);
 	if (deny_falsely(x, z, &found))
 		return true;
 	switch (found.found) {
@@ -313,6 +326,8 @@ static void answer_plainly(struct work *x, const struct edns *edns, struct serve
 	REQUIRE(out->wire);
 	x->flags = (uint16_t)(FLAG_QR | FLAG_AA | (m->flags & (FLAG_RD | FLAG_CD)));
 	builder_init(&x->b, out->wire, limit - (with_opt ? edns_size(&opt) : 0), m->id, x->flags);
+	if (q->is_recursive)
+		x->flags = (uint16_t)((x->flags & ~FLAG_AA) | FLAG_RA);
 	message_name(m, m->qname_offset, x->qname);
 	if (q->lowercase)
 		dname_lower(x->qname, x->qname);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "resolve/limits.h"
 
@@ -61,7 +62,7 @@ void sim_schedule(struct sim *s, uint64_t at_us, const struct sim_event *event)
 	REQUIRE(heap_set(&s->events, &e->node, at_us) == OK);
 }
 
-/* ---- events in, actions out -------------------------------------------------------------------- */
+/* ---- events in, actions out ------------------------------------------------------------------ */
 
 static void perform(struct sim *s, const struct actions *out)
 {
@@ -84,17 +85,40 @@ static void perform(struct sim *s, const struct actions *out)
 	}
 }
 
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+	REQUIRE(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void note_cost(struct cost *c, uint64_t took_ns)
+{
+	c->total_ns += took_ns;
+	c->longest_ns = MAX(c->longest_ns, took_ns);
+	c->steps++;
+}
+
 void sim_step(struct sim *s, const struct event *event)
 {
 	struct actions out = {0};
 	struct resolver_stats stats;
 	if (s->failed)
 		return;
+	uint64_t before_ns = s->cost.is_measured ? cpu_ns() : 0;
 	resolver_step(s->resolver, sim_now(s), event, &out);
+	if (s->cost.is_measured)
+		note_cost(&s->cost, cpu_ns() - before_ns);
 	perform(s, &out);
+	if (hot_is_watched(s))
+		stepped_hot(s);
 	resolver_read_stats(s->resolver, &stats);
 	if (stats.max_sends_per_client > LIMIT_SENDS || stats.max_sends_per_client > SENDS_MAX)
 		sim_fail(s, "a client's budget of packets", "%u sent", stats.max_sends_per_client);
+	if (stats.max_signature_checks_per_client > LIMIT_SIGNATURE_CHECKS ||
+	    stats.max_nsec3_hashes_per_client > LIMIT_NSEC3_HASHES)
+		sim_fail(s, "a client's budget of validation", "%u signature checks, %u hashes",
+			 stats.max_signature_checks_per_client, stats.max_nsec3_hashes_per_client);
 }
 
 static void reply_arrives(struct sim *s, const struct sim_event *e)
@@ -167,6 +191,12 @@ static void happen(struct sim *s, const struct sim_event *e)
 	case HAPPEN_REVOKE:
 		zone_is_revoked(s, s->world.zones[e->token]);
 		break;
+	case HAPPEN_OUTAGE:
+		hot_turn(s, s->world.hosts[e->token]);
+		break;
+	case HAPPEN_ROLL:
+		rollover_step(s, (unsigned)e->token);
+		break;
 	case HAPPEN_CHANGE:
 		records_change(s, &s->world.changes[e->token]);
 		break;
@@ -174,7 +204,7 @@ static void happen(struct sim *s, const struct sim_event *e)
 	cache_reader_pass(s->reader);
 }
 
-/* ---- the clock --------------------------------------------------------------------------------- */
+/* ---- the clock ------------------------------------------------------------------------------- */
 
 static uint64_t deadline_us(const struct sim *s)
 {
@@ -224,7 +254,7 @@ static uint64_t last_question_us(const struct sim *s)
 	return last_us;
 }
 
-/* ---- a run ------------------------------------------------------------------------------------- */
+/* ---- a run ----------------------------------------------------------------------------------- */
 
 static void start(struct sim *s)
 {
@@ -292,6 +322,14 @@ static void add_totals(const struct sim *s, struct sim_totals *t)
 	t->hits += s->stubs.hits;
 	t->sends += s->net.sent;
 	t->failed += s->failed;
+	t->cost.total_ns += s->cost.total_ns;
+	t->cost.longest_ns = MAX(t->cost.longest_ns, s->cost.longest_ns);
+	t->cost.steps += s->cost.steps;
+	struct resolver_stats stats;
+	resolver_read_stats(s->resolver, &stats);
+	t->most_checks = MAX(t->most_checks, stats.max_signature_checks_per_client);
+	t->most_hashes = MAX(t->most_hashes, stats.max_nsec3_hashes_per_client);
+	t->signature_checks += metrics_get(&s->metrics, METRIC_dnssec_signature_checks_total);
 	for (unsigned i = 0; i < s->stubs.count; i++) {
 		const struct stub *c = s->stubs.list[i];
 		if (c->state != STUB_ANSWERED || c->odd != ODD_NOT || !c->recursion_desired)
@@ -309,6 +347,7 @@ bool sim_run(struct sim *s, struct sim_totals *totals)
 	s->dice.state = s->seed * 0x5851f42d4c957f2du + 1;
 	s->memory_bytes = (size_t)4 << 20;
 	s->has_ipv4 = s->has_ipv6 = true;
+	s->quiet_us = QUIET_US;
 	heap_init(&s->events);
 	world_init(&s->world);
 	settings_init(&s->settings);
@@ -319,14 +358,19 @@ bool sim_run(struct sim *s, struct sim_totals *totals)
 	s->settings.dnssec = false;
 	s->settings.aggressive_nsec = false;
 	s->settings.stale_enabled = false;
+	s->settings.prefetch.enabled = false; /* a refresh is never the last: hot.c */
 	s->settings.local_zones = NULL;
 	s->settings.local_zone_count = 0;
 	s->profile->build(s);
 	tell_world(s);
 	start(s);
-	uint64_t end_us = last_question_us(s) + QUIET_US;
-	while (!s->failed && advance(s, end_us, &spins))
-		;
+	uint64_t end_us = 0, last_us = last_question_us(s);
+	while (!s->failed && last_us + s->quiet_us > end_us) {
+		end_us = last_us + s->quiet_us;
+		while (!s->failed && advance(s, end_us, &spins))
+			;
+		last_us = MAX(s->stubs.last_us, last_question_us(s)); /* some come back */
+	}
 	if (!s->failed)
 		check_quiet(s);
 	if (s->failed)

@@ -12,7 +12,9 @@
  */
 #include "base/heap.h"
 #include "resolve/resolver.h"
+#include "sim/hot.h"
 #include "sim/net.h"
+#include "sim/rollover.h"
 #include "sim/secure.h"
 #include "sim/stub.h"
 #include "sim/world.h"
@@ -26,7 +28,16 @@ struct profile {
 	void (*finish)(struct sim *s); /* what must hold at the end besides; or NULL */
 };
 
-enum happening { HAPPEN_REPLY, HAPPEN_LOST, HAPPEN_ASK, HAPPEN_GONE, HAPPEN_REVOKE, HAPPEN_CHANGE };
+enum happening {
+	HAPPEN_REPLY,
+	HAPPEN_LOST,
+	HAPPEN_ASK,
+	HAPPEN_GONE,
+	HAPPEN_REVOKE,
+	HAPPEN_CHANGE,
+	HAPPEN_OUTAGE,
+	HAPPEN_ROLL
+};
 
 struct sim_event {
 	struct heap_node node; /* key: microseconds of the run */
@@ -38,16 +49,26 @@ struct sim_event {
 	size_t len;
 };
 
+struct cost { /* CPU time of resolver_step(), if the program was asked for it */
+	bool is_measured;
+	uint64_t total_ns, longest_ns, steps;
+};
+
 struct sim {
 	uint64_t seed;
 	bool verbose;
 	const struct profile *profile;
 	struct prng dice;
-	uint64_t now_us; /* since the run began */
+	uint64_t now_us;   /* since the run began */
+	uint64_t quiet_us; /* waited at the end for everything to come to rest */
+	struct hot hot;
 	struct heap events;
 	struct world world;
 	struct net net;
 	struct stubs stubs;
+
+	struct rollover rollover; /* the one zone that rolls its keys */
+	struct cost cost;
 
 	bool with_flaws;	 /* some signed zones are bogus */
 	struct keyring *keyring; /* of the process */
@@ -71,6 +92,9 @@ struct sim {
 struct sim_totals {
 	uint64_t asked, hits, answered, servfails, sends, failed;
 	uint64_t servfails_by_mood[3], answered_by_mood[3];
+	struct cost cost;
+	uint64_t signature_checks;
+	unsigned most_checks, most_hashes; /* for one client query */
 };
 
 /* Run SEED to its end; false if an invariant broke (s->failure says which). */
@@ -98,6 +122,8 @@ void tell_truth(struct sim *s, const struct stub *c);
 /* A random internet of s->world.mood, and random clients for it (generate.c). */
 void generate_world(struct sim *s);
 void generate_questions(struct sim *s, unsigned count);
+/* Some of its zones become forward and stub zones (configured.c). */
+void generate_configured(struct sim *s);
 /* The trust anchor of a signed root. */
 void generate_anchor(struct sim *s);
 /* Root hints out of the world's root zone. */

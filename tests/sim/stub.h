@@ -51,6 +51,7 @@ struct stubs {
 	unsigned count;
 	uint64_t hits, asked;
 	unsigned waiting;
+	uint64_t last_us; /* when the last one asked */
 };
 
 /* Plan a question AT_US: over UDP, with RD and an EDNS size of 1232. The caller may change it before

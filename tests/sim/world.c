@@ -168,7 +168,7 @@ struct zone *world_zone_for(const struct world *w, const uint8_t *name, uint16_t
 	return best;
 }
 
-/* ---- filling a zone ---------------------------------------------------------------------------- */
+/* ---- filling a zone -------------------------------------------------------------------------- */
 
 void zone_add(struct world *w, struct zone *z, const uint8_t *owner, uint16_t type, uint32_t ttl_s,
 	      struct span rdata)
@@ -279,7 +279,7 @@ void zone_seal(struct world *w, struct zone *z)
 	}
 }
 
-/* ---- reading a zone ---------------------------------------------------------------------------- */
+/* ---- reading a zone -------------------------------------------------------------------------- */
 
 /* Index of the first node that is not before NAME. */
 static size_t node_position(const struct zone *z, const uint8_t *name)

@@ -101,6 +101,7 @@ struct quirks {
 	enum tcp_mode tcp;
 	enum lame_mode lame;
 	const struct zone *lame_for; /* NULL: for every zone */
+	bool is_recursive;	     /* a forwarder's: knows the whole world */
 	bool dead, lowercase, truncates, follows_aliases, authority_ns, liar, spoofed;
 };
 

@@ -12,6 +12,7 @@ temporary directory, and every process that was started is ended by its pid, wha
 """
 import atexit
 import ctypes
+import glob
 import os
 import re
 import shutil
@@ -320,6 +321,8 @@ class Lab:
         if zone.sign == "bind":
             for flags in [["-f", "KSK"], []]:
                 self.tool("dnssec-keygen", "-q", "-a", zone.algorithm, *flags, zone.name, cwd=keys)
+            if zone.rolling:
+                self.roll_keys(zone, keys)
             self.tool("dnssec-signzone", "-q", "-S", "-K", keys, "-d", keys, "-o", zone.name,
                       "-s", start, "-e", end, "-O", "full", "-3", *zone.nsec3.split(),
                       "-f", zone.file, plain, cwd=keys)
@@ -332,6 +335,21 @@ class Lab:
                       plain, *names, cwd=keys)
             ds = self.tool("ldns-key2ds", "-n", "-2", names[0] + ".key", cwd=keys)
         return re.findall(r"\sDS\s+(.*\S)", ds)
+
+    def roll_keys(self, zone, keys):
+        """Two more key-signing keys in the directory KEYS, the second one revoked (RFC 5011)."""
+        names = {}
+        for name in glob.glob(os.path.join(keys, "*.key")):
+            with open(name) as key:
+                if " 257 " in key.read():
+                    names["active"] = name
+        for which in "new", "revoked":
+            names[which] = self.tool("dnssec-keygen", "-q", "-a", zone.algorithm, "-f", "KSK",
+                                     zone.name, cwd=keys).strip() + ".key"
+        for which, name in names.items():
+            text = self.tool("dnssec-dsfromkey", "-2", name, cwd=keys)
+            zone.key_ds[which] = re.search(r"\sDS\s+(.*\S)", text).group(1)
+        self.tool("dnssec-revoke", "-r", names["revoked"], cwd=keys)
 
     def knot_keys(self, zone):
         """Knot signs by itself while it serves; only its keys are made here."""

@@ -21,8 +21,11 @@ class Zone:
         self.delegate = options.pop("delegate", True)
         self.ttl = options.pop("ttl", 300)
         self.soa_minimum = options.pop("soa_minimum", 60)
+        self.rolling = options.pop("rolling", False)    # "bind": beside its KSK one that is new
+                                                        # and one that is revoked
         assert not options, options
         self.signed_ds = []                         # filled by the lab
+        self.key_ds = {}                            # rolling: DS rdata of "active", "new", "revoked"
 
     def ds_for_parent(self):
         return self.ds(self.signed_ds) if self.ds else self.signed_ds
@@ -147,6 +150,7 @@ sub         TXT   "below is a delegation"
     Zone("rsa.org.", HOST, SITE, sign="ldns", algorithm="RSASHA512"),
     Zone("p384.org.", HOST, SITE, sign="ldns", algorithm="ECDSAP384SHA384"),
     Zone("signed.com.", HOST, SITE, sign="bind"),
+    Zone("rolling.org.", HOST, SITE, sign="bind", rolling=True),
     Zone("unsigned.org.", HOST, SITE + numbered(5000)),
     Zone("wild.org.", HOST, "* A 198.18.5.1\n* TXT any\nexists A 198.18.5.2", sign="ldns"),
     Zone("manysteps.org.", HOST, SITE, sign="bind", nsec3="AABB -H 150"),

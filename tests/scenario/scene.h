@@ -1,0 +1,151 @@
+#pragma once
+/*
+ * Scenarios as text, played with the core and a virtual clock. A scene is one file: it names the
+ * settings, the servers with what they reply to which question, and then, step by step, what
+ * clients ask, what time passes, what must have been sent and what must have been answered. The
+ * words are told in core/README.
+ *
+ *   main.c   files, one after the other      read.c   the words of a line
+ *   play.c   clock, events, actions          reply.c  what servers reply
+ */
+#include "base/heap.h"
+#include "dns/message.h"
+#include "resolve/resolver.h"
+
+enum {
+	SCENE_SERVERS_MAX = 32,
+	SCENE_REPLIES_MAX = 400,
+	SCENE_RECORDS_MAX = 64, /* of one reply */
+	SCENE_CLIENTS_MAX = 1024,
+	SCENE_SENT_MAX = 2048,
+	SCENE_ZONES_MAX = 4,
+	SCENE_WORDS_MAX = 40,
+	SCENE_TEXT_MAX = 400,
+};
+
+enum cookie_word { COOKIES_NONE, COOKIES_GOOD, COOKIES_WRONG };
+enum only_over { OVER_BOTH, OVER_UDP, OVER_TCP };
+enum only_with { WITH_ANY, WITH_EDNS, WITHOUT_EDNS };
+
+enum before { /* packets that come before the right one */
+	      BEFORE_NOTHING,
+	      BEFORE_WRONG_ID,
+	      BEFORE_WRONG_QUESTION,
+	      BEFORE_WRONG_PEER,
+	      BEFORE_GARBAGE,
+};
+
+struct scene_record {
+	enum section section;
+	unsigned copies;  /* "each N": made N times, %d in it counts */
+	const char *text; /* presentation; a leading @ is the question's name */
+};
+
+struct scene_reply { /* what SERVER says to one question */
+	struct scene_server *server;
+	const char *name; /* "*": any; "*.x.": everything below x. */
+	uint16_t type;	  /* TYPE_ANY: any */
+	enum only_over over;
+	enum only_with with;
+	bool once, spent;
+	uint16_t rcode, flags;
+	bool silent, lost, in_lower_case, no_question, no_opt;
+	enum cookie_word cookie;
+	enum before before;
+	unsigned before_count;
+	uint32_t delay_ms;
+	struct scene_record records[SCENE_RECORDS_MAX];
+	unsigned record_count;
+};
+
+struct scene_server {
+	struct endpoint address;
+	uint32_t delay_ms;
+	bool silent;
+};
+
+struct scene_client {
+	uint64_t token;
+	uint8_t qname[DNAME_MAX];
+	uint16_t qtype;
+	uint64_t asked_ms, answered_ms;
+	bool is_answered, is_hit, is_checked;
+	uint8_t *wire; /* the answer, in the scene's arena */
+	size_t len;
+};
+
+struct scene_sent {
+	uint64_t token, at_ms;
+	struct endpoint peer;
+	enum transport transport;
+	uint8_t qname[DNAME_MAX]; /* in lower case */
+	uint16_t qtype;
+	bool with_edns, is_open, is_forgotten; /* forgotten: before the last "clear" */
+};
+
+struct scene_event { /* a reply, or a loss if there are no bytes, on its way */
+	struct heap_node node;
+	uint64_t token;
+	struct endpoint peer;
+	enum transport transport;
+	uint8_t *bytes;
+	size_t len;
+};
+
+struct scene {
+	const char *path;
+	unsigned line;
+	bool failed;
+	struct arena arena;
+	uint64_t now_ms; /* since the scene began */
+	struct heap events;
+	struct settings settings;
+	struct settings_zone zones[SCENE_ZONES_MAX];
+	struct scene_server servers[SCENE_SERVERS_MAX];
+	unsigned server_count;
+	struct scene_reply replies[SCENE_REPLIES_MAX]; /* the last that fits is taken */
+	unsigned reply_count;
+	struct scene_server *reading; /* whose replies the lines tell */
+	struct scene_client clients[SCENE_CLIENTS_MAX];
+	unsigned client_count;
+	struct scene_sent sent[SCENE_SENT_MAX];
+	unsigned sent_count;
+
+	struct cache *cache;
+	struct cache_reader *reader;
+	struct infra *infra;
+	struct metrics metrics;
+	struct hash_key cookie_secret;
+	struct resolver *resolver; /* made by the first step */
+
+	/* of the answer that "has" lines are about */
+	struct scene_client *looked_at;
+	struct record_iter left;
+	struct message answer;
+};
+
+/* The scene goes wrong at its present line. Only the first time counts. */
+void scene_fail(struct scene *s, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* One line of the file; changes it. */
+void scene_read(struct scene *s, char *line);
+/* After the last line. */
+void scene_read_end(struct scene *s);
+
+struct ask_how {
+	enum transport transport;
+	bool norecurse, checking_disabled, dnssec_ok;
+};
+
+/* The resolver, once settings are complete. */
+void scene_begin(struct scene *s);
+void scene_end(struct scene *s);
+void scene_ask(struct scene *s, const uint8_t *qname, uint16_t qtype, const struct ask_how *how);
+/* Let time pass; stop early when C (may be NULL) has its answer. */
+void scene_pass(struct scene *s, uint64_t ms, const struct scene_client *c);
+
+/* The server of the send A replies to the question M. */
+void scene_answer(struct scene *s, const struct action *a, const struct message *m);
+/* Put a packet, or a loss, into the future. BYTES are copied. */
+void scene_deliver(struct scene *s, const struct action *a, uint64_t delay_ms, struct span bytes);
+struct scene_server *scene_server_at(struct scene *s, const struct endpoint *e);

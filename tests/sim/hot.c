@@ -1,0 +1,323 @@
+/*
+ * Hot names behind bad servers: what prefetching promises.
+ *
+ * The zone hot.com has a chain (CNAME and A, TTL 5) per name and two servers that lose packets, take
+ * six seconds now and then, or go away for a while. Clients come in one of several patterns. Whoever
+ * asks for a name that is hot must be served at once, from data that is not older than the bound.
+ */
+#include "sim/hot.h"
+
+#include "resolve/answer.h"
+#include "sim/sim.h"
+
+enum {
+	TTL_S = 5,
+	HOLD_S = 10,
+	WINDOW_S = 120,
+	RATE = 20,
+	NAMES_MAX = 40,
+	RECOVERY_S = 8, /* after a long outage: questions of before are still in progress */
+	PHASED_CLIENTS = 60,
+	ATTACK_NAMES = 1500,
+};
+
+static const uint64_t second_us = 1000000;
+
+/* ---- the world ------------------------------------------------------------------------------- */
+
+static struct zone *add_zone(struct sim *s, const char *apex, struct zone *parent, unsigned servers)
+{
+	struct world *w = &s->world;
+	struct zone *z = world_zone(w, world_name(w, apex), parent);
+	zone_add_soa(w, z, 3600, 60);
+	for (unsigned i = 0; i < servers; i++) {
+		const uint8_t *name =
+			world_label(w, parent ? z->apex : world_name(w, "rootsrv."), "ns%u", i);
+		world_serve(world_host(w, name, z, 1, 0, 3600), z);
+	}
+	return z;
+}
+
+/* db0 to dbN in hot.com, each an alias for a name with an address. */
+static void add_names(struct sim *s, struct zone *z, unsigned count)
+{
+	struct world *w = &s->world;
+	for (unsigned i = 0; i < count; i++) {
+		const uint8_t *name = world_label(w, z->apex, "db%u", i);
+		const uint8_t *target = world_label(w, z->apex, "instance%u", i);
+		const uint8_t address[4] = {10, 1, (uint8_t)(i >> 8), (uint8_t)i};
+		zone_add_name(w, z, name, TYPE_CNAME, TTL_S, target);
+		zone_add(w, z, target, TYPE_A, TTL_S, span_of(address, sizeof(address)));
+		if (i < WORLD_NAMES_MAX)
+			w->names[i] = name;
+	}
+	w->name_count = MIN(count, (unsigned)WORLD_NAMES_MAX);
+}
+
+static void set_rules(struct sim *s, unsigned min_hits)
+{
+	struct prefetch_settings *p = &s->settings.prefetch;
+	p->enabled = s->settings.stale_enabled = true;
+	s->settings.stale_max_age_s = 3600;
+	p->all.min_hits = min_hits;
+	p->all.window_s = WINDOW_S;
+	p->all.min_yield_permille = 0;
+	p->all.hold_ms = HOLD_S * 1000;
+	p->all.remaining_percent = prng_percent(&s->dice, 30) ? 80 : 0;
+	s->quiet_us = (WINDOW_S + 40) * second_us;
+}
+
+static struct zone *begin_world(struct sim *s, unsigned names, unsigned min_hits)
+{
+	struct world *w = &s->world;
+	w->mood = MOOD_ROUGH;
+	struct zone *root = add_zone(s, ".", NULL, 1), *com = add_zone(s, "com.", root, 1);
+	struct zone *z = add_zone(s, "hot.com.", com, 2);
+	add_names(s, z, names);
+	for (unsigned i = 0; i < w->zone_count; i++)
+		zone_delegate(w, w->zones[i], 86400, 86400, true);
+	for (unsigned i = 0; i < w->zone_count; i++)
+		zone_seal(w, w->zones[i]);
+	generate_hints(s);
+	set_rules(s, min_hits);
+	for (unsigned i = 0; i < z->host_count; i++)
+		z->hosts[i]->quirks.delay_us = prng_between(&s->dice, 1000, 30000);
+	return z;
+}
+
+static void make_rough(struct sim *s, struct zone *z)
+{
+	for (unsigned i = 0; i < z->host_count; i++) {
+		struct quirks *q = &z->hosts[i]->quirks;
+		q->loss_percent = (uint8_t)prng_below(&s->dice, 21);
+		q->slow_percent = (uint8_t)prng_below(&s->dice, 6);
+	}
+}
+
+void hot_turn(struct sim *s, struct host *host)
+{
+	struct quirks *q = &host->quirks;
+	if (s->hot.refuses)
+		q->lame = q->lame == LAME_NOT ? LAME_REFUSED : LAME_NOT;
+	else
+		q->dead = !q->dead;
+	sim_tell(s, "host %u %s", host->number,
+		 q->dead || q->lame != LAME_NOT ? "goes away" : "is back");
+}
+
+/* All servers of the zone are away for LENGTH_S. */
+static void plan_outage(struct sim *s, struct zone *z, uint64_t at_s, uint64_t length_s)
+{
+	for (unsigned i = 0; i < z->host_count; i++) {
+		struct sim_event turn = {.kind = HAPPEN_OUTAGE, .token = z->hosts[i]->number};
+		sim_schedule(s, at_s * second_us, &turn);
+		sim_schedule(s, (at_s + length_s) * second_us, &turn);
+	}
+	s->hot.refuses = prng_percent(&s->dice, 40);
+	s->hot.outage_from_us = at_s * second_us;
+	s->hot.outage_until_us = (at_s + length_s) * second_us;
+}
+
+/* ---- who asks -------------------------------------------------------------------------------- */
+
+/* From an exponential distribution with MEAN_MS, cut at 100 s, so that the window is never passed. */
+static uint64_t poisson_us(struct sim *s, unsigned mean_ms)
+{
+	double u = 1.0 - (double)prng_below(&s->dice, 1000000) / 1000000;
+	double gap_ms = 0, left = u;
+	/* -ln(u) by halving: enough for arrivals, and no need for libm. */
+	while (left < 0.5) {
+		left *= 2;
+		gap_ms += 0.6931472;
+	}
+	double x = 1 - left;
+	gap_ms += x + x * x / 2 + x * x * x / 3 + x * x * x * x / 4;
+	uint64_t us = (uint64_t)(gap_ms * mean_ms * 1000);
+	return MIN(us, 100 * second_us) + 1000;
+}
+
+static void plan_arrivals(struct sim *s, const uint8_t *name, unsigned mean_ms, unsigned count)
+{
+	bool steady = prng_percent(&s->dice, 40);
+	uint64_t at_us = prng_below(&s->dice, 1000000);
+	for (unsigned i = 0; i < count; i++) {
+		stub_plan(s, at_us, name, TYPE_A);
+		at_us += steady ? mean_ms * 1000ull : poisson_us(s, mean_ms);
+	}
+	s->hot.end_us = MAX(s->hot.end_us, at_us);
+}
+
+void build_hot(struct sim *s)
+{
+	static const unsigned gaps_ms[] = {300, 1000, 2000, 4000, 5000, 8000, 30000};
+	unsigned names = prng_between(&s->dice, 1, 5);
+	struct zone *z = begin_world(s, names, prng_between(&s->dice, 1, 2));
+	make_rough(s, z);
+	for (unsigned i = 0; i < names; i++)
+		plan_arrivals(s, s->world.names[i], PRNG_PICK(&s->dice, gaps_ms), 300);
+}
+
+void build_hot_outage(struct sim *s)
+{
+	static const unsigned gaps_ms[] = {1000, 2000, 4000, 8000};
+	struct zone *z = begin_world(s, 2, 1);
+	for (unsigned i = 0; i < 2; i++)
+		plan_arrivals(s, s->world.names[i], PRNG_PICK(&s->dice, gaps_ms), 300);
+	plan_outage(s, z, 60 + prng_below(&s->dice, 20), prng_between(&s->dice, 2, 40));
+}
+
+/* A cache downstream asks the moment its copy has run out: one of them, or many in phase. */
+void build_hot_downstream(struct sim *s)
+{
+	struct zone *z = begin_world(s, 1, prng_between(&s->dice, 1, 2));
+	unsigned clients = prng_percent(&s->dice, 50) ? 1 : PHASED_CLIENTS;
+	make_rough(s, z);
+	s->hot.follow_until_us = clients == 1 ? 1200 * second_us : 200 * second_us;
+	for (unsigned i = 0; i < clients; i++)
+		stub_plan(s, 1000 + i, s->world.names[0], TYPE_A);
+}
+
+/* More names than the rate allows to refresh. */
+void build_hot_budget(struct sim *s)
+{
+	struct zone *z = begin_world(s, NAMES_MAX, 1);
+	s->settings.prefetch.max_rate = prng_between(&s->dice, 3, RATE);
+	s->hot.overloaded = true;
+	make_rough(s, z);
+	for (unsigned i = 0; i < NAMES_MAX; i++)
+		plan_arrivals(s, s->world.names[i], prng_between(&s->dice, 1000, 6000), 50);
+}
+
+/* One name that clients want, and a flood of others, asked for once or as often as it takes. */
+void build_hot_attack(struct sim *s)
+{
+	struct world *w = &s->world;
+	bool twice = prng_percent(&s->dice, 50);
+	struct zone *z = begin_world(s, 1, 2);
+	s->settings.prefetch.max_names = 10;
+	s->settings.prefetch.max_rate = RATE;
+	plan_arrivals(s, w->names[0], 2000, 300);
+	for (unsigned i = 0; i < ATTACK_NAMES; i++) {
+		const uint8_t *name = world_label(w, z->apex, "flood%u", i);
+		uint64_t at_us = 120 * second_us + i * 100000ull;
+		stub_plan(s, at_us, name, TYPE_A);
+		if (twice)
+			stub_plan(s, at_us + 1100000, name, TYPE_A);
+	}
+}
+
+/* ---- what must hold -------------------------------------------------------------------------- */
+
+bool hot_is_watched(const struct sim *s)
+{
+	return s->profile->finish == finish_hot;
+}
+
+static bool is_watched(const struct sim *s, const uint8_t *name)
+{
+	for (unsigned i = 0; i < s->world.name_count; i++)
+		if (dname_equal(s->world.names[i], name))
+			return true;
+	return false;
+}
+
+/* An outage that lasted longer than the hold: names rest until a client brings them back. */
+static bool is_long(const struct hot *h)
+{
+	return h->outage_until_us - h->outage_from_us > HOLD_S * second_us;
+}
+
+/* The seconds in which somebody was answered before C asked, without a window of silence: enough of
+ * them make the name hot. */
+static bool is_hot(const struct sim *s, const struct stub *c)
+{
+	unsigned hits = 0;
+	uint64_t last_s = 0, since_us = 0;
+	if (is_long(&s->hot) && s->now_us > s->hot.outage_from_us + HOLD_S * second_us)
+		since_us = s->hot.outage_until_us + RECOVERY_S * second_us;
+	for (unsigned i = 0; i < s->stubs.count; i++) {
+		const struct stub *o = s->stubs.list[i];
+		if (o == c || o->state != STUB_ANSWERED || o->rcode != RCODE_NOERROR ||
+		    o->answered_us >= c->asked_us || o->answered_us < since_us ||
+		    !dname_equal(o->qname, c->qname))
+			continue;
+		uint64_t at_s = o->answered_us / second_us + 1;
+		hits += at_s != last_s;
+		last_s = at_s;
+	}
+	return hits > s->settings.prefetch.all.min_hits;
+}
+
+static bool is_excused(const struct sim *s)
+{
+	const struct hot *h = &s->hot;
+	return h->overloaded || (is_long(h) && s->now_us > h->outage_from_us + HOLD_S * second_us &&
+				 s->now_us < h->outage_until_us + RECOVERY_S * second_us);
+}
+
+static void check_staleness(struct sim *s, const struct stub *c)
+{
+	const struct entry *e =
+		answer_find(s->reader, c->qname, dname_len(c->qname), c->qtype, false, sim_now(s));
+	if (!e || !c->was_hit || s->hot.outage_until_us > 0)
+		return;
+	int64_t stale_ms = sim_now(s).cache_ms - e->expires_ms;
+	if (stale_ms > HOLD_S * 1000)
+		sim_fail(s, "no answer is staler than its hold", "client %llu: %lld ms",
+			 (unsigned long long)c->token, (long long)stale_ms);
+	s->hot.asked++;
+	s->hot.stale += stale_ms > 0;
+}
+
+void asked_hot(struct sim *s, const struct stub *c)
+{
+	if (!is_watched(s, c->qname))
+		return;
+	check_staleness(s, c);
+	if (!c->was_hit && !is_excused(s) && is_hot(s, c))
+		sim_fail(s, "nobody waits for a hot name", "client %llu",
+			 (unsigned long long)c->token);
+}
+
+/* C, a cache, comes back when its copy has run out. */
+void answered_hot(struct sim *s, const struct stub *c)
+{
+	if (s->now_us >= s->hot.follow_until_us || s->stubs.count == STUBS_MAX)
+		return;
+	/* CoreDNS keeps everything for a second at least. */
+	uint64_t next_us = MAX(c->fresh_until_us, s->now_us + second_us);
+	stub_plan(s, next_us + 1000, c->qname, c->qtype);
+}
+
+void stepped_hot(struct sim *s)
+{
+	struct hot *h = &s->hot;
+	struct resolver_stats stats;
+	const struct prefetch_settings *p = &s->settings.prefetch;
+	uint64_t sent = metrics_get(&s->metrics, METRIC_prefetch_sent_total);
+	for (; h->sent < sent; h->sent++) {
+		uint64_t *slot = &h->sent_us[h->sent % p->max_rate];
+		if (h->sent >= p->max_rate && s->now_us - *slot < second_us)
+			sim_fail(s, "refreshes keep to their rate", "more than %u in %llu ms",
+				 p->max_rate, (unsigned long long)(s->now_us - *slot) / 1000);
+		*slot = s->now_us;
+	}
+	resolver_read_stats(s->resolver, &stats);
+	if (stats.kept_names > p->max_names)
+		sim_fail(s, "names kept are bounded", "%zu of %u", stats.kept_names, p->max_names);
+}
+
+void finish_hot(struct sim *s)
+{
+	struct resolver_stats stats;
+	resolver_read_stats(s->resolver, &stats);
+	if (stats.kept_names > 0)
+		sim_fail(s, "no name is kept after its window", "%zu left", stats.kept_names);
+	if (!metrics_get(&s->metrics, METRIC_prefetch_sent_total))
+		sim_fail(s, "hot names are refreshed", "none was");
+	sim_tell(s, "%llu asked, %llu of them stale; refreshes: %llu sent, %llu late, %llu failed",
+		 (unsigned long long)s->hot.asked, (unsigned long long)s->hot.stale,
+		 (unsigned long long)metrics_get(&s->metrics, METRIC_prefetch_sent_total),
+		 (unsigned long long)metrics_get(&s->metrics, METRIC_prefetch_late_total),
+		 (unsigned long long)metrics_get(&s->metrics, METRIC_prefetch_failed_total));
+}

@@ -1,0 +1,165 @@
+"""Trust anchors over time: the state that is kept, and what clients are told of it."""
+import os
+import shutil
+import time
+
+import case
+
+
+def zone_of(name):
+    return next(z for z in case.NET.zones if z.name == name)
+
+
+def tag(ds):
+    return int(ds.split()[0])
+
+
+class Managed(case.DaemonCase):
+    """Each test starts daemons of its own, which follow the keys of the root and of a zone that
+    shows a new key and a revoked one."""
+    config = {"listen": ["127.0.0.3:53"]}
+    options = {"address": "127.0.0.3"}
+
+    def another(self, path=None, anchors=None):
+        rolling = zone_of("rolling.org.").key_ds
+        listed = anchors or case.NET.trust_anchors + [
+            f"rolling.org. DS {rolling[which]}" for which in ("active", "revoked")]
+        config = {"dnssec": {"trust-anchors": listed, "auto-trust-anchors": True}}
+        if path:
+            config["cache"] = {"path": path}
+        daemon = self.net.resolver(config, address="127.0.0.2")
+        daemon.path = path or os.path.join(daemon.dir, "cache")
+        self.start(daemon)
+        self.addCleanup(lambda: daemon.process and daemon.stop())
+        return daemon
+
+    def start(self, daemon):
+        daemon.start()
+        self.daemon = daemon
+        self.assertFlag(self.ask("www.rolling.org", ad=True), "AD")
+
+    def until(self, what):
+        """The main thread takes in what a worker has seen a moment later."""
+        deadline = time.monotonic() + 3
+        while not what() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertTrue(what(), self.daemon.said())
+
+    def settled(self, daemon):
+        """The state, once every zone's keys have been seen and it is kept."""
+        self.until(lambda: self.kept(daemon).count("\nsum ") == 2
+                   and "\nDS " not in self.kept(daemon))
+        return self.kept(daemon)
+
+    def kept(self, daemon):
+        try:
+            with open(os.path.join(daemon.path, "anchors")) as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def test_followed(self):
+        """RFC 5011 §4: a new key waits, a revoked one goes; both outlive the daemon."""
+        daemon = self.another()
+        rolling = zone_of("rolling.org.").key_ds
+        told = [f"anchor state changed: zone=rolling.org. tag={tag(rolling[which])} {change}"
+                for which, change in (("new", "from=start to=add-pending"),
+                                      ("revoked", "from=valid to=revoked"))]
+        self.until(lambda: all(line in daemon.said() for line in told))
+        kept = self.settled(daemon)
+        for state in "valid", "add-pending", "revoked":
+            self.assertIn(f"DNSKEY {state} ", kept)
+        self.assertNotIn("anchors.new", os.listdir(daemon.path))
+        daemon.stop()
+        self.start(daemon)
+        time.sleep(0.2)
+        self.assertEqual(self.kept(daemon), kept)
+        self.assertEqual(daemon.said().count("anchor state changed"), 2, daemon.said())
+
+    def test_reload(self):
+        """What was learned stays when the configuration is read again."""
+        daemon = self.another()
+        kept = self.settled(daemon)
+        daemon.reload()
+        self.until(lambda: "configuration reloaded" in daemon.said())
+        self.assertFlag(self.ask("mail.rolling.org", "MX", ad=True), "AD")
+        self.assertEqual(self.kept(daemon), kept)
+        self.assertEqual(daemon.said().count("anchor state changed"), 2, daemon.said())
+
+    def test_damaged(self):
+        """Moved aside and said, and the daemon starts with what is configured."""
+        daemon = self.another()
+        self.until(lambda: "to=revoked" in daemon.said())
+        daemon.stop()
+        with open(os.path.join(daemon.path, "anchors"), "r+") as file:
+            file.seek(40)
+            file.write("damage")
+        self.start(daemon)
+        self.assertIn("the file is damaged", daemon.said())
+        self.until(lambda: "zone rolling.org." in self.kept(daemon))
+        self.assertIn("damage", open(os.path.join(daemon.path, "anchors.damaged")).read())
+
+    def test_no_directory(self):
+        """Said once; everything else works."""
+        path = os.path.join(self.net.dir, "nowhere")
+        daemon = self.another(path)
+        self.until(lambda: "kept in memory only" in daemon.said())
+        self.assertEqual(daemon.said().count("kept in memory only"), 1)
+        self.assertFlag(self.ask("www.signed.org", ad=True), "AD")
+        self.assertFalse(os.path.exists(path))
+
+    def test_another_tree(self):
+        """What was kept for keys that are not configured any more is not believed."""
+        first = self.another()
+        self.until(lambda: "zone .\n" in self.kept(first))
+        first.stop()
+        daemon = self.net.resolver(
+            {"dnssec": {"trust-anchors": [". DS 12345 8 2 " + "AB" * 32],
+                        "auto-trust-anchors": True}}, address="127.0.0.2")
+        shutil.copytree(first.path, os.path.join(daemon.dir, "cache"), dirs_exist_ok=True)
+        self.addCleanup(lambda: daemon.process and daemon.stop())
+        daemon.start()
+        self.daemon = daemon
+        self.assertStatus(self.ask("www.signed.org"), "SERVFAIL")
+        self.assertIn("beginning anew zone=.", daemon.said())
+
+
+class Fixed(case.DaemonCase):
+    """Listed anchors stay as they are unless it is said otherwise."""
+
+    def test_nothing_kept(self):
+        self.assertFlag(self.ask("www.signed.org", ad=True), "AD")
+        time.sleep(0.2)
+        self.assertNotIn("anchors", os.listdir(os.path.join(self.daemon.dir, "cache")))
+
+
+class Sentinel(case.DaemonCase):
+    """RFC 8509, below a wildcard; the first answer is fresh and the second comes from the cache."""
+
+    def check(self, label, status, zone="wild.org", rrtype="A", **words):
+        for temperature in "cold", "warm":
+            with self.subTest(f"{label}.{zone} {rrtype} {words}, {temperature}"):
+                reply = self.ask(f"{label}.{zone}", rrtype, **words)
+                self.assertStatus(reply, status)
+                self.assertFlag(reply, "AD", status == "NOERROR" and not words.get("cd")
+                                and zone == "wild.org")
+                self.assertEqual(bool(reply.answer), status == "NOERROR" and rrtype != "AAAA")
+
+    def test_sentinel(self):
+        trusted = tag(case.NET.trust_anchors[0].split(None, 2)[2])
+        other = trusted ^ 1
+        for label, status in ((f"root-key-sentinel-is-ta-{trusted:05}", "NOERROR"),
+                              (f"root-key-sentinel-not-ta-{trusted:05}", "SERVFAIL"),
+                              (f"root-key-sentinel-is-ta-{other:05}", "SERVFAIL"),
+                              (f"root-key-sentinel-not-ta-{other:05}", "NOERROR"),
+                              (f"Root-KEY-Sentinel-IS-TA-{other:05}", "SERVFAIL")):
+            self.check(label, status, ad=True)
+            self.check(label, status, do=True)
+            self.check(label, status, rrtype="AAAA", ad=True)
+            self.check(label, "NOERROR", rrtype="TXT", ad=True)
+            self.check(label, "NOERROR", cd=True, ad=True)
+            self.check(label + "0", "NOERROR", ad=True)
+
+    def test_insecure(self):
+        """RFC 8509 §2.1: nothing is withheld of what is not secure."""
+        self.check("root-key-sentinel-is-ta-00000", "NOERROR", zone="wild.unsigned.org", ad=True)

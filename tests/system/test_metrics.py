@@ -1,0 +1,143 @@
+"""HTTP: /metrics, /healthz, /readyz."""
+import http.client
+import os
+import re
+import signal
+import socket
+import threading
+import time
+
+import case
+from control import Ctl
+
+PORT = 9253
+
+
+class Metrics(case.DaemonCase):
+    config = {"metrics": {"listen": [f"127.0.0.1:{PORT}", f"[::1]:{PORT}"]}, "workers": 2}
+
+    def get(self, path, method="GET", host="127.0.0.1", timeout=5):
+        link = http.client.HTTPConnection(host, PORT, timeout=timeout)
+        try:
+            link.request(method, path)
+            reply = link.getresponse()
+            return reply.status, reply.read().decode(), reply
+        finally:
+            link.close()
+
+    def samples(self):
+        status, text, reply = self.get("/metrics")
+        self.assertEqual(status, 200)
+        self.assertEqual(reply.getheader("Content-Type"), "text/plain; version=0.0.4; charset=utf-8")
+        return {k: int(v) for k, v in re.findall(r"(?m)^(resolverd_\w+)(?:\{.*?\})? (\d+)$", text)}
+
+    def test_format(self):
+        """Each sample has HELP and TYPE before it, once; the names are those of the document."""
+        text = self.get("/metrics")[1]
+        found = []
+        lines = text.splitlines()
+        for help_line, type_line, sample in zip(lines[::3], lines[1::3], lines[2::3]):
+            name = re.fullmatch(r"# HELP (resolverd_\w+) \S.*", help_line)[1]
+            kind = re.fullmatch(rf"# TYPE {name} (counter|gauge)", type_line)[1]
+            self.assertRegex(sample, rf"^{name}(\{{\w+=\"[^\"]*\"\}})? \d+$")
+            self.assertEqual(kind == "counter", name.endswith("_total"), name)
+            found.append(name)
+        self.assertEqual(len(lines) % 3, 0)
+        self.assertEqual(len(found), len(set(found)))
+        path = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "metrics.md")
+        with open(path) as document:
+            told = re.findall(r"(?m)^\| `(resolverd_\w+)", document.read())
+        self.assertEqual(found, told)
+
+    def test_counts(self):
+        before = self.samples()
+        for _ in range(10):
+            self.ask("www.signed.org")
+        self.ask("www.signed.org", tcp=True)
+        after = self.samples()
+        self.assertEqual(after["resolverd_queries_udp_total"],
+                         before["resolverd_queries_udp_total"] + 10)
+        self.assertEqual(after["resolverd_queries_tcp_total"],
+                         before["resolverd_queries_tcp_total"] + 1)
+        self.assertGreater(after["resolverd_cache_entries"], 0)
+        self.assertEqual(after["resolverd_workers_turning"], 2)
+        counters = Ctl(self.net, self.daemon).json("stats")["counters"]
+        for name, total in counters.items():
+            self.assertGreaterEqual(total, after["resolverd_" + name])
+
+    def test_health(self):
+        for host in "127.0.0.1", "::1":
+            self.assertEqual(self.get("/healthz", host=host)[:2], (200, "ok\n"))
+        before = self.samples()
+        self.assertEqual(self.get("/readyz")[:2], (200, "ok\n"))
+        after = self.samples()
+        for transport in "udp", "tcp":
+            name = f"resolverd_queries_{transport}_total"
+            self.assertEqual(after[name], before[name] + 1, "readiness is asked for, really")
+
+    def test_requests(self):
+        self.assertEqual(self.get("/nothing")[0], 404)
+        self.assertEqual(self.get("/metrics", "POST")[0], 405)
+        status, text, reply = self.get("/metrics", "HEAD")
+        self.assertEqual((status, text), (200, ""))
+        self.assertGreater(int(reply.getheader("Content-Length")), 1000)
+        self.assertEqual(self.get("/")[0], 200)
+
+    def test_rude_clients(self):
+        """Idle and half-sent requests, garbage: scraping goes on, and so does DNS."""
+        socks = []
+        for garbage in [b"", b"GET /met", b"\xff" * 100, b"GET / HTTP/1.1\r\nA: " + b"x" * 50000] * 10:
+            sock = socket.create_connection(("127.0.0.1", PORT))
+            try:
+                sock.sendall(garbage)
+            except ConnectionError:
+                pass
+            socks.append(sock)
+        self.assertTrue(self.samples())
+        self.assertData(self.ask("www.signed.org"), "198.18.1.1")
+        for sock in socks:
+            sock.close()
+
+    def test_scraping_and_serving(self):
+        """Scraped without pause, every question is answered."""
+        stop, scrapes = threading.Event(), []
+
+        def scrape():
+            while not stop.is_set():
+                scrapes.append(self.get("/metrics")[0])
+        thread = threading.Thread(target=scrape)
+        thread.start()
+        times = sorted(self.timed("www.signed.org")[1] for _ in range(300))
+        stop.set()
+        thread.join()
+        self.assertEqual(set(scrapes), {200})
+        self.assertLess(times[len(times) // 2], 0.05)
+
+
+class Standstill(case.DaemonCase):
+    config = {"metrics": {"listen": [f"127.0.0.1:{PORT + 1}"]}}
+
+    def test_not_ready(self):
+        """A daemon whose threads stand still is not taken for a good one."""
+        pid = self.daemon.process.pid
+        workers = [t for t in os.listdir(f"/proc/{pid}/task")
+                   if open(f"/proc/{pid}/task/{t}/comm").read().startswith("worker")]
+        self.assertTrue(workers)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with self.assertRaises(OSError):
+                link = http.client.HTTPConnection("127.0.0.1", PORT + 1, timeout=0.5)
+                link.request("GET", "/readyz")
+                link.getresponse()
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(0.2)
+        link = http.client.HTTPConnection("127.0.0.1", PORT + 1, timeout=5)
+        link.request("GET", "/readyz")
+        self.assertEqual(link.getresponse().status, 200)
+
+
+class Off(case.DaemonCase):
+    def test_off_by_default(self):
+        with socket.socket() as sock:
+            self.assertNotEqual(sock.connect_ex(("127.0.0.1", PORT)), 0)
