@@ -668,6 +668,27 @@ static void on_query(struct resolver *r, const struct event *ev)
 			      q ? "too many clients wait for this name" : "out of memory");
 }
 
+/* What Q is held up by so far: its own trouble, or that of a question it waits for. */
+static struct client_error late_error(const struct query *q)
+{
+	struct client_error error = {.rcode = RCODE_SERVFAIL,
+				     .ede = EDE_NO_REACHABLE_AUTHORITY,
+				     .text = "no answer in time; resolution goes on"};
+	const struct trouble *t = &q->trouble;
+	for (unsigned i = 0; i < q->dependency_count && t->ede == EDE_NONE; i++) {
+		const struct dependency *d = &q->dependencies[i];
+		const struct query *child =
+			d->pending ? *table_slot(q->resolver, d->name, d->type) : NULL;
+		if (child)
+			t = &child->trouble;
+	}
+	if (t->ede != EDE_NONE) {
+		error.ede = t->ede;
+		error.text = t->text;
+	}
+	return error;
+}
+
 /* W has waited long enough: stale data, or SERVFAIL and why. The question goes on without it. */
 static void on_patience_over(struct resolver *r, struct waiter *w)
 {
@@ -682,12 +703,7 @@ static void on_patience_over(struct resolver *r, struct waiter *w)
 		   heap_set(&r->client_timers, &w->deadline, end_ms) == OK) {
 		return; /* nothing stale to give: the whole budget of time, then */
 	} else {
-		struct client_error error = {
-			.rcode = RCODE_SERVFAIL, .ede = q->trouble.ede, .text = q->trouble.text};
-		if (error.ede == EDE_NONE) {
-			error.ede = EDE_NO_REACHABLE_AUTHORITY;
-			error.text = "no answer in time; resolution goes on";
-		}
+		struct client_error error = late_error(q);
 		metrics_add(r->metrics, METRIC_answers_late_total, 1);
 		len = client_reply_error(&r->client_context, &w->client, &error, r->reply_buffer,
 					 sizeof(r->reply_buffer));

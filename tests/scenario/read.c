@@ -326,6 +326,9 @@ static void check_word(struct scene *s, const struct scene_client *c, const stru
 	if ((value = value_of(word, "ede")) != NULL) {
 		if (edns->ede != number(s, value))
 			scene_fail(s, "extended error %u", edns->ede);
+	} else if ((value = value_of(word, "says")) != NULL) { /* the words of the extended error */
+		if (!memmem(c->wire, c->len, value, strlen(value)))
+			scene_fail(s, "does not say %s", value);
 	} else if ((value = value_of(word, "within")) != NULL) {
 		if (took_ms > number(s, value))
 			scene_fail(s, "took %u ms", (unsigned)took_ms);
