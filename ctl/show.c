@@ -99,7 +99,9 @@ void show_status(struct invocation *in, const json_t *r)
 	int64_t workers = number(r, "workers"), turning = number(r, "workers_turning");
 	char *listen = joined(json_object_get(r, "listen"));
 	char *later = joined(json_object_get(r, "not_in_effect"));
+	const json_t *warning;
 	char time[TIME_SIZE];
+	size_t i;
 
 	printf("%-18s %s, pid %" PRId64 "\n", "resolverd", text(r, "version"), number(r, "pid"));
 	line("up", time_text(number(r, "uptime_s"), time));
@@ -119,6 +121,9 @@ void show_status(struct invocation *in, const json_t *r)
 	line("log level", text(r, "log_level"));
 	if (*later)
 		line("not in effect yet", later);
+	json_array_foreach(json_object_get(r, "warnings"), i, warning)
+		printf("%-18s %s%s%s\n", "warning", colour_on(in, COLOUR_RED),
+		       json_string_value(warning), colour_off(in));
 	free(listen);
 	free(later);
 }

@@ -37,6 +37,9 @@
 	X(dnssec_secure_total, "resolutions validated as secure")                                  \
 	X(dnssec_insecure_total, "resolutions proven insecure")                                    \
 	X(dnssec_bogus_total, "resolutions found bogus")                                           \
+	X(dnssec_root_not_yet_valid_total,                                                         \
+	  "signatures of the root that were not valid yet: is the clock right?")                   \
+	X(dnssec_anchor_mismatch_total, "DNSKEY sets in which no key matched the trust anchor")    \
 	X(dnssec_signature_checks_total, "signatures verified")                                    \
 	X(dnssec_nsec3_hashes_total, "NSEC3 hash iterations computed")                             \
 	X(dnssec_synthesised_total, "negative or wildcard answers synthesised (RFC 8198)")         \

@@ -53,6 +53,22 @@ static json_t *later_json(const struct config *config)
 	return list;
 }
 
+/* What an operator should not have to find in the log. */
+static json_t *warnings_json(const struct commands *c)
+{
+	json_t *list = json_array();
+
+	if (sum(c, METRIC_dnssec_root_not_yet_valid_total) > 0)
+		words_append(&list, json_string("signatures of the root were not valid yet: is the "
+						"system's clock right?"));
+	if (sum(c, METRIC_dnssec_anchor_mismatch_total) > 0)
+		words_append(
+			&list,
+			json_string("no key of an anchored zone matched its trust anchor: root "
+				    "hints and anchors may belong to different trees"));
+	return list;
+}
+
 static void status(void *context, struct call *call)
 {
 	const struct commands *c = context;
@@ -72,7 +88,7 @@ static void status(void *context, struct call *call)
 	}
 	call_reply(call,
 		   json_pack("{s:s, s:i, s:I, s:o, s:o, s:i, s:i, s:I, s:I, s:f, s:f, s:f, s:o, "
-			     "s:I, s:s, s:o}",
+			     "s:I, s:s, s:o, s:o}",
 			     "version", RESOLVERD_VERSION, "pid", (int)getpid(), "uptime_s",
 			     (json_int_t)((now.mono_us - c->started_us) / 1000000), "config",
 			     words_text(path, strlen(path)), "listen", listen_json(config),
@@ -84,7 +100,7 @@ static void status(void *context, struct call *call)
 			     (json_int_t)config->settings.negative_anchor_count +
 				     (json_int_t)c->negative->count,
 			     "log_level", level_words[log_get_level()], "not_in_effect",
-			     later_json(config)));
+			     later_json(config), "warnings", warnings_json(c)));
 }
 
 /* ---- counters ---- */

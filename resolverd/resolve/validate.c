@@ -62,9 +62,11 @@ static void blame_signature(struct query *q, const struct rrset *set, const uint
 	char owner[DNAME_TEXT_MAX], signer[DNAME_TEXT_MAX], type[TYPE_TEXT_SIZE],
 		server[ENDPOINT_TEXT_SIZE];
 	server_text(q, server);
-	if (result == CRYPTO_NOT_YET_VALID && zone[0] == 0)
+	if (result == CRYPTO_NOT_YET_VALID && zone[0] == 0) {
+		metrics_add(q->resolver->metrics, METRIC_dnssec_root_not_yet_valid_total, 1);
 		log_warning("dnssec: signatures of the root are not valid yet: is the system's "
 			    "clock right?");
+	}
 	query_trouble(q, ede_of(result), "%s %s from %s: %s (zone %s)",
 		      dname_text(set->owner, owner), type_text(set->type, type), server,
 		      crypto_result_text(result), dname_text(zone, signer));
@@ -240,11 +242,13 @@ static enum verdict check_dnskey(struct query *q, struct rrset *set)
 	if (count == 0) {
 		query_trouble(q, EDE_DNSKEY_MISSING, "no DNSKEY of %s matches %s",
 			      dname_text(set->owner, text), anchor ? "its trust anchor" : "its DS");
-		if (anchor)
+		if (anchor) {
+			metrics_add(q->resolver->metrics, METRIC_dnssec_anchor_mismatch_total, 1);
 			log_error("dnssec: no key of zone=%s matches its trust anchor; root hints "
 				  "and trust "
 				  "anchors may belong to different trees",
 				  dname_text(set->owner, text));
+		}
 		return VERDICT_BOGUS;
 	}
 	if (rrset_from_rdatas(set->owner, TYPE_DNSKEY, set->ttl_s, keys, count, &q->arena,

@@ -243,6 +243,19 @@ class Verbs(ControlCase):
         self.assertRegex(self.ctl.text("version"), r"^\d+\.\d+\.\d+\n$")
 
 
+class Doubts(ControlCase):
+    config = {**ControlCase.config, "dnssec": {"trust-anchors": [". DS 1 8 2 " + 32 * "AB"]}}
+
+    def test_status_warns(self):
+        """Root hints and trust anchors that do not belong together are loud (issue: status)."""
+        self.assertEqual(self.link().call("Status")["warnings"], [])
+        self.assertStatus(self.ask("www.signed.org"), "SERVFAIL")
+        warnings = self.link().call("Status")["warnings"]
+        self.assertEqual(len(warnings), 1)
+        self.assertIn("trust anchor", warnings[0])
+        self.assertIn("trust anchor", self.ctl.run("status").stdout)
+
+
 class Reload(ControlCase):
     def tearDown(self):
         self.daemon.configure(self.config)
