@@ -120,7 +120,7 @@ TESTS := $(UNITS) $(FUZZERS) $(SIM) $(SCENARIO)
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all help tests check check-variant asan tsan fuzz scenario system sim bench \
 	bench-attacks bench-lowttl coverage format format-check tidy layers docs lint deps \
-	deps-bench demo run install uninstall dist clean FORCE
+	deps-bench demo run install uninstall dist deb rpm clean FORCE
 
 all: $(DAEMON) $(CTL) ## build the daemon and its client (VARIANT=release)
 
@@ -263,7 +263,7 @@ docs: $(B)/tests/unit/daemon_exposition ## write what is generated in docs/
 	$< --write > docs/metrics.md
 
 lint: ## shell scripts and man pages
-	@shellcheck .ci/run packaging/deps.sh tests/run tests/tidy tests/coverage tests/fuzz/run
+	@shellcheck .ci/run packaging/deps.sh packaging/debian/build packaging/rpm/build tests/run tests/tidy tests/coverage tests/fuzz/run
 	@mandoc -Tlint -Wwarning docs/*.[0-9]
 
 deps: ## install what building and testing need (apt or dnf)
@@ -322,3 +322,11 @@ dist: ## a source archive of the last commit
 	@mkdir -p build
 	git archive --prefix=resolverd-$(VERSION)/ HEAD | gzip -9n > build/resolverd-$(VERSION).tar.gz
 	@echo build/resolverd-$(VERSION).tar.gz
+
+deb: ## Debian packages of the last commit, into build/deb/
+	@packaging/deps.sh package
+	@packaging/debian/build -b
+
+rpm: ## RPM packages of the last commit, into build/rpm/
+	@packaging/deps.sh package
+	@packaging/rpm/build $(if $(shell command -v apt-get),--nodeps)

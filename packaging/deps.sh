@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building and testing resolverd need; with the word "bench" also the resolvers and
-# tools it is measured against. Looks first and does nothing, silently, when nothing is missing.
+# tools it is measured against, with "package" what packages are made and tried with. Looks first and does nothing, silently, when nothing is missing.
 # Starts no service. Needs root or sudo without a password; otherwise it names the packages.
 set -u
 export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin" LC_ALL=C
@@ -52,6 +52,14 @@ cmd:named             | bind9                | bind
 cmd:dnsperf           | dnsperf              | dnsperf
 cmd:perf              | linux-perf           | perf
 cmd:valgrind          | valgrind             | valgrind
+'
+PACKAGE_TABLE='
+cmd:dh                | debhelper            | debhelper
+cmd:dpkg-buildpackage | dpkg-dev             | dpkg-dev
+cmd:lintian           | lintian              | lintian
+cmd:rpmbuild          | rpm                  | rpm-build
+cmd:mmdebstrap        | mmdebstrap           | mmdebstrap
+cmd:systemd-nspawn    | systemd-container    | systemd-container
 '
 
 present() {
@@ -121,8 +129,9 @@ install_fedora() {
 case ${1-} in
 '') ;;
 bench) TABLE+=$BENCH_TABLE ;;
+package) TABLE+=$PACKAGE_TABLE ;;
 *)
-	echo "usage: $0 [bench]" >&2
+	echo "usage: $0 [bench | package]" >&2
 	exit 64
 	;;
 esac

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "resolve/prefetch_change.h"
-#include "resolve/servers.h"
+#include "resolve/query.h"
 
 enum {
 	BUCKETS = 8192,
