@@ -371,11 +371,12 @@ static COLD size_t answer_without_fresh(struct client_context *ctx, struct now n
 	}
 	if (!client_recursion_desired(c)) {
 		if (stale && client_may_use_stale(ctx, c, stale, now))
-			return client_reply_entry(ctx, c, stale, now, true, out, size_bytes);
+			return client_reply_entry(ctx, c, stale, now, CLIENT_STALE, out,
+						  size_bytes);
 		return answer_norecurse(ctx, c, out, size_bytes);
 	}
 	if (stale && is_held(ctx, c, qname, stale, now))
-		return client_reply_entry(ctx, c, stale, now, true, out, size_bytes);
+		return client_reply_entry(ctx, c, stale, now, CLIENT_HELD, out, size_bytes);
 	const struct entry *failure =
 		cache_find(ctx->reader, ENTRY_FAILURE, qname.at, qname.len, c->qtype);
 	if (!failure || !entry_is_fresh(failure, now))
@@ -383,9 +384,9 @@ static COLD size_t answer_without_fresh(struct client_context *ctx, struct now n
 	/* RFC 8767 §5: resolving has been tried just now, so what is stale may be told at once. */
 	if (stale && client_may_use_stale(ctx, c, stale, now)) {
 		prefetch_hit(ctx->prefetch, stale, qname.at, c->qtype, now);
-		return client_reply_entry(ctx, c, stale, now, true, out, size_bytes);
+		return client_reply_entry(ctx, c, stale, now, CLIENT_STALE, out, size_bytes);
 	}
-	return client_reply_entry(ctx, c, failure, now, false, out, size_bytes);
+	return client_reply_entry(ctx, c, failure, now, CLIENT_FRESH, out, size_bytes);
 }
 
 static size_t answer_cached(struct client_context *ctx, struct now now, const struct client *c,
@@ -396,7 +397,7 @@ static size_t answer_cached(struct client_context *ctx, struct now now, const st
 	if (LIKELY(e && entry_is_fresh(e, now) && is_settled(ctx, c, e))) {
 		metrics_add(ctx->metrics, METRIC_cache_hits_total, 1);
 		prefetch_hit(ctx->prefetch, e, qname.at, c->qtype, now);
-		return client_reply_entry(ctx, c, e, now, false, out, size_bytes);
+		return client_reply_entry(ctx, c, e, now, CLIENT_FRESH, out, size_bytes);
 	}
 	if (e && entry_is_fresh(e, now))
 		e = NULL; /* neither fit to be told nor stale */

@@ -75,10 +75,16 @@ size_t client_reply_error(struct client_context *ctx, const struct client *c,
 			  const struct client_error *error, uint8_t *out, size_t size_bytes);
 size_t client_reply_answer(struct client_context *ctx, const struct client *c,
 			   const struct answer *a, uint8_t *out, size_t size_bytes);
-/* From a cached entry: patches id, flags, case, TTLs, EDNS. STALE: TTLs become the settings' stale
- * TTL, or the original where that is smaller, and EDE 3 or 19 is told. */
+
+enum client_age {
+	CLIENT_FRESH,
+	CLIENT_STALE, /* expired: TTLs become the settings' stale TTL, or the original if smaller */
+	CLIENT_HELD,  /* expired, and being refreshed: TTLs of a second, as its successor is near */
+};
+
+/* From a cached entry: patches id, flags, case, TTLs, EDNS. Expired ones are told with EDE 3 or 19. */
 size_t client_reply_entry(struct client_context *ctx, const struct client *c, const struct entry *e,
-			  struct now now, bool stale, uint8_t *out, size_t size_bytes);
+			  struct now now, enum client_age age, uint8_t *out, size_t size_bytes);
 
 /* E, once expired, may answer C: stale answers are on, it is not too old, and it was good (RFC 8767). */
 bool client_may_use_stale(const struct client_context *ctx, const struct client *c,

@@ -4,6 +4,9 @@ enum {
 	SMOOTHING = 8, /* a new gap weighs an eighth once there were so many */
 	LEAD_MIN_PERCENT = 10,
 	LEAD_MAX_PERCENT = 80,
+	/* In its last second an answer is told with TTL 0, which caches downstream do not keep: then
+	 * each question of each of their clients comes here. It is replaced before that. */
+	LAST_SECOND_MS = 1000,
 	/* An unknown server: its first time-out, and a connection to one 100 ms away. */
 	CHAIN_UNKNOWN_MS = 600,
 	RETRY_MIN_MS =
@@ -119,7 +122,8 @@ uint32_t prefetch_lead_ms(const struct prefetch_rule *rule, uint32_t ttl_s, uint
 	uint64_t ttl_ms = (uint64_t)ttl_s * 1000, ms = chain_ms ? chain_ms : CHAIN_UNKNOWN_MS;
 	if (rule->remaining_percent > 0)
 		return (uint32_t)MIN(ttl_ms * rule->remaining_percent / 100, (uint64_t)UINT32_MAX);
-	ms = MIN(MAX(ms, ttl_ms * LEAD_MIN_PERCENT / 100), ttl_ms * LEAD_MAX_PERCENT / 100);
+	ms = MAX(ms + LAST_SECOND_MS, ttl_ms * LEAD_MIN_PERCENT / 100);
+	ms = MIN(ms, ttl_ms * LEAD_MAX_PERCENT / 100);
 	return (uint32_t)MIN(ms, (uint64_t)UINT32_MAX);
 }
 

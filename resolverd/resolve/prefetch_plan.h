@@ -40,7 +40,7 @@ bool prefetch_is_hot(const struct popularity *p, const struct prefetch_rule *rul
 		     struct now now);
 
 /* How long before expiry a refresh has to begin, if the servers of the chain need CHAIN_MS for the
- * bad case (0: not known yet). */
+ * bad case (0: not known yet): so that the answer is replaced before its last second. */
 uint32_t prefetch_lead_ms(const struct prefetch_rule *rule, uint32_t ttl_s, uint32_t chain_ms);
 /* What is left of the TTL may vary by this much, so that names learned together are not refreshed
  * together for ever. */

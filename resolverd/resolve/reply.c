@@ -17,6 +17,7 @@ enum {
 	RECORD_OVERHEAD =
 		10, /* of a record over its packed form; both have its length in 2 bytes */
 	ENTRY_TEXT_MAX = 255,
+	HELD_TTL_S = 1,
 };
 
 struct outcome {	    /* what is said besides the records */
@@ -540,12 +541,26 @@ static void count_stale(struct metrics *m, int64_t staleness_ms)
 	metrics_add(m, which, 1);
 }
 
+/* How long C may keep what is told with AGE. */
+static uint32_t ttl_cap_s(const struct settings *settings, enum client_age age)
+{
+	switch (age) {
+	case CLIENT_FRESH:
+		return UINT32_MAX;
+	case CLIENT_STALE:
+		return settings->stale_ttl_s;
+	case CLIENT_HELD:
+		return MIN(settings->stale_ttl_s, (uint32_t)HELD_TTL_S);
+	}
+	return 0;
+}
+
 static __attribute__((noinline)) size_t reply_entry_in_full(struct reply *r, const struct entry *e,
-							    struct now now, bool stale,
+							    struct now now, enum client_age age,
 							    size_t size_bytes)
 {
-	const struct settings *settings = r->ctx->settings;
-	uint32_t cap_s = stale ? settings->stale_ttl_s : UINT32_MAX;
+	uint32_t cap_s = ttl_cap_s(r->ctx->settings, age);
+	bool stale = age != CLIENT_FRESH;
 	struct answer_view view;
 
 	if (e->kind == ENTRY_FAILURE || is_withheld(r->ctx, r->c, e->verdict))
@@ -568,9 +583,9 @@ static __attribute__((noinline)) size_t reply_entry_in_full(struct reply *r, con
 }
 
 size_t client_reply_entry(struct client_context *ctx, const struct client *c, const struct entry *e,
-			  struct now now, bool stale, uint8_t *out, size_t size_bytes)
+			  struct now now, enum client_age age, uint8_t *out, size_t size_bytes)
 {
-	if (LIKELY(e->kind == ENTRY_RRSET && e->verdict != VERDICT_BOGUS && !stale)) {
+	if (LIKELY(e->kind == ENTRY_RRSET && e->verdict != VERDICT_BOGUS && age == CLIENT_FRESH)) {
 		size_t len = reply_plain(ctx, c, e, entry_ttl_left_s(e, now), out, size_bytes);
 		if (LIKELY(len > 0))
 			return len;
@@ -579,5 +594,5 @@ size_t client_reply_entry(struct client_context *ctx, const struct client *c, co
 	r.ctx = ctx;
 	r.c = c;
 	r.out = out;
-	return reply_entry_in_full(&r, e, now, stale, size_bytes);
+	return reply_entry_in_full(&r, e, now, age, size_bytes);
 }

@@ -485,10 +485,11 @@ static void answer_waiter(struct query *q, struct waiter *w)
 {
 	struct resolver *r = q->resolver;
 	const struct entry *stale = q->answer.rcode == RCODE_SERVFAIL ? find_stale(r, q, w) : NULL;
-	size_t len = stale ? client_reply_entry(&r->client_context, &w->client, stale, r->now, true,
-						r->reply_buffer, sizeof(r->reply_buffer))
-			   : client_reply_answer(&r->client_context, &w->client, &q->answer,
-						 r->reply_buffer, sizeof(r->reply_buffer));
+	size_t len =
+		stale ? client_reply_entry(&r->client_context, &w->client, stale, r->now,
+					   CLIENT_STALE, r->reply_buffer, sizeof(r->reply_buffer))
+		      : client_reply_answer(&r->client_context, &w->client, &q->answer,
+					    r->reply_buffer, sizeof(r->reply_buffer));
 	send_answer(r, w, len);
 }
 
@@ -697,8 +698,8 @@ static void on_patience_over(struct resolver *r, struct waiter *w)
 	uint64_t end_ms = w->client.arrived_ms + q->settings->client_ms;
 	size_t len;
 	if (stale) {
-		len = client_reply_entry(&r->client_context, &w->client, stale, r->now, true,
-					 r->reply_buffer, sizeof(r->reply_buffer));
+		len = client_reply_entry(&r->client_context, &w->client, stale, r->now,
+					 CLIENT_STALE, r->reply_buffer, sizeof(r->reply_buffer));
 	} else if (now_mono_ms(r->now) < end_ms &&
 		   heap_set(&r->client_timers, &w->deadline, end_ms) == OK) {
 		return; /* nothing stale to give: the whole budget of time, then */

@@ -255,16 +255,23 @@ static bool is_excused(const struct sim *s)
 				 s->now_us < h->outage_until_us + RECOVERY_S * second_us);
 }
 
+/* What is served at once though it has expired is not older than the hold, and is about to be
+ * replaced. In an outage serve-stale goes on behind the hold. */
 static void check_staleness(struct sim *s, const struct stub *c)
 {
 	const struct entry *e =
 		answer_find(s->reader, c->qname, dname_len(c->qname), c->qtype, false, sim_now(s));
-	if (!e || !c->was_hit || s->hot.outage_until_us > 0)
+	if (!e || !c->was_hit)
 		return;
 	int64_t stale_ms = sim_now(s).cache_ms - e->expires_ms;
-	if (stale_ms > HOLD_S * 1000)
+	bool held = stale_ms > 0 && stale_ms <= HOLD_S * 1000;
+	if (stale_ms > HOLD_S * 1000 && s->hot.outage_until_us == 0)
 		sim_fail(s, "no answer is staler than its hold", "client %llu: %lld ms",
 			 (unsigned long long)c->token, (long long)stale_ms);
+	if (held && c->fresh_until_us > s->now_us + second_us)
+		sim_fail(s, "what is about to be replaced is told for a second at most",
+			 "client %llu: for %llu ms", (unsigned long long)c->token,
+			 (unsigned long long)(c->fresh_until_us - s->now_us) / 1000);
 	s->hot.asked++;
 	s->hot.stale += stale_ms > 0;
 }

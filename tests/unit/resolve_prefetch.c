@@ -96,11 +96,13 @@ static const struct {
 } leads[] = {
 	{"a fixed share", 80, 5, 50, 4000},
 	{"a fixed share of a day", 10, 86400, 50, 8640000},
-	{"a near server: a tenth of the TTL", 0, 5, 40, 500},
-	{"a far one: what it needs", 0, 5, 1700, 1700},
+	{"a near server: before the last second", 0, 5, 40, 1040},
+	{"a near server, a longer TTL: a tenth", 0, 60, 40, 6000},
+	{"a far one: what it needs, and before that", 0, 5, 1700, 2700},
 	{"a very slow one: four fifths", 0, 5, 12000, 4000},
-	{"an unknown one: a first time-out and TCP", 0, 5, 0, 600},
-	{"TTL 1", 0, 1, 0, 600},
+	{"an unknown one: a first time-out and TCP", 0, 5, 0, 1600},
+	{"TTL 2: its last second cannot be helped", 0, 2, 40, 1040},
+	{"TTL 1", 0, 1, 0, 800},
 	{"TTL 1, slow", 0, 1, 6000, 800},
 	{"a long TTL", 0, 3600, 40, 360000},
 };
