@@ -1,12 +1,6 @@
-/*
- * The chain of trust, from an anchor down to a zone's keys (RFC 4035 §5, RFC 6840).
- *
- * Nothing here walks top-down on its own: each zone asks for its DS (which lies with its parent, and
- * is validated by the same code as any other data) and for its DNSKEY. Both are sub-questions of the
- * one resolver, answered from the cache when it holds them validated.
- */
+#include "resolve/chain.h"
+
 #include "dns/rdata.h"
-#include "resolve/query.h"
 
 const struct anchor *chain_anchor(const struct query *q, const uint8_t *name)
 {

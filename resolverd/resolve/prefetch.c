@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "resolve/prefetch_change.h"
-#include "resolve/query.h"
+#include "resolve/servers.h"
 
 enum {
 	BUCKETS = 8192,

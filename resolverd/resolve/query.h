@@ -1,13 +1,17 @@
 #pragma once
 /*
- * Inside of the core: the question in progress, shared by resolver.c, iterate.c, servers.c,
- * upstream.c and validate.c. Nothing outside resolve/ includes this.
+ * Inside of the core: the question in progress, and the resolver that holds them all. Nothing
+ * outside resolve/ includes this.
  *
  * A question goes through legs: each leg asks for one owner name; an alias begins the next. A leg
  * looks into the cache, finds the zone whose servers to ask (cut), asks them (ask), and validates
  * what came back (check). Sub-questions (addresses of name servers, DS, DNSKEY) are questions like
  * any other; the one who needs them waits. All questions opened on behalf of one client query
  * charge one budget.
+ *
+ * query.c keeps the table of questions, who waits for whom, and how one ends; what a question does
+ * meanwhile is in leg.c, iterate.c (with minimize.c, servers.c, upstream.c) and validate.c (with
+ * chain.c), a client's side of it in waiters.c.
  */
 #include "base/heap.h"
 #include "dnssec/crypto.h"
@@ -21,6 +25,7 @@
 
 struct kept;
 struct query;
+struct waiter;
 
 struct budget { /* one per client query; counted, never reset */
 	unsigned references;
@@ -91,15 +96,7 @@ struct send {		/* one packet that may be answered; slots of the resolver */
 	uint64_t deadline_ms, hedge_ms; /* hedge 0: none */
 };
 
-/* Who waits for a question: clients and other questions. */
-struct waiter {
-	struct client client;
-	struct query *query;
-	struct heap_node deadline;
-	struct waiter *next, *previous; /* of the question */
-	struct waiter *hash_next;	/* by token */
-};
-
+/* A question that waits for another one. */
 struct parent_link {
 	struct query *parent;
 	struct parent_link *next;
@@ -154,9 +151,8 @@ struct query {
 	struct query *older, *newer; /* by age, for shedding */
 	struct heap_node timer;
 	uint64_t give_up_ms; /* mono */
-	uint64_t started_us;
-	struct kept *kept; /* the name that is refreshed; NULL: none, or let go meanwhile */
-	uint32_t chain_ms; /* what the servers of the chain need in a bad case */
+	struct kept *kept;   /* the name that is refreshed; NULL: none, or let go meanwhile */
+	uint32_t chain_ms;   /* what the servers of the chain need in a bad case */
 
 	uint8_t qname[DNAME_MAX]; /* lower case */
 	uint16_t qtype;
@@ -189,7 +185,6 @@ struct query {
 	struct reply *reply; /* in the arena */
 	unsigned reply_server;
 	bool reply_cached; /* came from an unchecked entry, not from a server */
-	int64_t reply_ms;  /* cache_ms of its arrival */
 	struct checked set_checks[ANSWER_SETS_MAX];
 	struct checked authority_checks[ANSWER_AUTHORITY_MAX];
 	unsigned bogus_retries;
@@ -199,7 +194,7 @@ struct query {
 	bool keys_refetched;
 
 	struct dependency dependencies[DEPENDENCIES_MAX];
-	unsigned dependency_count, dependencies_pending;
+	unsigned dependency_count;
 	struct trouble trouble;
 };
 
@@ -247,14 +242,21 @@ struct resolver {
 	uint8_t scratch[MESSAGE_MAX];
 };
 
-/* --- resolver.c --- */
+/* --- query.c --- */
 
+enum { QUERY_BUCKETS = 4096 }; /* as many as LIMIT_QUERIES: chains stay short */
+
+/* The question for (NAME lower case, TYPE) in progress, or NULL. */
+struct query *query_find(struct resolver *r, const uint8_t *name, uint16_t type);
+/* Open one that is not in progress, charged to BUDGET (NULL: a budget of its own), and wake it. NULL if
+ * memory is out. */
+struct query *query_open(struct resolver *r, const uint8_t *name, uint16_t type,
+			 struct budget *budget);
+/* ... that brings the answer anew. NULL also if the same is being asked already. */
+struct query *query_open_refresh(struct resolver *r, const uint8_t *name, uint16_t type);
 /* Put Q on the list of questions that run before the step ends. */
 void query_wake(struct query *q);
-/* End Q with its q->answer, or as a failure with RCODE_SERVFAIL and q->trouble. */
-void query_finish(struct query *q);
-void query_fail(struct query *q);
-/* Note why things go wrong; the last word counts, but an EDE that says more is kept. */
+/* Note why things go wrong; the last word counts. */
 void query_trouble(struct query *q, uint16_t ede, const char *format, ...) PRINTF_LIKE(3, 4);
 /*
  * Need the answer to (NAME, TYPE): OK and *OUT if it has been resolved for Q already; ERR_BUSY if Q
@@ -262,76 +264,18 @@ void query_trouble(struct query *q, uint16_t ede, const char *format, ...) PRINT
  */
 MUST_USE enum err query_need(struct query *q, const uint8_t *name, uint16_t type, bool fresh,
 			     const struct answer **out);
-/* A question that brings (NAME lower case, TYPE) anew. NULL if memory is out, or the same is being
- * asked already. */
-struct query *query_open_refresh(struct resolver *r, const uint8_t *name, uint16_t type);
+/* End Q with its q->answer, or as a failure with RCODE_SERVFAIL and q->trouble. It is freed when the
+ * step ends. */
+void query_finish(struct query *q);
+void query_fail(struct query *q);
+/* Free what has ended. */
+void query_free_finished(struct resolver *r);
+/* Free Q, whose waiters are gone, as it stands. */
+void query_discard(struct query *q);
+
+/* --- resolver.c --- */
+
 /* Add an action. The packet must live in r->step_arena. */
 void resolver_act(struct resolver *r, const struct action *action);
 /* Clamp to the settings. */
 uint32_t resolver_clamp_ttl(const struct resolver *r, uint32_t ttl_s);
-
-/* --- iterate.c --- */
-
-extern enum step (*const query_steps[QUERY_STATE_COUNT])(struct query *q);
-/* A matched reply arrived for the open send S. */
-void iterate_reply(struct query *q, struct send *s, const struct message *m);
-/* The leg's sets have been validated with VERDICT: append them and go on. */
-enum step iterate_checked(struct query *q, enum verdict verdict);
-
-/* --- servers.c --- */
-
-/* Fill q->zone from the cache and the settings for the leg's name. */
-MUST_USE enum err servers_find_cut(struct query *q);
-/* The server to ask now, or -1: then *WAITING says whether addresses are being looked up. */
-int servers_choose(struct query *q, bool *waiting);
-/* What server INDEX needs when its first answer is lost: the time-out, then TCP at its slowest. */
-uint32_t servers_bad_case_ms(struct query *q, unsigned index);
-/* A client joins a question that has nobody left to ask: give each server one more chance. */
-void servers_allow_probe(struct query *q);
-/* Ask the servers of D, the delegation of NAME that ends at EXPIRES_MS, from now on. */
-void servers_use_delegation(struct query *q, const uint8_t *name, const struct delegation *d,
-			    int64_t expires_ms);
-
-/* --- upstream.c --- */
-
-/* Send the leg's present question to server INDEX. False: could not (limit, memory, throttle). */
-bool upstream_send(struct query *q, unsigned index);
-void upstream_cancel(struct query *q, struct send *s);
-void upstream_cancel_all(struct query *q);
-/* S is not waited for any more, but its reply is still welcome. */
-bool upstream_is_late(const struct query *q, const struct send *s);
-/* EV_REPLY and EV_LOST. */
-void upstream_event(struct resolver *r, const struct event *ev);
-/* Retransmission and hedging times of Q's sends have come. */
-void upstream_deadline(struct query *q);
-/* Earliest such time, UINT64_MAX if none. */
-uint64_t upstream_next_ms(const struct query *q);
-
-/* --- validate.c --- */
-
-enum step validate_step(struct query *q);
-/* Every server's data was bogus: end the question so. */
-enum step validate_conclude_bogus(struct query *q);
-
-/* --- chain.c --- */
-
-enum security {
-	SECURITY_PENDING, /* sub-questions are under way: come back */
-	SECURITY_SECURE,  /* signed, and the keys are at hand */
-	SECURITY_INSECURE,
-	SECURITY_BOGUS,	 /* and q->trouble says why */
-	SECURITY_NO_CUT, /* proven to be no zone of its own: look at the zone above */
-};
-
-/* How far ZONE can be trusted, from the closest anchor down; its validated DNSKEY set into KEYS.
- * REFETCH: do not take keys from the cache (they may have rolled). */
-enum security chain_zone(struct query *q, const uint8_t *zone, bool refetch, struct rrset *keys);
-/* The DS set of ZONE, validated: SECURITY_SECURE with DS holding at least one usable record. */
-enum security chain_ds(struct query *q, const uint8_t *zone, struct rrset *ds);
-/* NAME came without signatures: SECURITY_INSECURE if it lies in an insecure zone, SECURITY_BOGUS if
- * not. FOR_DS: the zone above NAME counts. */
-enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds);
-/* SET is the DNSKEY set of ANCHOR's zone, validated just now: tell who follows rollovers. */
-void chain_observe(struct query *q, const struct anchor *anchor, const struct rrset *set);
-/* The deepest anchor at or above NAME, or NULL. */
-const struct anchor *chain_anchor(const struct query *q, const uint8_t *name);

@@ -1,14 +1,7 @@
-/*
- * The zone whose servers are asked, and which of them next.
- *
- * The cut is the deepest delegation in the cache; a configured forward zone wins over anything
- * inferred below it, a stub zone is where its subtree begins. Delegations come from parents only.
- * Servers are tried in order of their expected time to answer, at random among those that are about
- * as fast; name servers without glue have their addresses looked up, one name at a time.
- */
-#include "resolve/query.h"
+#include "resolve/servers.h"
 
 #include "dns/rdata.h"
+#include "resolve/upstream.h"
 
 enum {
 	BAND_US = 10000,       /* servers within this (and 30 %) of the fastest count as equal */

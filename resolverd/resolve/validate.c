@@ -1,14 +1,10 @@
-/*
- * Validation of a leg's sets (RFC 4035 §5, RFC 6840): every RRset of the chain must be signed by a
- * zone that the chain of trust reaches, or lie in a zone that is proven to be unsigned; every denial
- * must be proven by records of the zone that denies.
- *
- * May stop to wait for DS and DNSKEY and run again; what has been verified is not verified twice.
- * Verifications are counted as attempts, over all questions of one client query (KeyTrap).
- */
+#include "resolve/validate.h"
+
 #include "base/log.h"
 #include "dns/rdata.h"
-#include "resolve/query.h"
+#include "resolve/chain.h"
+#include "resolve/leg.h"
+#include "resolve/upstream.h"
 
 enum { BOGUS_RETRIES = 2 }; /* other servers asked before data is called bogus */
 
@@ -527,7 +523,7 @@ enum step validate_conclude_bogus(struct query *q)
 	metrics_add(q->resolver->metrics, METRIC_dnssec_bogus_total, 1);
 	q->answer.ede = q->trouble.ede == EDE_NONE ? EDE_DNSSEC_BOGUS : q->trouble.ede;
 	q->answer.text = q->trouble.text;
-	return iterate_checked(q, VERDICT_BOGUS);
+	return leg_checked(q, VERDICT_BOGUS);
 }
 
 /* Ask elsewhere before anything is called bogus. */
@@ -561,10 +557,10 @@ enum step validate_step(struct query *q)
 	const struct settings *settings = q->settings;
 	struct metrics *metrics = q->resolver->metrics;
 	if (!settings->dnssec)
-		return iterate_checked(q, VERDICT_INDETERMINATE);
+		return leg_checked(q, VERDICT_INDETERMINATE);
 	if (settings_is_insecure(settings, q->name) ||
 	    (q->zone.configured && q->zone.configured->insecure))
-		return iterate_checked(q, VERDICT_INSECURE);
+		return leg_checked(q, VERDICT_INSECURE);
 	enum verdict v = check_chain(q);
 	bool negative = q->reply->kind == REPLY_NODATA || q->reply->kind == REPLY_NXDOMAIN;
 	if (negative && v != VERDICT_UNCHECKED && v != VERDICT_BOGUS) {
@@ -579,5 +575,5 @@ enum step validate_step(struct query *q)
 	metrics_add(metrics,
 		    v == VERDICT_SECURE ? METRIC_dnssec_secure_total : METRIC_dnssec_insecure_total,
 		    1);
-	return iterate_checked(q, v);
+	return leg_checked(q, v);
 }

@@ -1,0 +1,30 @@
+#pragma once
+/*
+ * The chain of trust, from an anchor down to a zone's keys (RFC 4035 §5, RFC 6840).
+ *
+ * Nothing here walks top-down on its own: each zone asks for its DS (which lies with its parent, and
+ * is validated by the same code as any other data) and for its DNSKEY. Both are sub-questions of the
+ * one resolver, answered from the cache when it holds them validated.
+ */
+#include "resolve/query.h"
+
+enum security {
+	SECURITY_PENDING, /* sub-questions are under way: come back */
+	SECURITY_SECURE,  /* signed, and the keys are at hand */
+	SECURITY_INSECURE,
+	SECURITY_BOGUS,	 /* and q->trouble says why */
+	SECURITY_NO_CUT, /* proven to be no zone of its own: look at the zone above */
+};
+
+/* How far ZONE can be trusted, from the closest anchor down; its validated DNSKEY set into KEYS.
+ * REFETCH: do not take keys from the cache (they may have rolled). */
+enum security chain_zone(struct query *q, const uint8_t *zone, bool refetch, struct rrset *keys);
+/* The DS set of ZONE, validated: SECURITY_SECURE with DS holding at least one usable record. */
+enum security chain_ds(struct query *q, const uint8_t *zone, struct rrset *ds);
+/* NAME came without signatures: SECURITY_INSECURE if it lies in an insecure zone, SECURITY_BOGUS if
+ * not. FOR_DS: the zone above NAME counts. */
+enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds);
+/* SET is the DNSKEY set of ANCHOR's zone, validated just now: tell who follows rollovers. */
+void chain_observe(struct query *q, const struct anchor *anchor, const struct rrset *set);
+/* The deepest anchor at or above NAME, or NULL. */
+const struct anchor *chain_anchor(const struct query *q, const uint8_t *name);

@@ -1,0 +1,389 @@
+#include "resolve/leg.h"
+
+#include "cache/entry.h"
+#include "dns/rdata.h"
+#include "resolve/synthesise.h"
+
+/* --- the chain ------------------------------------------------------------------------------ */
+
+static enum verdict weaker(enum verdict a, enum verdict b)
+{
+	static const int strength[] = {[VERDICT_BOGUS] = 0,
+				       [VERDICT_UNCHECKED] = 1,
+				       [VERDICT_INDETERMINATE] = 2,
+				       [VERDICT_INSECURE] = 3,
+				       [VERDICT_SECURE] = 4};
+	return strength[a] < strength[b] ? a : b;
+}
+
+void leg_weaken(struct query *q, enum verdict verdict)
+{
+	q->answer.verdict = weaker(q->answer.verdict, verdict);
+}
+
+static bool chain_has(const struct query *q, const uint8_t *owner)
+{
+	for (uint32_t i = 0; i < q->answer.answer_count; i++)
+		if (q->answer.answer[i].type == TYPE_CNAME &&
+		    dname_equal(q->answer.answer[i].owner, owner))
+			return true;
+	return false;
+}
+
+static bool append_set(struct query *q, const struct rrset *set)
+{
+	struct answer *a = &q->answer;
+	for (uint32_t i = 0; i < a->answer_count; i++)
+		if (set->type == TYPE_DNAME && a->answer[i].type == TYPE_DNAME &&
+		    dname_equal(a->answer[i].owner, set->owner))
+			return true; /* it may redirect twice: it stands there once */
+	if (a->answer_count == ARRAY_LEN(a->answer))
+		return false;
+	a->answer[a->answer_count++] = *set;
+	a->ttl_s = MIN(a->ttl_s, set->ttl_s);
+	return true;
+}
+
+static void append_authority(struct query *q, const struct rrset *set)
+{
+	struct answer *a = &q->answer;
+	for (uint32_t i = 0; i < a->authority_count; i++)
+		if (a->authority[i].type == set->type &&
+		    dname_equal(a->authority[i].owner, set->owner))
+			return;
+	if (a->authority_count < ARRAY_LEN(a->authority))
+		a->authority[a->authority_count++] = *set;
+}
+
+/* Begin the leg for TARGET, or end the question if the chain loops or is too long. */
+static enum step next_leg(struct query *q, const uint8_t *target, unsigned hops)
+{
+	char text[DNAME_TEXT_MAX];
+	uint8_t *name = arena_alloc(&q->arena, DNAME_MAX);
+	q->alias_count += hops;
+	if (!name || q->alias_count > LIMIT_ALIASES || chain_has(q, target)) {
+		metrics_add(q->resolver->metrics, METRIC_limits_hit_total, 1);
+		query_trouble(q, EDE_OTHER, "CNAME chain %s at %s",
+			      q->alias_count > LIMIT_ALIASES ? "is too long" : "loops",
+			      dname_text(target, text));
+		query_fail(q);
+		return STEP_WAIT;
+	}
+	dname_lower(target, name);
+	q->name = name;
+	q->zone.ready = false;
+	q->skip_forward = false;
+	q->minimize.off = false;
+	q->minimize.steps = 0;
+	q->referral_count = 0;
+	q->reply = q->doubtful_reply = q->bogus_reply = NULL;
+	q->state = QUERY_LEG;
+	return STEP_AGAIN;
+}
+
+static enum step finish(struct query *q)
+{
+	query_finish(q);
+	return STEP_WAIT;
+}
+
+/* --- from the cache ------------------------------------------------------------------------- */
+
+void leg_check(struct query *q, struct reply *reply, bool cached)
+{
+	q->reply = reply;
+	q->reply_cached = cached;
+	memset(q->set_checks, 0, sizeof(q->set_checks));
+	memset(q->authority_checks, 0, sizeof(q->authority_checks));
+	q->state = QUERY_CHECK;
+}
+
+/* Sets from an unchecked entry (a referral's DS or its denial) go through validation first. */
+static bool load_unchecked(struct query *q, const struct answer *a)
+{
+	struct reply *reply = arena_alloc(&q->arena, sizeof(*reply));
+	if (!reply || a->answer_count > 1)
+		return false;
+	reply->target = q->name;
+	reply->rcode = a->rcode;
+	reply->kind = a->answer_count > 0	   ? REPLY_ANSWER
+		      : a->rcode == RCODE_NXDOMAIN ? REPLY_NXDOMAIN
+						   : REPLY_NODATA;
+	reply->set_count = a->answer_count;
+	memcpy(reply->sets, a->answer, a->answer_count * sizeof(a->answer[0]));
+	reply->authority_count = a->authority_count;
+	memcpy(reply->authority, a->authority, a->authority_count * sizeof(a->authority[0]));
+	reply->negative_ttl_s = a->ttl_s;
+	leg_check(q, reply, true);
+	return true;
+}
+
+/* Take over what the cache says about the leg's name in full. */
+static enum step take_answer(struct query *q, const struct answer *a)
+{
+	for (uint32_t i = 0; i < a->answer_count; i++)
+		if (!append_set(q, &a->answer[i])) {
+			query_trouble(q, EDE_OTHER, "CNAME chain is too long");
+			query_fail(q);
+			return STEP_WAIT;
+		}
+	for (uint32_t i = 0; i < a->authority_count; i++)
+		append_authority(q, &a->authority[i]);
+	leg_weaken(q, a->verdict);
+	q->answer.rank = MIN(q->answer.rank, a->rank);
+	q->answer.rcode = a->rcode;
+	q->answer.ttl_s = MIN(q->answer.ttl_s, a->ttl_s);
+	q->answer.wildcard |= a->wildcard;
+	q->answer.from_cache = q->alias_count == 0;
+	if (a->ede != EDE_NONE) {
+		q->answer.ede = a->ede;
+		q->answer.text = a->text;
+	}
+	return finish(q);
+}
+
+/* The entry answers the leg: true, and *STEP says how to go on. */
+static bool leg_from_entry(struct query *q, const struct entry *e, enum step *step)
+{
+	struct resolver *r = q->resolver;
+	struct answer *a;
+	if (!e || !entry_is_fresh(e, r->now) || e->rank < RANK_REFERRAL)
+		return false;
+	bool unchecked = q->settings->dnssec && e->verdict == VERDICT_UNCHECKED;
+	if ((unchecked || e->rank < RANK_FORWARDED) && !q->internal)
+		return false;
+	a = arena_alloc(&q->arena, sizeof(*a));
+	if (!a || answer_from_entry(e, q->name, q->qtype, r->now, &q->arena, a) != OK)
+		return false;
+	if (unchecked) {
+		*step = STEP_AGAIN;
+		return load_unchecked(q, a);
+	}
+	*step = take_answer(q, a);
+	return true;
+}
+
+/* An alias in the cache whose target may be known or not. */
+static bool leg_from_alias(struct query *q, enum step *step)
+{
+	struct resolver *r = q->resolver;
+	struct rrset cname;
+	struct span target;
+	if (q->qtype == TYPE_CNAME || (q->qtype == TYPE_DS && q->internal))
+		return false;
+	const struct entry *e = cache_find(r->client_context.reader, ENTRY_RRSET, q->name,
+					   dname_len(q->name), TYPE_CNAME);
+	if (!e || !entry_is_fresh(e, r->now) || e->rank < RANK_FORWARDED ||
+	    (e->flags & ENTRY_WILDCARD))
+		return false;
+	if (q->settings->dnssec && (e->verdict == VERDICT_UNCHECKED || e->verdict == VERDICT_BOGUS))
+		return false;
+	entry_rrset(e, &cname);
+	cname.ttl_s = entry_ttl_left_s(e, r->now);
+	if (rrset_copy(&cname, &q->arena, &cname) != OK || !append_set(q, &cname))
+		return false;
+	struct rrset_iter it = rrset_records(&cname);
+	if (!rrset_next(&it, &target))
+		return false;
+	leg_weaken(q, e->verdict);
+	q->answer.rank = MIN(q->answer.rank, e->rank);
+	*step = next_leg(q, target.at, 1);
+	return true;
+}
+
+/* Resolution of exactly this failed a moment ago (RFC 9520). */
+static bool leg_failed_lately(struct query *q)
+{
+	struct resolver *r = q->resolver;
+	char text[200];
+	if (q->alias_count == 0 && !q->internal)
+		return false; /* the client's side has looked already */
+	const struct entry *e = cache_find(r->client_context.reader, ENTRY_FAILURE, q->name,
+					   dname_len(q->name), q->qtype);
+	if (!e || !entry_is_fresh(e, r->now))
+		return false;
+	struct span words = entry_text(e);
+	size_t len = MIN(words.len, sizeof(text) - 1);
+	memcpy(text, words.at, len);
+	text[len] = '\0';
+	query_trouble(q, e->ede == EDE_NONE ? EDE_CACHED_ERROR : e->ede, "%s", text);
+	return true;
+}
+
+/* What was made may be the alias that a wildcard holds: then the chain goes on. */
+static enum step take_synthesised(struct query *q, const struct answer *a)
+{
+	const struct rrset *set = &a->answer[0];
+	struct span target;
+	if (a->answer_count == 0 || set->type == q->qtype)
+		return take_answer(q, a);
+	struct rrset_iter it = rrset_records(set);
+	REQUIRE(set->type == TYPE_CNAME && rrset_next(&it, &target));
+	for (uint32_t i = 0; i < a->authority_count; i++)
+		append_authority(q, &a->authority[i]);
+	q->answer.wildcard = true;
+	q->answer.ttl_s = MIN(q->answer.ttl_s, a->ttl_s);
+	if (append_set(q, set))
+		return next_leg(q, target.at, 1);
+	query_trouble(q, EDE_OTHER, "CNAME chain is too long");
+	query_fail(q);
+	return STEP_WAIT;
+}
+
+enum step leg_step(struct query *q)
+{
+	struct resolver *r = q->resolver;
+	enum step step;
+	if (!q->refresh && (!q->fresh_only || q->alias_count > 0)) {
+		const struct entry *e =
+			answer_find(r->client_context.reader, q->name, dname_len(q->name), q->qtype,
+				    q->settings->dnssec, r->now);
+		if (leg_from_entry(q, e, &step) || leg_from_alias(q, &step))
+			return step;
+		struct answer *made = arena_alloc(&q->arena, sizeof(*made));
+		if (made && synthesise_answer(q, made)) {
+			metrics_add(r->metrics, METRIC_dnssec_synthesised_total, 1);
+			return take_synthesised(q, made);
+		}
+		if (leg_failed_lately(q)) {
+			query_fail(q);
+			return STEP_WAIT;
+		}
+	}
+	q->state = QUERY_CUT;
+	return STEP_AGAIN;
+}
+
+/* --- from servers, validated ---------------------------------------------------------------- */
+
+static enum rank rank_of(const struct query *q, enum verdict verdict)
+{
+	const struct settings_zone *zone = q->zone.configured;
+	if (q->reply_cached && q->reply->set_count == 0)
+		return RANK_REFERRAL; /* lacks the SOA that a client's answer must have */
+	if (verdict == VERDICT_SECURE)
+		return RANK_SECURE;
+	if (q->reply_cached)
+		return RANK_REFERRAL;
+	return zone && zone->forward ? RANK_FORWARDED : RANK_ANSWER;
+}
+
+static bool is_expanded(const struct checked *check, const struct rrset *set)
+{
+	return check->done && check->wildcard_labels < dname_label_count(set->owner);
+}
+
+/* The wildcard that SET was made from. */
+static bool wildcard_of(const struct checked *check, const struct rrset *set,
+			uint8_t out[static DNAME_MAX])
+{
+	unsigned skip = dname_label_count(set->owner) - check->wildcard_labels;
+	return dname_wildcard(dname_skip(set->owner, skip), out) == OK;
+}
+
+/* Keep the leg's sets on their own: the first always, those behind it only if validated, so that a
+ * forger of one name gains no other. The last is left to query_finish() where it is the answer. */
+static void store_sets(struct query *q, const struct reply *reply, enum verdict verdict)
+{
+	struct resolver *r = q->resolver;
+	bool plain =
+		reply->kind == REPLY_ANSWER && reply->set_count == 1 && q->answer.answer_count == 0;
+	if (verdict == VERDICT_BOGUS)
+		return;
+	for (uint32_t i = 0; i < reply->set_count; i++) {
+		struct rrset set = reply->sets[i];
+		uint8_t wildcard[DNAME_MAX];
+		bool expanded = is_expanded(&q->set_checks[i], &set);
+		if ((i > 0 && verdict != VERDICT_SECURE) || (plain && !expanded))
+			continue;
+		if (i > 0 && scrub_made_by_dname(reply, i))
+			continue;
+		/* A wildcard's set is kept under the wildcard's name, where it was signed (RFC 8198 §5.3). */
+		if (expanded &&
+		    (verdict != VERDICT_SECURE || !wildcard_of(&q->set_checks[i], &set, wildcard)))
+			continue;
+		if (expanded)
+			set.owner = wildcard;
+		set.ttl_s = resolver_clamp_ttl(r, set.ttl_s);
+		if (set.ttl_s > 0)
+			answer_store_rrset(&set, rank_of(q, verdict), verdict, 0, r->cache, r->now,
+					   &q->arena);
+	}
+}
+
+static uint32_t negative_ttl(const struct query *q, const struct reply *reply)
+{
+	return MIN(reply->negative_ttl_s, q->settings->max_negative_ttl_s);
+}
+
+/* The TTL of a set of the answer. The child's own NS set must not outlive what its parent says. */
+static uint32_t set_ttl(const struct query *q, const struct rrset *set)
+{
+	const struct resolver *r = q->resolver;
+	uint32_t ttl_s = resolver_clamp_ttl(r, set->ttl_s);
+	int64_t left_ms = q->zone.expires_ms - r->now.cache_ms;
+	if (set->type == TYPE_NS && q->zone.ready && dname_equal(set->owner, q->zone.name))
+		ttl_s = (uint32_t)MIN((int64_t)ttl_s, MAX(left_ms, (int64_t)0) / 1000);
+	return ttl_s;
+}
+
+static bool append_leg(struct query *q, const struct reply *reply)
+{
+	for (uint32_t i = 0; i < reply->set_count; i++) {
+		struct rrset set = reply->sets[i];
+		set.ttl_s = set_ttl(q, &set);
+		if (set.type == TYPE_CNAME && chain_has(q, set.owner))
+			return false;
+		if (!append_set(q, &set))
+			return false;
+		q->answer.wildcard |= is_expanded(&q->set_checks[i], &set);
+	}
+	bool negative = reply->kind == REPLY_NODATA || reply->kind == REPLY_NXDOMAIN;
+	for (uint32_t i = 0; i < reply->authority_count; i++) {
+		struct rrset set = reply->authority[i];
+		if (!negative && (!q->answer.wildcard || set.type == TYPE_SOA))
+			continue;
+		set.ttl_s = resolver_clamp_ttl(q->resolver, set.ttl_s);
+		if (negative) /* RFC 2308 §5: the whole answer lives no longer */
+			set.ttl_s = MIN(set.ttl_s, negative_ttl(q, reply));
+		append_authority(q, &set);
+		q->answer.ttl_s = MIN(q->answer.ttl_s, set.ttl_s);
+	}
+	return true;
+}
+
+enum step leg_checked(struct query *q, enum verdict verdict)
+{
+	struct reply *reply = q->reply;
+	struct answer *a = &q->answer;
+	store_sets(q, reply, verdict);
+	leg_weaken(q, verdict);
+	a->rank = MIN(a->rank, rank_of(q, verdict));
+	if (!append_leg(q, reply)) {
+		query_trouble(q, EDE_OTHER, "CNAME chain loops or is too long");
+		query_fail(q);
+		return STEP_WAIT;
+	}
+	switch (reply->kind) {
+	case REPLY_ALIAS:
+		if (q->qtype == TYPE_DS && q->internal)
+			return finish(
+				q); /* an alias is no zone cut; nobody wants its target's DS */
+		return next_leg(q, reply->target, reply->alias_count);
+	case REPLY_NXDOMAIN:
+	case REPLY_NODATA:
+		a->rcode = reply->kind == REPLY_NXDOMAIN ? RCODE_NXDOMAIN : RCODE_NOERROR;
+		a->ttl_s = MIN(a->ttl_s, negative_ttl(q, reply));
+		return finish(q);
+	case REPLY_TOO_LONG:
+		a->rcode = RCODE_YXDOMAIN;
+		return finish(q);
+	case REPLY_ANSWER:
+	case REPLY_REFERRAL:
+	case REPLY_LAME:
+	case REPLY_ERROR:
+	case REPLY_BROKEN:
+		return finish(q);
+	}
+	return finish(q);
+}

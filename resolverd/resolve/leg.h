@@ -1,0 +1,15 @@
+#pragma once
+/*
+ * The legs of an alias chain: what the cache says of a leg's name, what is kept of a leg once it has
+ * been validated, and how it is appended to the answer.
+ */
+#include "resolve/query.h"
+
+/* State QUERY_LEG: what does the cache know? If nothing, go on to QUERY_CUT. */
+enum step leg_step(struct query *q);
+/* Q's verdict is VERDICT at best. */
+void leg_weaken(struct query *q, enum verdict verdict);
+/* REPLY is what will be validated; CACHED: it came from an unchecked entry, not from a server. */
+void leg_check(struct query *q, struct reply *reply, bool cached);
+/* The leg's sets have been validated with VERDICT: append them and go on. */
+enum step leg_checked(struct query *q, enum verdict verdict);

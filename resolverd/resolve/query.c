@@ -1,0 +1,404 @@
+/*
+ * Within one step, questions that can go on are run from a list until it is empty; finished ones
+ * are freed when the step ends, so no function finds its question gone under its feet.
+ */
+#include "resolve/query.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "resolve/upstream.h"
+#include "resolve/waiters.h"
+
+enum { ANCESTORS_MAX = 256 }; /* looked at for loops; more waiting questions count as a loop */
+
+/* --- the table of questions ----------------------------------------------------------------- */
+
+static struct query **table_slot(struct resolver *r, const uint8_t *name, uint16_t type)
+{
+	uint64_t hash = hash_bytes(&r->table_key, span_of(name, dname_len(name))) + type;
+	struct query **at = &r->table[hash % QUERY_BUCKETS];
+	while (*at && !((*at)->qtype == type && dname_equal((*at)->qname, name)))
+		at = &(*at)->hash_next;
+	return at;
+}
+
+struct query *query_find(struct resolver *r, const uint8_t *name, uint16_t type)
+{
+	return *table_slot(r, name, type);
+}
+
+/* Take Q out of every list. Its waiters are gone already. */
+static void unlink_query(struct query *q)
+{
+	struct resolver *r = q->resolver;
+	struct query **at = table_slot(r, q->qname, q->qtype);
+	REQUIRE(*at == q);
+	*at = q->hash_next;
+	if (q->older)
+		q->older->newer = q->newer;
+	else
+		r->oldest = q->newer;
+	if (q->newer)
+		q->newer->older = q->older;
+	else
+		r->newest = q->older;
+	heap_remove(&r->query_timers, &q->timer);
+	r->query_count--;
+}
+
+static void budget_release(struct budget *b)
+{
+	if (--b->references == 0)
+		free(b);
+}
+
+static void note_cost(struct resolver *r, const struct budget *b)
+{
+	unsigned hashes = LIMIT_NSEC3_HASHES - b->denial.hashes_left;
+	r->max_signature_checks = MAX(r->max_signature_checks, b->signature_checks);
+	r->max_nsec3_hashes = MAX(r->max_nsec3_hashes, hashes);
+}
+
+static void free_query(struct query *q)
+{
+	while (q->parents) {
+		struct parent_link *link = q->parents;
+		q->parents = link->next;
+		free(link);
+	}
+	note_cost(q->resolver, q->budget);
+	budget_release(q->budget);
+	arena_deinit(&q->arena);
+	free(q);
+}
+
+void query_free_finished(struct resolver *r)
+{
+	while (r->finished) {
+		struct query *q = r->finished;
+		r->finished = q->ready_next;
+		free_query(q);
+	}
+}
+
+void query_discard(struct query *q)
+{
+	unlink_query(q);
+	free_query(q);
+}
+
+static void shed_oldest(struct resolver *r)
+{
+	struct query *q = r->oldest;
+	metrics_add(r->metrics, METRIC_limits_hit_total, 1);
+	query_trouble(q, EDE_OTHER, "overloaded: limit of %u questions in progress reached",
+		      LIMIT_QUERIES);
+	query_fail(q);
+}
+
+static struct budget *budget_new(void)
+{
+	struct budget *b = calloc(1, sizeof(*b));
+	if (b)
+		b->denial.hashes_left = LIMIT_NSEC3_HASHES;
+	return b;
+}
+
+struct query *query_open(struct resolver *r, const uint8_t *name, uint16_t type,
+			 struct budget *budget)
+{
+	if (r->query_count >= LIMIT_QUERIES)
+		shed_oldest(r);
+	struct query *q = calloc(1, sizeof(*q));
+	if (!q)
+		return NULL;
+	q->budget = budget ? budget : budget_new();
+	if (!q->budget) {
+		free(q);
+		return NULL;
+	}
+	q->budget->references++;
+	q->resolver = r;
+	q->settings = r->settings;
+	arena_init(&q->arena, LIMIT_ARENA_BYTES);
+	q->give_up_ms = now_mono_ms(r->now) + LIMIT_QUERY_MS;
+	dname_copy(name, q->qname);
+	q->qtype = type;
+	q->name = q->qname;
+	q->priming = type == TYPE_NS && name[0] == 0;
+	q->trouble.ede = EDE_NONE;
+	q->answer = (struct answer){.qname = q->qname,
+				    .qtype = type,
+				    .verdict = VERDICT_SECURE,
+				    .rank = RANK_SECURE,
+				    .ede = EDE_NONE,
+				    .ttl_s = UINT32_MAX};
+	struct query **at = table_slot(r, name, type);
+	REQUIRE(!*at);
+	*at = q;
+	q->older = r->newest;
+	if (r->newest)
+		r->newest->newer = q;
+	else
+		r->oldest = q;
+	r->newest = q;
+	r->query_count++;
+	query_wake(q);
+	return q;
+}
+
+struct query *query_open_refresh(struct resolver *r, const uint8_t *name, uint16_t type)
+{
+	if (query_find(r, name, type))
+		return NULL;
+	struct query *q = query_open(r, name, type, NULL);
+	if (q)
+		q->refresh = q->fresh_only = q->budget->refresh = true;
+	return q;
+}
+
+void query_trouble(struct query *q, uint16_t ede, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(q->trouble.text, sizeof(q->trouble.text), format, args);
+	va_end(args);
+	q->trouble.ede = ede;
+}
+
+void query_wake(struct query *q)
+{
+	struct resolver *r = q->resolver;
+	if (q->running || q->state == QUERY_DONE)
+		return;
+	q->running = true;
+	q->ready_next = NULL;
+	if (r->ready_last)
+		r->ready_last->ready_next = q;
+	else
+		r->ready_first = q;
+	r->ready_last = q;
+}
+
+/* --- waiting for each other ----------------------------------------------------------------- */
+
+/* Would TARGET, if Q waited for it, wait for itself? Looks upwards from Q through all who wait. */
+static bool waits_for(const struct query *q, const struct query *target, unsigned *left)
+{
+	if (q == target)
+		return true;
+	if (*left == 0)
+		return true; /* too tangled to tell: no deadlock is worth it */
+	(*left)--;
+	for (const struct parent_link *link = q->parents; link; link = link->next)
+		if (waits_for(link->parent, target, left))
+			return true;
+	return false;
+}
+
+static struct dependency *find_dependency(struct query *q, const uint8_t *name, uint16_t type,
+					  bool fresh)
+{
+	for (unsigned i = 0; i < q->dependency_count; i++) {
+		struct dependency *d = &q->dependencies[i];
+		if (d->type == type && d->fresh >= fresh && dname_equal(d->name, name))
+			return d;
+	}
+	return NULL;
+}
+
+static bool may_depend(struct query *q)
+{
+	if (q->dependency_count < DEPENDENCIES_MAX && q->depth < LIMIT_DEPTH &&
+	    q->budget->subqueries < LIMIT_SUBQUERIES)
+		return true;
+	metrics_add(q->resolver->metrics, METRIC_limits_hit_total, 1);
+	return false;
+}
+
+/* The question CHILD is about to be waited for by Q. */
+static bool link_parent(struct query *q, struct query *child)
+{
+	struct parent_link *link = calloc(1, sizeof(*link));
+	if (!link)
+		return false;
+	link->parent = q;
+	link->next = child->parents;
+	child->parents = link;
+	return true;
+}
+
+enum err query_need(struct query *q, const uint8_t *name, uint16_t type, bool fresh,
+		    const struct answer **out)
+{
+	struct resolver *r = q->resolver;
+	uint8_t lower[DNAME_MAX];
+	struct dependency *d = find_dependency(q, name, type, fresh);
+	if (d) {
+		*out = d->answer;
+		return d->pending ? ERR_BUSY : d->answer ? OK : ERR_LIMIT;
+	}
+	size_t len = dname_lower(name, lower);
+	struct span copy = arena_copy(&q->arena, span_of(lower, len));
+	if (!copy.at || !may_depend(q))
+		return ERR_LIMIT;
+	d = &q->dependencies[q->dependency_count++];
+	*d = (struct dependency){.name = copy.at, .type = type, .fresh = fresh};
+	struct query *child = query_find(r, lower, type);
+	unsigned left = ANCESTORS_MAX;
+	if (child && waits_for(q, child, &left))
+		return ERR_LIMIT;
+	if (!child) {
+		q->budget->subqueries++;
+		child = query_open(r, lower, type, q->budget);
+		if (!child)
+			return ERR_LIMIT;
+		child->internal = true;
+		child->fresh_only = fresh;
+		child->depth = (uint8_t)(q->depth + 1);
+	}
+	if (!link_parent(q, child))
+		return ERR_LIMIT;
+	d->pending = true;
+	return ERR_BUSY;
+}
+
+static enum err answer_copy(const struct answer *a, struct arena *arena, struct answer *out)
+{
+	enum err err = OK;
+	*out = *a;
+	for (uint32_t i = 0; i < a->answer_count && err == OK; i++)
+		err = rrset_copy(&a->answer[i], arena, &out->answer[i]);
+	for (uint32_t i = 0; i < a->authority_count && err == OK; i++)
+		err = rrset_copy(&a->authority[i], arena, &out->authority[i]);
+	if (a->text) {
+		struct span text = arena_copy(arena, span_of(a->text, strlen(a->text) + 1));
+		out->text = (const char *)text.at;
+	}
+	return err;
+}
+
+/* Hand Q's answer to the questions that wait for it. */
+static void deliver_parents(struct query *q)
+{
+	for (struct parent_link *link = q->parents; link; link = link->next) {
+		struct query *p = link->parent;
+		if (p->state == QUERY_DONE)
+			continue;
+		for (unsigned i = 0; i < p->dependency_count; i++) {
+			struct dependency *d = &p->dependencies[i];
+			if (!d->pending || d->type != q->qtype || !dname_equal(d->name, q->qname))
+				continue;
+			d->pending = false;
+			d->answer = arena_alloc(&p->arena, sizeof(*d->answer));
+			if (d->answer && answer_copy(&q->answer, &p->arena, d->answer) != OK)
+				d->answer = NULL;
+		}
+		query_wake(p);
+	}
+}
+
+/* A question that ends early is waited for by nobody it depends on any more. */
+static void forget_parent(struct query *child, const struct query *parent)
+{
+	for (struct parent_link **at = &child->parents; *at;) {
+		struct parent_link *link = *at;
+		if (link->parent != parent) {
+			at = &link->next;
+			continue;
+		}
+		*at = link->next;
+		free(link);
+	}
+}
+
+static void leave_children(struct query *q)
+{
+	for (unsigned i = 0; i < q->dependency_count; i++) {
+		const struct dependency *d = &q->dependencies[i];
+		struct query *child = d->pending ? query_find(q->resolver, d->name, d->type) : NULL;
+		if (child)
+			forget_parent(child, q);
+	}
+}
+
+/* --- ending --------------------------------------------------------------------------------- */
+
+void query_finish(struct query *q)
+{
+	struct resolver *r = q->resolver;
+	struct answer *a = &q->answer;
+	if (q->state == QUERY_DONE)
+		return;
+	upstream_cancel_all(q);
+	if (a->ttl_s == UINT32_MAX)
+		a->ttl_s = 0;
+	a->fetched_ms = r->now.cache_ms;
+	bool store = !a->no_store && !a->from_cache && a->rcode != RCODE_SERVFAIL && a->ttl_s > 0;
+	if (q->refresh)
+		store &= prefetch_accept(r->prefetch, q);
+	if (store)
+		answer_store(a, r->cache, r->now, &q->arena);
+	if (q->waiters || !(q->internal || q->refresh))
+		prefetch_answered(r->prefetch, q);
+	waiters_answer(q);
+	if (q->refresh)
+		prefetch_finished(r->prefetch, q);
+	q->state = QUERY_DONE;
+	deliver_parents(q);
+	leave_children(q);
+	unlink_query(q);
+	if (!q->running) { /* else the ready list lets go of it first */
+		q->ready_next = r->finished;
+		r->finished = q;
+	}
+}
+
+/* Remember the failure (RFC 9520), twice as long as the last time. */
+static void store_failure(struct query *q)
+{
+	struct resolver *r = q->resolver;
+	uint8_t room[sizeof(struct entry) + DNAME_MAX + 256] __attribute__((aligned(8)));
+	const struct entry *last = cache_find(r->client_context.reader, ENTRY_FAILURE, q->qname,
+					      dname_len(q->qname), q->qtype);
+	uint32_t ttl_s = LIMIT_FAILURE_MIN_MS / 1000;
+	bool spent = q->budget->sends >= LIMIT_SENDS || q->budget->subqueries >= LIMIT_SUBQUERIES ||
+		     q->budget->signature_checks >= LIMIT_SIGNATURE_CHECKS;
+	if (q->refresh)
+		return; /* repeated soon, and what is there goes on to be served */
+	if (q->internal && spent)
+		return; /* whoever spent the budget must not make others' names fail */
+	if (last && r->now.cache_ms < last->expires_ms + (int64_t)last->ttl_s * 1000)
+		ttl_s = MIN(last->ttl_s * 2, (uint32_t)LIMIT_FAILURE_MAX_MS / 1000);
+	struct entry_parts parts = {.kind = ENTRY_FAILURE,
+				    .name = q->qname,
+				    .type = q->qtype,
+				    .ttl_s = ttl_s,
+				    .fetched_ms = r->now.cache_ms,
+				    .rank = RANK_ANSWER,
+				    .verdict = VERDICT_INDETERMINATE,
+				    .rcode = RCODE_SERVFAIL,
+				    .ede = q->trouble.ede,
+				    .text = q->trouble.text};
+	if (entry_size(&parts) <= sizeof(room) &&
+	    cache_put(r->cache, entry_make(&parts, room), r->now) != OK)
+		log_debug("failure not cached");
+}
+
+void query_fail(struct query *q)
+{
+	struct answer *a = &q->answer;
+	if (q->state == QUERY_DONE)
+		return;
+	a->rcode = RCODE_SERVFAIL;
+	a->answer_count = a->authority_count = 0;
+	a->verdict = VERDICT_INDETERMINATE;
+	a->ttl_s = 0;
+	a->ede = q->trouble.ede;
+	a->text = q->trouble.text;
+	store_failure(q);
+	query_finish(q);
+}

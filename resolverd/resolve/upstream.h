@@ -1,0 +1,26 @@
+#pragma once
+/*
+ * Packets to and from upstream: builds queries, keeps their timers (upstream.c), matches replies
+ * (upstream_reply.c).
+ *
+ * A send is a slot with a token. Its reply must come from the address asked, with the id, the
+ * question in the letters' case as sent (0x20) and our cookie; what does not match is waited out, and
+ * after LIMIT_MISMATCHES the question goes to the same server over TCP (RFC 5452 §9, RFC 7873 §5.3).
+ */
+#include "resolve/query.h"
+
+/* Send the leg's present question to server INDEX. False: could not (limit, memory, throttle). */
+bool upstream_send(struct query *q, unsigned index);
+void upstream_cancel(struct query *q, struct send *s);
+void upstream_cancel_all(struct query *q);
+/* S is not waited for any more, but its reply is still welcome. */
+bool upstream_is_late(const struct query *q, const struct send *s);
+/* EV_REPLY and EV_LOST. */
+void upstream_event(struct resolver *r, const struct event *ev);
+/* Retransmission and hedging times of Q's sends have come. */
+void upstream_deadline(struct query *q);
+/* Earliest such time, UINT64_MAX if none. */
+uint64_t upstream_next_ms(const struct query *q);
+
+/* EV_REPLY for the open send S: match it, or wait it out. */
+void upstream_reply(struct resolver *r, struct send *s, const struct event *ev);

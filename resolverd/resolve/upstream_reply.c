@@ -1,0 +1,193 @@
+#include "resolve/iterate.h"
+#include "resolve/upstream.h"
+
+enum match { MATCH_NO, MATCH_CASE_DIFFERS, MATCH_YES };
+
+static enum match match_question(const struct send *s, const struct message *m)
+{
+	if (m->question_count == 0) /* an error may come without the question */
+		return message_rcode(m) != RCODE_NOERROR && message_rcode(m) != RCODE_NXDOMAIN
+			       ? MATCH_YES
+			       : MATCH_NO;
+	if (m->question_count != 1 || m->qtype != s->qtype || m->qclass != CLASS_IN)
+		return MATCH_NO;
+	if (message_name_equal_case(m, m->qname_offset, s->qname))
+		return MATCH_YES;
+	return message_name_equal(m, m->qname_offset, s->qname) ? MATCH_CASE_DIFFERS : MATCH_NO;
+}
+
+static enum match match_reply(const struct send *s, const struct message *m, const struct event *ev)
+{
+	const struct endpoint *asked = &s->query->zone.servers[s->server].address;
+	if (m->id != s->id || !(m->flags & FLAG_QR) || message_opcode(m) != OPCODE_QUERY)
+		return MATCH_NO;
+	if (ev->peer && !endpoint_equal(ev->peer, asked))
+		return MATCH_NO;
+	return match_question(s, m);
+}
+
+/* Cookies agree (RFC 7873 §5.3). A server that is known to send them and now does not is suspect. */
+static bool cookie_agrees(struct query *q, const struct send *s, const struct edns *edns)
+{
+	struct infra_server known;
+	const struct endpoint *address = &q->zone.servers[s->server].address;
+	if (!s->with_cookie)
+		return true;
+	if (edns->client_cookie_len == 0) {
+		infra_get(q->resolver->infra, address, q->resolver->now, &known);
+		return !(known.quirks & INFRA_COOKIE);
+	}
+	if (!hash_equal_secret(edns->client_cookie, s->cookie, COOKIE_CLIENT_SIZE))
+		return false;
+	if (edns->server_cookie_len > 0)
+		infra_set_cookie(q->resolver->infra, address,
+				 span_of(edns->server_cookie, edns->server_cookie_len),
+				 q->resolver->now);
+	return true;
+}
+
+static void note_rtt(struct query *q, const struct send *s)
+{
+	struct resolver *r = q->resolver;
+	if (s->transport == TRANSPORT_UDP)
+		infra_reply(r->infra, &q->zone.servers[s->server].address,
+			    (uint32_t)MIN(r->now.mono_us - s->sent_us, (uint64_t)UINT32_MAX),
+			    r->now);
+}
+
+/* Ask the server of S again over TCP; S itself is done with. */
+static void retry_tcp(struct query *q, struct send *s)
+{
+	struct server *server = &q->zone.servers[s->server];
+	server->use_tcp = true;
+	if (server->sends > 0)
+		server->sends--; /* it did answer: this is the same try */
+	upstream_cancel(q, s);
+	query_wake(q);
+}
+
+static void mismatch(struct query *q, struct send *s)
+{
+	metrics_add(q->resolver->metrics, METRIC_upstream_mismatch_total, 1);
+	if (s->transport == TRANSPORT_TCP) { /* no stranger can write there: the server is broken */
+		q->zone.servers[s->server].bad = true;
+		upstream_cancel(q, s);
+		query_wake(q);
+		return;
+	}
+	if (++s->mismatches >= LIMIT_MISMATCHES)
+		retry_tcp(q, s);
+}
+
+/* Replies that ask for another try at the same server: true if one was arranged. */
+static bool try_again(struct query *q, struct send *s, const struct message *m,
+		      enum edns_status status, const struct edns *edns)
+{
+	struct server *server = &q->zone.servers[s->server];
+	uint16_t rcode = (uint16_t)(message_rcode(m) | (uint16_t)(edns->extended_rcode << 4));
+	bool udp = s->transport == TRANSPORT_UDP;
+	if (udp && ((m->flags & FLAG_TC) || rcode == RCODE_BADCOOKIE)) {
+		retry_tcp(q, s);
+		return true;
+	}
+	bool dislikes = rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP || rcode == RCODE_BADVERS;
+	if (dislikes && s->with_edns && (status == EDNS_ABSENT || rcode == RCODE_BADVERS)) {
+		/* RFC 6891 §7. Remembered for the server only when nobody could have forged it. */
+		server->no_edns = true;
+		if (!udp)
+			infra_set_quirk(q->resolver->infra, &server->address, INFRA_NO_EDNS, true,
+					q->resolver->now);
+		if (server->sends > 0)
+			server->sends--;
+		upstream_cancel(q, s);
+		query_wake(q);
+		return true;
+	}
+	return false;
+}
+
+/* Does M, which matched but for the case of its letters, still count? */
+static bool settle_case(struct query *q, struct send *s)
+{
+	struct server *server = &q->zone.servers[s->server];
+	if (s->transport == TRANSPORT_TCP) {
+		infra_set_quirk(q->resolver->infra, &server->address, INFRA_NO_CASE, true,
+				q->resolver->now);
+		return true;
+	}
+	metrics_add(q->resolver->metrics, METRIC_upstream_mismatch_total, 1);
+	retry_tcp(q, s);
+	return false;
+}
+
+static bool charge_bytes(struct query *q, size_t len)
+{
+	q->budget->received_bytes += len;
+	if (q->budget->received_bytes <= LIMIT_RECEIVED_BYTES)
+		return true;
+	metrics_add(q->resolver->metrics, METRIC_limits_hit_total, 1);
+	query_trouble(q, EDE_OTHER, "limit of %u received bytes reached", LIMIT_RECEIVED_BYTES);
+	query_fail(q);
+	return false;
+}
+
+/* A reply cut in the middle of a record, but plainly ours and marked as truncated. */
+static bool is_cut_short(const struct send *s, const struct event *ev)
+{
+	struct message m;
+	return s->transport == TRANSPORT_UDP && message_view_question(ev->packet, &m) == OK &&
+	       (m.flags & FLAG_TC) && match_reply(s, &m, ev) == MATCH_YES;
+}
+
+/* The random case of our question must not leak into names that the reply compresses against it: go on
+ * with a copy in which the question reads as we mean it. */
+static void restore_case(struct resolver *r, const struct send *s, struct message *m)
+{
+	uint8_t lower[DNAME_MAX];
+	size_t len = dname_lower(s->qname, lower);
+	if (m->qname_offset == 0 || m->qname_len != len || m->wire.len > sizeof(r->scratch))
+		return;
+	memcpy(r->scratch, m->wire.at, m->wire.len);
+	memcpy(r->scratch + m->qname_offset, lower, len);
+	m->wire.at = r->scratch;
+}
+
+void upstream_reply(struct resolver *r, struct send *s, const struct event *ev)
+{
+	struct query *q = s->query;
+	struct message m;
+	struct edns edns;
+	if (!charge_bytes(q, ev->packet.len))
+		return;
+	if (message_view(ev->packet, &m) != OK) {
+		metrics_add(r->metrics, METRIC_upstream_malformed_total, 1);
+		if (is_cut_short(s, ev))
+			retry_tcp(q, s);
+		else
+			mismatch(q, s);
+		return;
+	}
+	enum match match = match_reply(s, &m, ev);
+	enum edns_status status = edns_view(&m, &edns);
+	if (match == MATCH_NO || status == EDNS_FORMERR) {
+		mismatch(q, s);
+		return;
+	}
+	if (match == MATCH_CASE_DIFFERS && !settle_case(q, s))
+		return;
+	if (!cookie_agrees(q, s, &edns)) {
+		metrics_add(r->metrics, METRIC_upstream_mismatch_total, 1);
+		retry_tcp(q, s);
+		return;
+	}
+	if (s->transport == TRANSPORT_TCP && (m.flags & FLAG_TC)) {
+		mismatch(q, s); /* there is no larger transport: what is missing never comes */
+		return;
+	}
+	metrics_add(r->metrics, METRIC_upstream_replies_total, 1);
+	note_rtt(q, s);
+	if (try_again(q, s, &m, status, &edns))
+		return;
+	restore_case(r, s, &m);
+	iterate_reply(q, s, &m);
+}

@@ -1,0 +1,15 @@
+#pragma once
+/*
+ * Validation of a leg's sets (RFC 4035 §5, RFC 6840): every RRset of the chain must be signed by a
+ * zone that the chain of trust reaches, or lie in a zone that is proven to be unsigned; every denial
+ * must be proven by records of the zone that denies.
+ *
+ * May stop to wait for DS and DNSKEY and run again; what has been verified is not verified twice.
+ * Verifications are counted as attempts, over all questions of one client query (KeyTrap).
+ */
+#include "resolve/query.h"
+
+/* State QUERY_CHECK. */
+enum step validate_step(struct query *q);
+/* Every server's data was bogus: end the question so. */
+enum step validate_conclude_bogus(struct query *q);

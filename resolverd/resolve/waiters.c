@@ -1,0 +1,246 @@
+#include "resolve/waiters.h"
+
+#include <stdlib.h>
+
+#include "resolve/servers.h"
+
+static size_t waiter_bucket(uint64_t token)
+{
+	return (size_t)((token * 0x9e3779b97f4a7c15u) >> 51); /* top 13 bits: WAITERS_BUCKETS */
+}
+static_assert(WAITERS_BUCKETS == 1 << 13, "waiter_bucket() yields 13 bits");
+
+static struct waiter **waiter_slot(struct resolver *r, uint64_t token)
+{
+	struct waiter **at = &r->waiter_table[waiter_bucket(token)];
+	while (*at && (*at)->client.token != token)
+		at = &(*at)->hash_next;
+	return at;
+}
+
+/* Take W off its question and all lists, and into the pool. */
+static void release(struct resolver *r, struct waiter *w)
+{
+	struct query *q = w->query;
+	struct waiter **at = waiter_slot(r, w->client.token);
+	REQUIRE(*at == w);
+	*at = w->hash_next;
+	if (w->previous)
+		w->previous->next = w->next;
+	else
+		q->waiters = w->next;
+	if (w->next)
+		w->next->previous = w->previous;
+	q->waiter_count--;
+	heap_remove(&r->client_timers, &w->deadline);
+	r->waiter_count--;
+	w->next = r->waiter_pool;
+	r->waiter_pool = w;
+}
+
+static struct waiter *take_waiter(struct resolver *r)
+{
+	struct waiter *w = r->waiter_pool;
+	if (!w)
+		return calloc(1, sizeof(*w));
+	r->waiter_pool = w->next;
+	*w = (struct waiter){0};
+	return w;
+}
+
+static uint64_t patience_ms(const struct query *q)
+{
+	uint64_t ms = q->settings->client_ms;
+	if (q->settings->stale_enabled)
+		ms = MIN(ms, q->settings->stale_answer_after_ms);
+	return ms;
+}
+
+/* CLIENT waits for Q from now on. */
+static bool add_waiter(struct query *q, const struct client *client)
+{
+	struct resolver *r = q->resolver;
+	struct waiter *w = q->waiter_count < LIMIT_WAITERS ? take_waiter(r) : NULL;
+	if (!w)
+		return false;
+	w->client = *client;
+	w->query = q;
+	if (heap_set(&r->client_timers, &w->deadline, now_mono_ms(r->now) + patience_ms(q)) != OK) {
+		w->next = r->waiter_pool;
+		r->waiter_pool = w;
+		return false;
+	}
+	w->next = q->waiters;
+	if (q->waiters)
+		q->waiters->previous = w;
+	q->waiters = w;
+	q->waiter_count++;
+	struct waiter **at = &r->waiter_table[waiter_bucket(client->token)];
+	w->hash_next = *at;
+	*at = w;
+	r->waiter_count++;
+	return true;
+}
+
+/* --- coming --------------------------------------------------------------------------------- */
+
+static void answer_client(struct resolver *r, const struct client *c, size_t len)
+{
+	struct span packet = arena_copy(&r->step_arena, span_of(r->reply_buffer, len));
+	struct action act = {.kind = packet.at ? ACT_ANSWER : ACT_DROP,
+			     .token = c->token,
+			     .packet = packet,
+			     .peer = c->peer,
+			     .transport = c->transport};
+	resolver_act(r, &act);
+}
+
+static void refuse_client(struct resolver *r, const struct client *c, const char *why)
+{
+	struct client_error error = {.rcode = RCODE_SERVFAIL, .ede = EDE_OTHER, .text = why};
+	answer_client(r, c,
+		      client_reply_error(&r->client_context, c, &error, r->reply_buffer,
+					 sizeof(r->reply_buffer)));
+}
+
+void waiters_admit(struct resolver *r, const struct event *ev)
+{
+	struct client client;
+	uint8_t lower[DNAME_MAX];
+	ptrdiff_t len = client_answer_now(&r->client_context, r->now, ev, &client, r->reply_buffer,
+					  sizeof(r->reply_buffer));
+	if (len == RESOLVER_IGNORE) {
+		struct action drop = {.kind = ACT_DROP, .token = ev->token};
+		resolver_act(r, &drop);
+		return;
+	}
+	client.token = ev->token;
+	if (len > 0) {
+		answer_client(r, &client, (size_t)len);
+		return;
+	}
+	metrics_add(r->metrics, METRIC_cache_misses_total, 1);
+	dname_lower(client.qname, lower);
+	struct query *q = query_find(r, lower, client.qtype);
+	if (q) {
+		metrics_add(r->metrics, METRIC_queries_coalesced_total, 1);
+		if (q->budget->refresh) { /* it goes first from now on */
+			q->budget->refresh = false;
+			q->throttled_until_ms = 0;
+		}
+		servers_allow_probe(q);
+	} else {
+		q = query_open(r, lower, client.qtype, NULL);
+	}
+	if (!q || !add_waiter(q, &client))
+		refuse_client(r, &client,
+			      q ? "too many clients wait for this name" : "out of memory");
+}
+
+/* --- going ---------------------------------------------------------------------------------- */
+
+static void send_answer(struct resolver *r, struct waiter *w, size_t len)
+{
+	answer_client(r, &w->client, len);
+	release(r, w);
+}
+
+/* Expired data that may still be served for W's question (RFC 8767), or NULL. */
+static const struct entry *find_stale(struct resolver *r, const struct query *q,
+				      const struct waiter *w)
+{
+	const struct entry *e = answer_find(r->client_context.reader, q->qname, dname_len(q->qname),
+					    q->qtype, w->client.dnssec_ok, r->now);
+	return e && client_may_use_stale(&r->client_context, &w->client, e, r->now) ? e : NULL;
+}
+
+static void answer_waiter(struct query *q, struct waiter *w)
+{
+	struct resolver *r = q->resolver;
+	const struct entry *stale = q->answer.rcode == RCODE_SERVFAIL ? find_stale(r, q, w) : NULL;
+	size_t len =
+		stale ? client_reply_entry(&r->client_context, &w->client, stale, r->now,
+					   CLIENT_STALE, r->reply_buffer, sizeof(r->reply_buffer))
+		      : client_reply_answer(&r->client_context, &w->client, &q->answer,
+					    r->reply_buffer, sizeof(r->reply_buffer));
+	send_answer(r, w, len);
+}
+
+/* What Q is held up by so far: its own trouble, or that of a question it waits for. */
+static struct client_error late_error(const struct query *q)
+{
+	struct client_error error = {.rcode = RCODE_SERVFAIL,
+				     .ede = EDE_NO_REACHABLE_AUTHORITY,
+				     .text = "no answer in time; resolution goes on"};
+	const struct trouble *t = &q->trouble;
+	for (unsigned i = 0; i < q->dependency_count && t->ede == EDE_NONE; i++) {
+		const struct dependency *d = &q->dependencies[i];
+		const struct query *child =
+			d->pending ? query_find(q->resolver, d->name, d->type) : NULL;
+		if (child)
+			t = &child->trouble;
+	}
+	if (t->ede != EDE_NONE) {
+		error.ede = t->ede;
+		error.text = t->text;
+	}
+	return error;
+}
+
+/* W has waited long enough: stale data, or SERVFAIL and why. The question goes on without it. */
+static void on_patience_over(struct resolver *r, struct waiter *w)
+{
+	struct query *q = w->query;
+	const struct entry *stale = find_stale(r, q, w);
+	uint64_t end_ms = w->client.arrived_ms + q->settings->client_ms;
+	size_t len;
+	if (stale) {
+		len = client_reply_entry(&r->client_context, &w->client, stale, r->now,
+					 CLIENT_STALE, r->reply_buffer, sizeof(r->reply_buffer));
+	} else if (now_mono_ms(r->now) < end_ms &&
+		   heap_set(&r->client_timers, &w->deadline, end_ms) == OK) {
+		return; /* nothing stale to give: the whole budget of time, then */
+	} else {
+		struct client_error error = late_error(q);
+		metrics_add(r->metrics, METRIC_answers_late_total, 1);
+		len = client_reply_error(&r->client_context, &w->client, &error, r->reply_buffer,
+					 sizeof(r->reply_buffer));
+	}
+	send_answer(r, w, len);
+}
+
+void waiters_answer(struct query *q)
+{
+	while (q->waiters)
+		answer_waiter(q, q->waiters);
+}
+
+void waiters_deadline(struct resolver *r)
+{
+	uint64_t now_ms = now_mono_ms(r->now);
+	struct heap_node *node;
+	while ((node = heap_min(&r->client_timers)) && node->key <= now_ms)
+		on_patience_over(r, CONTAINER_OF(node, struct waiter, deadline));
+}
+
+void waiters_gone(struct resolver *r, uint64_t token)
+{
+	struct waiter *w = *waiter_slot(r, token);
+	if (w)
+		release(r, w);
+}
+
+void waiters_abandon(struct query *q)
+{
+	while (q->waiters)
+		release(q->resolver, q->waiters);
+}
+
+void waiters_deinit(struct resolver *r)
+{
+	while (r->waiter_pool) {
+		struct waiter *w = r->waiter_pool;
+		r->waiter_pool = w->next;
+		free(w);
+	}
+}
