@@ -20,6 +20,7 @@ DATADIR ?= $(PREFIX)/share
 DOCDIR ?= $(DATADIR)/doc/resolverd
 MANDIR ?= $(DATADIR)/man
 COMPLETIONDIR ?= $(DATADIR)/bash-completion/completions
+ZSHCOMPLETIONDIR ?= $(DATADIR)/zsh/site-functions
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 
@@ -298,9 +299,10 @@ install: all ## install below DESTDIR; an edited configuration stays as it is
 	$(INSTALL) -m 755 $(B)/resolverd $(DESTDIR)$(SBINDIR)/resolverd
 	$(if $(CTL),$(INSTALL) -d $(DESTDIR)$(BINDIR))
 	$(if $(CTL),$(INSTALL) -m 755 $(CTL) $(DESTDIR)$(BINDIR)/resolverctl)
-	$(INSTALL) -d $(DESTDIR)$(COMPLETIONDIR)
+	$(INSTALL) -d $(DESTDIR)$(COMPLETIONDIR) $(DESTDIR)$(ZSHCOMPLETIONDIR)
 	$(CTL) completion bash > $(DESTDIR)$(COMPLETIONDIR)/resolverctl
-	chmod 644 $(DESTDIR)$(COMPLETIONDIR)/resolverctl
+	$(CTL) completion zsh > $(DESTDIR)$(ZSHCOMPLETIONDIR)/_resolverctl
+	chmod 644 $(DESTDIR)$(COMPLETIONDIR)/resolverctl $(DESTDIR)$(ZSHCOMPLETIONDIR)/_resolverctl
 	test -e $(DESTDIR)$(SYSCONFDIR)/resolverd/resolverd.yaml || \
 		$(INSTALL) -m 644 etc/resolverd.yaml $(DESTDIR)$(SYSCONFDIR)/resolverd/resolverd.yaml
 	$(INSTALL) -m 644 etc/resolverd.yaml README.md CHANGELOG.md LICENSE $(DESTDIR)$(DOCDIR)
@@ -313,7 +315,7 @@ install: all ## install below DESTDIR; an edited configuration stays as it is
 
 uninstall: ## remove what install put there, less the configuration and state
 	rm -f $(DESTDIR)$(SBINDIR)/resolverd $(DESTDIR)$(BINDIR)/resolverctl
-	rm -f $(DESTDIR)$(COMPLETIONDIR)/resolverctl
+	rm -f $(DESTDIR)$(COMPLETIONDIR)/resolverctl $(DESTDIR)$(ZSHCOMPLETIONDIR)/_resolverctl
 	rm -f $(DESTDIR)$(UNITDIR)/resolverd.service $(DESTDIR)$(SYSUSERSDIR)/resolverd.conf
 	rm -f $(foreach p,$(MAN_PAGES),$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(p)))/$(notdir $(p)))
 	rm -rf $(DESTDIR)$(DOCDIR)

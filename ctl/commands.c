@@ -54,7 +54,8 @@ static json_t *make_nta_add(const struct invocation *in)
 {
 	json_t *object = set(empty(), "name", json_string(in->arguments[0]));
 
-	return in->given & OPTION_FOR ? set(object, "seconds", json_integer(in->for_s)) : object;
+	return in->given & OPTION_FOR ? set(object, "seconds", json_integer(in->for_ms / 1000))
+				      : object;
 }
 
 /* [FILE], which the daemon will look for from another directory. */
@@ -81,41 +82,43 @@ static json_t *make_log(const struct invocation *in)
 /* ---- the table ---- */
 
 static const struct command table[] = {
-	{"status", "", "how the daemon is", "Status", 0, 0, 0, NULL, NULL, show_status},
-	{"stats", "[--watch] [--interval TIME]", "all counters; again and again with --watch",
-	 "Stats", 0, 0, OPTION_WATCH | OPTION_INTERVAL, NULL, make_stats, show_stats},
-	{"cache stats", "", "how full the cache is", "CacheStats", 0, 0, 0, NULL, NULL, show_cache},
-	{"cache show", "NAME [TYPE]", "what is cached under a name", "CacheShow", 1, 2, 0, NULL,
-	 make_name_type, show_entries},
-	{"cache flush", "NAME [TYPE] [--subtree] | --all",
-	 "forget a name, all below it too, or everything", "CacheFlush", 0, 2,
-	 OPTION_SUBTREE | OPTION_ALL, NULL, make_flush, show_removed},
-	{"upstreams", "", "the servers that were asked: times, losses, quirks", "Upstreams", 0, 0,
-	 0, "servers", NULL, show_upstreams},
-	{"forward list", "", "forward and stub zones", "ForwardList", 0, 0, 0, NULL, NULL,
-	 show_zones},
-	{"anchors", "", "trust anchors, negative ones too", "Anchors", 0, 0, 0, NULL, NULL,
-	 show_anchors},
-	{"nta list", "", "names below which nothing is validated", "NtaList", 0, 0, 0, NULL, NULL,
-	 show_negative},
-	{"nta add", "NAME [--for TIME]", "validate nothing below a name, for an hour", "NtaAdd", 1,
-	 1, OPTION_FOR, NULL, make_nta_add, show_removed},
-	{"nta remove", "NAME", "validate below a name again", "NtaRemove", 1, 1, 0, NULL,
-	 make_name_type, show_removed},
-	{"explain", "NAME [TYPE]", "why a name is answered as it is", "Explain", 1, 2, 0, NULL,
-	 make_name_type, show_explain},
-	{"config check", "[FILE]", "say what is wrong with a configuration", "ConfigCheck", 0, 1, 0,
-	 NULL, make_check, show_check},
-	{"config show", "", "the configuration in effect", "ConfigShow", 0, 0, 0, NULL, NULL,
-	 show_settings},
-	{"config reload", "", "read the configuration again", "ConfigReload", 0, 0, 0, NULL, NULL,
-	 show_reload},
+	{"status", "", "how the daemon is", "Status", .show = show_status},
+	{"stats", "", "all counters; again and again with --watch", "Stats",
+	 .options = OPTION_WATCH | OPTION_INTERVAL | OPTION_COUNT, .parameters = make_stats,
+	 .show = show_stats, .run = live_stats},
+	{"cache stats", "", "how full the cache is", "CacheStats", .show = show_cache},
+	{"cache show", "NAME [TYPE]", "what is cached under a name", "CacheShow", 1, 2,
+	 .parameters = make_name_type, .show = show_entries},
+	{"cache flush", "[NAME [TYPE]]", "forget a name, all below it too, or everything",
+	 "CacheFlush", 0, 2, OPTION_SUBTREE | OPTION_ALL, .parameters = make_flush,
+	 .show = show_removed},
+	{"upstreams", "", "the servers that were asked: times, losses, quirks", "Upstreams",
+	 .collect = "servers", .show = show_upstreams},
+	{"forward list", "", "forward and stub zones", "ForwardList", .show = show_zones},
+	{"anchors", "", "trust anchors, negative ones too", "Anchors", .show = show_anchors},
+	{"nta list", "", "names below which nothing is validated", "NtaList",
+	 .show = show_negative},
+	{"nta add", "NAME", "validate nothing below a name, for an hour", "NtaAdd", 1, 1,
+	 OPTION_FOR, .parameters = make_nta_add, .show = show_removed},
+	{"nta remove", "NAME", "validate below a name again", "NtaRemove", 1, 1,
+	 .parameters = make_name_type, .show = show_removed},
+	{"explain", "NAME [TYPE]", "why a name is answered as it is", "Explain", 1, 2,
+	 .parameters = make_name_type, .show = show_explain},
+	{"probe", "NAME...", "ask servers endlessly: latency, errors, outliers", NULL, 1,
+	 CTL_ARGUMENTS_MAX,
+	 OPTION_SERVER | OPTION_TCP | OPTION_TYPE | OPTION_RATE | OPTION_COUNT | OPTION_FOR |
+		 OPTION_TIMEOUT | OPTION_SLOW | OPTION_INTERVAL,
+	 .run = probe_run},
+	{"config check", "[FILE]", "say what is wrong with a configuration", "ConfigCheck", 0, 1,
+	 .parameters = make_check, .show = show_check},
+	{"config show", "", "the configuration in effect", "ConfigShow", .show = show_settings},
+	{"config reload", "", "read the configuration again", "ConfigReload", .show = show_reload},
 	{"log", "[LEVEL]", "what is logged: error, warning, notice, info or debug", "LogLevel", 0,
-	 1, 0, NULL, make_log, show_level},
-	{"version", "", "the daemon's version", "Version", 0, 0, 0, NULL, NULL, show_version},
-	{"completion", "bash", "a script that completes command lines", NULL, 1, 1, 0, NULL, NULL,
-	 NULL},
-	{"help", "", "this list", NULL, 0, 0, 0, NULL, NULL, NULL},
+	 1, .parameters = make_log, .show = show_level},
+	{"version", "", "the daemon's version", "Version", .show = show_version},
+	{"completion", "bash|zsh", "a script that completes command lines", NULL, 1, 1,
+	 .run = help_complete},
+	{"help", "", "this list", NULL, .run = help_run},
 };
 
 const struct command *commands(size_t *count)

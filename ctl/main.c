@@ -1,4 +1,3 @@
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,186 +5,22 @@
 
 #include "ctl.h"
 
-enum { INTERVAL_MIN_MS = 100, INTERVAL_MAX_MS = 3600 * 1000 };
-
-/* ---- help and completion ---- */
-
-static void print_help(FILE *out)
-{
-	size_t count;
-	const struct command *all = commands(&count);
-
-	fputs("usage: resolverctl [--socket PATH] [--json] COMMAND...\n\n", out);
-	for (size_t i = 0; i < count; i++) {
-		const struct command *c = &all[i];
-		int len =
-			fprintf(out, "  %s%s%s", c->words, *c->arguments ? " " : "", c->arguments);
-		fprintf(out, "%*s%s\n", len < 46 ? 46 - len : 1, "", c->help);
-	}
-	fputs("\nWords may be shortened as long as they are unique. TIME is 90, 90s, 15m, 1h, 1d "
-	      "or 500ms.\n"
-	      "  --socket PATH    where the daemon is (default " RESOLVERD_RUNDIR "/control.sock)\n"
-	      "  --json           replies as they come, for programs\n"
-	      "  --version        the version of resolverctl\n"
-	      "  --help           this\n",
-	      out);
-}
-
-/* The words that may stand at the place where the first LEN letters of each command are BEFORE. */
-static void print_words(const char *before)
-{
-	size_t count, len = strlen(before);
-	const struct command *all = commands(&count);
-	const char *last = "";
-	size_t last_len = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		const char *word = all[i].words + len;
-		if (strncmp(all[i].words, before, len) != 0)
-			continue;
-		size_t word_len = strcspn(word, " ");
-		if (word_len == last_len && strncmp(word, last, last_len) == 0)
-			continue;
-		printf("%s%.*s", last_len > 0 ? " " : "", (int)word_len, word);
-		last = word;
-		last_len = word_len;
-	}
-}
-
-static void print_second_words(void)
-{
-	size_t count;
-	const struct command *all = commands(&count);
-	const char *last = "";
-	size_t last_len = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		const char *space = strchr(all[i].words, ' ');
-		size_t len = space ? (size_t)(space - all[i].words) : 0;
-		char before[64];
-		if (len == 0 || (len == last_len && strncmp(all[i].words, last, len) == 0))
-			continue;
-		(void)snprintf(before, sizeof(before), "%.*s ", (int)len, all[i].words);
-		printf("\t%.*s) words=\"", (int)len, all[i].words);
-		print_words(before);
-		puts("\" ;;");
-		last = all[i].words;
-		last_len = len;
-	}
-}
-
-static void print_completion(void)
-{
-	puts("# bash completion of resolverctl(1): resolverctl completion bash");
-	puts("_resolverctl()\n"
-	     "{\n"
-	     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} words='' i first='' count=0\n"
-	     "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
-	     "\t\tcase ${COMP_WORDS[i]} in\n"
-	     "\t\t--socket | --interval | --for) i=$((i + 1)) ;;\n"
-	     "\t\t-*) ;;\n"
-	     "\t\t*) count=$((count + 1)); [ $count -ne 1 ] || first=${COMP_WORDS[i]} ;;\n"
-	     "\t\tesac\n"
-	     "\tdone\n"
-	     "\tcase $count:$first in");
-	fputs("\t0:) words=\"", stdout);
-	print_words("");
-	puts("\" ;;\n\t1:*) case $first in");
-	print_second_words();
-	puts("\tesac ;;\n"
-	     "\tesac\n"
-	     "\tcase $cur in\n"
-	     "\t-*) words='--socket --json --help --version --subtree --all --watch --interval "
-	     "--for'"
-	     " ;;\n"
-	     "\tesac\n"
-	     "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
-	     "}\n"
-	     "complete -o default -F _resolverctl resolverctl");
-}
-
 /* ---- the command line ---- */
 
-static _Noreturn void die_usage(const char *what, const char *which)
+void die_usage(const char *what, const char *which)
 {
 	fprintf(stderr, "resolverctl: %s%s%s (resolverctl --help tells more)\n", what,
 		which ? ": " : "", which ? which : "");
 	exit(CTL_USAGE);
 }
 
-static _Noreturn void die_misused(const struct command *c)
+void die_misused(const struct command *c)
 {
-	fprintf(stderr, "usage: resolverctl %s%s%s\n", c->words, *c->arguments ? " " : "",
-		c->arguments);
+	char options[OPTIONS_TEXT_MAX];
+
+	fprintf(stderr, "usage: resolverctl %s%s%s%s\n", c->words, *c->arguments ? " " : "",
+		c->arguments, options_text(c->options, options));
 	exit(CTL_USAGE);
-}
-
-static int64_t read_time_ms(const char *word)
-{
-	static const struct {
-		const char *unit;
-		int64_t ms;
-	} units[] = {{"", 1000},   {"ms", 1},	   {"s", 1000},
-		     {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
-	size_t digits = strspn(word, "0123456789");
-
-	for (size_t i = 0; digits > 0 && digits < 10 && i < ARRAY_LEN(units); i++)
-		if (strcmp(word + digits, units[i].unit) == 0)
-			return strtoll(word, NULL, 10) * units[i].ms;
-	die_usage("not a time", word);
-}
-
-static void read_options(struct invocation *in, int argc, char **argv)
-{
-	static const struct option options[] = {
-		{"socket", required_argument, NULL, 's'},
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{"subtree", no_argument, NULL, 'S'},
-		{"all", no_argument, NULL, 'a'},
-		{"watch", no_argument, NULL, 'w'},
-		{"interval", required_argument, NULL, 'i'},
-		{"for", required_argument, NULL, 'f'},
-		{0},
-	};
-	int option;
-
-	while ((option = getopt_long(argc, argv, "s:jh", options, NULL)) >= 0) {
-		switch (option) {
-		case 's':
-			in->socket = optarg;
-			break;
-		case 'j':
-			in->json = true;
-			break;
-		case 'h':
-			print_help(stdout);
-			exit(EXIT_SUCCESS);
-		case 'V':
-			puts("resolverctl " RESOLVERD_VERSION);
-			exit(EXIT_SUCCESS);
-		case 'S':
-			in->given |= OPTION_SUBTREE;
-			break;
-		case 'a':
-			in->given |= OPTION_ALL;
-			break;
-		case 'w':
-			in->given |= OPTION_WATCH;
-			break;
-		case 'i':
-			in->given |= OPTION_INTERVAL;
-			in->interval_ms = read_time_ms(optarg);
-			break;
-		case 'f':
-			in->given |= OPTION_FOR;
-			in->for_s = read_time_ms(optarg) / 1000;
-			break;
-		default:
-			exit(CTL_USAGE); /* getopt has told */
-		}
-	}
 }
 
 /* How many words of ARGV shorten those of COMMAND, all of them: 0 if they do not. EXACT: whether
@@ -231,8 +66,10 @@ static _Noreturn void die_incomplete(const char *word)
 	for (size_t i = 0; i < count; i++) {
 		if (strncmp(all[i].words, word, strlen(word)) != 0)
 			continue;
-		fprintf(stderr, "%s resolverctl %s %s\n",
-			found++ ? "      " : "usage:", all[i].words, all[i].arguments);
+		char options[OPTIONS_TEXT_MAX];
+		fprintf(stderr, "%s resolverctl %s%s%s%s\n",
+			found++ ? "      " : "usage:", all[i].words, *all[i].arguments ? " " : "",
+			all[i].arguments, options_text(all[i].options, options));
 	}
 	if (found == 0)
 		die_usage("no such command", word);
@@ -275,7 +112,7 @@ struct showing {
 	json_t *kept; /* of several replies: all so far, or the last one */
 };
 
-static void print_json(const json_t *reply, bool many)
+void print_json(const json_t *reply, bool many)
 {
 	if (json_dumpf(reply, stdout, many ? JSON_COMPACT : JSON_INDENT(2)) != 0)
 		die_no_memory();
@@ -310,72 +147,40 @@ static bool take_part(void *context, json_t *reply)
 	return true;
 }
 
-static bool take_watched(void *context, json_t *reply)
-{
-	struct showing *s = context;
-
-	if (s->in->json) {
-		print_json(reply, true);
-	} else {
-		if (s->in->terminal)
-			fputs("\033[H\033[J", stdout);
-		show_stats_since(s->in, s->kept, reply);
-	}
-	json_decref(s->kept);
-	s->kept = json_incref(reply);
-	return fflush(stdout) == 0;
-}
-
-static int run(struct invocation *in, const struct command *command)
+int run_verb(struct invocation *in, const struct command *command)
 {
 	struct showing showing = {.in = in, .command = command};
 	json_t *parameters = command->parameters ? command->parameters(in) : json_object();
-	bool watch = in->given & OPTION_WATCH;
-	reply_fn *fn = watch ? take_watched : command->collect ? take_part : take_one;
 
 	if (!parameters)
 		die_misused(command);
-	int status =
-		client_call(in, command->verb, parameters, watch || command->collect, fn, &showing);
+	int status = client_call(in, command->verb, parameters, command->collect,
+				 command->collect ? take_part : take_one, &showing);
 	if (status == EXIT_SUCCESS && command->collect)
 		take_one(&showing, showing.kept);
 	json_decref(showing.kept);
 	return status == EXIT_SUCCESS ? in->status : status;
 }
 
-static int run_locally(const struct invocation *in, const struct command *command)
-{
-	if (strcmp(command->words, "help") == 0)
-		print_help(stdout);
-	else if (in->argument_count > 0 && strcmp(in->arguments[0], "bash") == 0)
-		print_completion();
-	else
-		die_misused(command);
-	return EXIT_SUCCESS;
-}
-
 int main(int argc, char **argv)
 {
 	struct invocation in = {.socket = RESOLVERD_RUNDIR "/control.sock",
 				.terminal = isatty(STDOUT_FILENO) == 1};
+	size_t first = options_read(&in, argc, argv);
+	size_t left = (size_t)argc - first;
 
-	read_options(&in, argc, argv);
 	in.colour = in.terminal && !getenv("NO_COLOR");
-	argv += optind;
-	size_t left = (size_t)(argc - optind);
+	argv += first;
 	if (left == 0) {
-		print_help(stderr);
+		help_print(stderr);
 		return CTL_USAGE;
 	}
 	const struct command *command = find_command(&argv, &left);
 	if (left < command->least || left > command->most || (in.given & ~command->options))
 		die_misused(command);
-	if ((in.given & OPTION_INTERVAL) &&
-	    (in.interval_ms < INTERVAL_MIN_MS || in.interval_ms > INTERVAL_MAX_MS))
-		die_usage("--interval is 100ms to 1h", NULL);
 	for (; in.argument_count < left; in.argument_count++)
 		in.arguments[in.argument_count] = argv[in.argument_count];
-	int status = command->verb ? run(&in, command) : run_locally(&in, command);
+	int status = command->run ? command->run(&in, command) : run_verb(&in, command);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return CTL_OS;
 	return status;

@@ -41,6 +41,8 @@ cmd:setpriv           | util-linux           | util-linux
 cmd:/usr/bin/python3  | python3              | python3
 py:dns                | python3-dnspython    | python3-dns
 py:yaml               | python3-yaml         | python3-pyyaml
+cmd:tmux              | tmux                 | tmux
+cmd:zsh               | zsh                  | zsh
 cmd:mandoc            | mandoc               | mandoc
 cmd:shellcheck        | shellcheck           | ShellCheck
 '

@@ -459,18 +459,6 @@ class Clients(ControlCase):
         self.assertEqual(done.returncode, 69)
         self.assertIn("not running", done.stderr)
 
-    def test_completion(self):
-        """Bash takes the script, and words are completed by it."""
-        script = self.ctl.text("completion", "bash")
-        for line, wanted in (("resolverctl ca", "cache"), ("resolverctl cache fl", "flush"),
-                             ("resolverctl --socket x nta re", "remove"),
-                             ("resolverctl cache flush --su", "--subtree")):
-            words = line.split()
-            code = (script + "\nCOMP_WORDS=(" + " ".join(words) + f"); COMP_CWORD={len(words) - 1}; "
-                    "_resolverctl; echo \"${COMPREPLY[*]}\"")
-            done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=False)
-            self.assertEqual((done.stdout.strip(), done.stderr), (wanted, ""), line)
-
 
 class Permissions(ControlCase):
     """control.readonly and the socket's group, seen by another user."""
