@@ -1,11 +1,14 @@
 #pragma once
 /*
- * One list of counters. Each worker owns a struct metrics and is the only writer; readers sum over
- * workers. A counter is a 64-bit word written and read with relaxed atomics: no locks, and never a
- * torn value.
+ * One list of counters, one of histograms, and one of families: counters that are told apart by a
+ * name. Each worker owns a struct metrics and is the only writer; readers sum over workers. A counter
+ * is a 64-bit word written and read with relaxed atomics: no locks, and never a torn value.
  */
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "base/span.h"
 
 /* X(name, help): name becomes resolverd_<name> in the exposition; all are counters. */
 #define METRIC_LIST(X)                                                                             \
@@ -51,10 +54,6 @@
 	X(prefetch_changed_total, "refreshes that brought other data")                             \
 	X(prefetch_throttled_total, "times that due refreshes waited for the rate limit")          \
 	X(prefetch_held_total, "expired answers served at once while being refreshed")             \
-	X(stale_1s_total, "stale answers expired for at most 1 s")                                 \
-	X(stale_10s_total, "stale answers expired for 1 s to 10 s")                                \
-	X(stale_60s_total, "stale answers expired for 10 s to 60 s")                               \
-	X(stale_older_total, "stale answers expired for more than 60 s")                           \
 	X(tcp_accepted_total, "TCP connections accepted")                                          \
 	X(tcp_rejected_total, "TCP connections closed by a limit")
 
@@ -62,8 +61,51 @@
 enum metric { METRIC_LIST(METRIC_ENUM) METRIC_COUNT };
 #undef METRIC_ENUM
 
-struct metrics { /* one worker writes, anybody reads */
+/* X(name, help, bounds): name becomes resolverd_<name>, with _bucket, _sum and _count. The bounds are
+ * the upper ends of the buckets, in microseconds, rising; what is above all falls into one more. */
+#define HISTOGRAM_LIST(X)                                                                          \
+	X(stale_age_seconds, "how long ago stale answers had expired",                             \
+	  HISTOGRAM_BOUNDS(100000, 1000000, 2000000, 5000000, 10000000, 30000000, 60000000,        \
+			   300000000, 3600000000))
+
+#define HISTOGRAM_ENUM(name, help, bounds) HISTOGRAM_##name,
+enum histogram { HISTOGRAM_LIST(HISTOGRAM_ENUM) HISTOGRAM_COUNT };
+#undef HISTOGRAM_ENUM
+
+/* X(name, label, help): resolverd_<name>{<label>="..."}. Keys are names in wire format. */
+#define FAMILY_LIST(X)                                                                             \
+	X(prefetch_changed_by_zone_total, zone,                                                    \
+	  "refreshes that brought other data, by zone of prefetch.zones; the rest as \"other\"")   \
+	X(search_expansions_total, suffix,                                                         \
+	  "denied names that a search list made of a public name and an internal suffix")
+
+#define FAMILY_ENUM(name, label, help) FAMILY_##name,
+enum family { FAMILY_LIST(FAMILY_ENUM) FAMILY_COUNT };
+#undef FAMILY_ENUM
+
+enum {
+	HISTOGRAM_BOUNDS_MAX = 16,
+	/* Keys of a family: what comes later is counted together. A label costs whoever scrapes. */
+	FAMILY_KEYS_MAX = 32,
+	FAMILY_KEY_SIZE = 255,
+};
+
+struct histogram_cells {
+	_Atomic uint64_t bucket[HISTOGRAM_BOUNDS_MAX + 1]; /* each by itself, not summed up */
+	_Atomic uint64_t sum_us;
+};
+
+struct family_cells {
+	_Atomic uint32_t used; /* keys, written before this says so, and never again */
+	uint8_t key_len[FAMILY_KEYS_MAX];
+	uint8_t key[FAMILY_KEYS_MAX][FAMILY_KEY_SIZE];
+	_Atomic uint64_t value[FAMILY_KEYS_MAX], other;
+};
+
+struct metrics { /* one worker writes, anybody reads; zero-initialised */
 	_Atomic uint64_t value[METRIC_COUNT];
+	struct histogram_cells histogram[HISTOGRAM_COUNT];
+	struct family_cells family[FAMILY_COUNT];
 };
 
 static inline void metrics_add(struct metrics *m, enum metric which, uint64_t n)
@@ -80,3 +122,35 @@ static inline uint64_t metrics_get(const struct metrics *m, enum metric which)
 /* "queries_udp_total" and its help text. */
 const char *metrics_name(enum metric which);
 const char *metrics_help(enum metric which);
+
+/* ---- histograms ---- */
+
+void metrics_observe(struct metrics *m, enum histogram which, uint64_t us);
+
+struct histogram_view {
+	const char *name, *help;
+	const uint64_t *bounds_us;
+	size_t bound_count;
+	/* Up to each bound, and last of all, lower buckets included, as Prometheus wants them. */
+	uint64_t up_to[HISTOGRAM_BOUNDS_MAX + 1];
+	uint64_t sum_us;
+};
+/* The sum over LIST's COUNT metrics. */
+void metrics_read_histogram(const struct metrics *const *list, size_t count, enum histogram which,
+			    struct histogram_view *out);
+
+/* ---- families ---- */
+
+/* One more for KEY (at most FAMILY_KEY_SIZE bytes); an empty key, and one that finds no room, are
+ * "other". */
+void metrics_count_key(struct metrics *m, enum family which, struct span key);
+
+struct family_view {
+	const char *name, *label, *help;
+	size_t key_count;
+	struct span keys[FAMILY_KEYS_MAX]; /* borrowed from the metrics */
+	uint64_t values[FAMILY_KEYS_MAX], other;
+};
+/* The sum over LIST's COUNT metrics. */
+void metrics_read_family(const struct metrics *const *list, size_t count, enum family which,
+			 struct family_view *out);

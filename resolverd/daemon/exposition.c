@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "daemon/config.h"
+
 #define FIGURE(name, type, help) [EXPOSITION_##name] = {#name, #type, help},
 static const struct {
 	const char *name, *type, *help;
@@ -33,6 +35,8 @@ static void read_figures(const struct exposition *e, uint64_t mono_us,
 		out[EXPOSITION_open_queries] += f.open_queries;
 		out[EXPOSITION_open_sends] += f.open_sends;
 		out[EXPOSITION_waiting_clients] += f.waiting_clients;
+		out[EXPOSITION_prefetch_kept_names] += f.kept_names;
+		out[EXPOSITION_prefetch_waiting] += f.waiting_refreshes;
 	}
 }
 
@@ -41,6 +45,77 @@ static void write_one(FILE *out, const char *name, const char *type, const char 
 {
 	fprintf(out, "# HELP resolverd_%s %s\n# TYPE resolverd_%s %s\nresolverd_%s %" PRIu64 "\n",
 		name, help, name, type, name, value);
+}
+
+static void write_head(FILE *out, const char *name, const char *type, const char *help)
+{
+	fprintf(out, "# HELP resolverd_%s %s\n# TYPE resolverd_%s %s\n", name, help, name, type);
+}
+
+/* Microseconds in seconds, without trailing zeros. */
+static void write_seconds(FILE *out, uint64_t us)
+{
+	unsigned digits = 6;
+	uint64_t part = us % 1000000;
+	for (; digits > 0 && part % 10 == 0; digits--)
+		part /= 10;
+	fprintf(out, "%" PRIu64, us / 1000000);
+	if (digits > 0)
+		fprintf(out, ".%0*" PRIu64, (int)digits, part);
+}
+
+static void write_histogram(FILE *out, const struct histogram_view *h)
+{
+	uint64_t count = h->up_to[h->bound_count];
+
+	write_head(out, h->name, "histogram", h->help);
+	for (size_t i = 0; i < h->bound_count; i++) {
+		fprintf(out, "resolverd_%s_bucket{le=\"", h->name);
+		write_seconds(out, h->bounds_us[i]);
+		fprintf(out, "\"} %" PRIu64 "\n", h->up_to[i]);
+	}
+	fprintf(out, "resolverd_%s_bucket{le=\"+Inf\"} %" PRIu64 "\nresolverd_%s_sum ", h->name,
+		count, h->name);
+	write_seconds(out, h->sum_us);
+	fprintf(out, "\nresolverd_%s_count %" PRIu64 "\n", h->name, count);
+}
+
+/* A label's value: what is not printable is '\ddd' in names' text, whose backslashes are doubled. */
+static void write_label(FILE *out, struct span key)
+{
+	char text[DNAME_TEXT_MAX];
+
+	for (const char *at = dname_text(key.at, text); *at; at++)
+		fprintf(out, *at == '\\' || *at == '"' ? "\\%c" : "%c", *at);
+}
+
+static void write_family(FILE *out, const struct family_view *f)
+{
+	write_head(out, f->name, "counter", f->help);
+	for (size_t i = 0; i < f->key_count; i++) {
+		fprintf(out, "resolverd_%s{%s=\"", f->name, f->label);
+		write_label(out, f->keys[i]);
+		fprintf(out, "\"} %" PRIu64 "\n", f->values[i]);
+	}
+	fprintf(out, "resolverd_%s{%s=\"other\"} %" PRIu64 "\n", f->name, f->label, f->other);
+}
+
+static void write_lists(const struct exposition *e, FILE *out)
+{
+	const struct metrics *list[CONFIG_WORKERS_MAX];
+	struct histogram_view histogram;
+	struct family_view family;
+
+	for (unsigned w = 0; w < e->worker_count; w++)
+		list[w] = worker_metrics(e->workers[w]);
+	for (size_t i = 0; i < HISTOGRAM_COUNT; i++) {
+		metrics_read_histogram(list, e->worker_count, (enum histogram)i, &histogram);
+		write_histogram(out, &histogram);
+	}
+	for (size_t i = 0; i < FAMILY_COUNT; i++) {
+		metrics_read_family(list, e->worker_count, (enum family)i, &family);
+		write_family(out, &family);
+	}
 }
 
 void exposition_write(const struct exposition *e, uint64_t mono_us, FILE *out)
@@ -57,6 +132,7 @@ void exposition_write(const struct exposition *e, uint64_t mono_us, FILE *out)
 	read_figures(e, mono_us, values);
 	for (size_t i = 0; i < EXPOSITION_COUNT; i++)
 		write_one(out, figures[i].name, figures[i].type, figures[i].help, values[i]);
+	write_lists(e, out);
 	fputs("# HELP resolverd_build_info the version, as a label\n"
 	      "# TYPE resolverd_build_info gauge\n"
 	      "resolverd_build_info{version=\"" RESOLVERD_VERSION "\"} 1\n",
@@ -80,6 +156,16 @@ void exposition_write_markdown(FILE *out)
 	for (size_t i = 0; i < EXPOSITION_COUNT; i++)
 		fprintf(out, "| `resolverd_%s` | %s | %s |\n", figures[i].name, figures[i].type,
 			figures[i].help);
+	for (size_t i = 0; i < HISTOGRAM_COUNT; i++) {
+		struct histogram_view h;
+		metrics_read_histogram(NULL, 0, (enum histogram)i, &h);
+		fprintf(out, "| `resolverd_%s` | histogram | %s |\n", h.name, h.help);
+	}
+	for (size_t i = 0; i < FAMILY_COUNT; i++) {
+		struct family_view f;
+		metrics_read_family(NULL, 0, (enum family)i, &f);
+		fprintf(out, "| `resolverd_%s{%s}` | counter | %s |\n", f.name, f.label, f.help);
+	}
 	fputs("| `resolverd_build_info{version}` | gauge | always 1; the version is the label |\n",
 	      out);
 }

@@ -1,8 +1,9 @@
 #pragma once
 /*
  * What Prometheus gets: every counter of base/metrics.h summed over the workers, and figures that
- * are read at that moment. All without labels but the one of build_info, so that their number never
- * grows; in base units. docs/metrics.md is written from the same lists (make docs).
+ * are read at that moment; in base units. Labels are few and bounded: those of the families, which
+ * stop at FAMILY_KEYS_MAX, and the one of build_info. docs/metrics.md is written from the same lists
+ * (make docs).
  */
 #include <stdio.h>
 
@@ -27,6 +28,8 @@
 	X(open_queries, gauge, "questions being resolved")                                         \
 	X(open_sends, gauge, "upstream queries that may still get a reply")                        \
 	X(waiting_clients, gauge, "client queries that wait for an answer")                        \
+	X(prefetch_kept_names, gauge, "hot names that are kept fresh")                             \
+	X(prefetch_waiting, gauge, "of those, names whose refresh waits for the rate limit")       \
 	X(start_time_seconds, gauge, "when the daemon started, in seconds since 1970")
 
 #define EXPOSITION_ENUM(name, type, help) EXPOSITION_##name,

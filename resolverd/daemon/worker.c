@@ -50,6 +50,7 @@ struct worker { /* its own thread, but for what says otherwise */
 	struct {
 		_Atomic uint64_t passed_us;
 		_Atomic size_t open_queries, open_sends, waiting_clients;
+		_Atomic size_t kept_names, waiting_refreshes;
 	} figures;			     /* any thread reads */
 	_Atomic(struct snapshot *) mailbox;  /* any thread writes */
 	_Atomic(struct refresh *) refreshes; /* any thread adds */
@@ -302,6 +303,9 @@ static void tell_figures(struct worker *w)
 	atomic_store_explicit(&w->figures.passed_us, w->loop.now.mono_us, memory_order_relaxed);
 	atomic_store_explicit(&w->figures.open_queries, stats.open_queries, memory_order_relaxed);
 	atomic_store_explicit(&w->figures.open_sends, stats.open_sends, memory_order_relaxed);
+	atomic_store_explicit(&w->figures.kept_names, stats.kept_names, memory_order_relaxed);
+	atomic_store_explicit(&w->figures.waiting_refreshes, stats.waiting_refreshes,
+			      memory_order_relaxed);
 	atomic_store_explicit(&w->figures.waiting_clients, stats.waiting_clients,
 			      memory_order_relaxed);
 }
@@ -527,6 +531,9 @@ void worker_read_figures(const struct worker *w, struct worker_figures *out)
 		.open_sends = atomic_load_explicit(&w->figures.open_sends, memory_order_relaxed),
 		.waiting_clients =
 			atomic_load_explicit(&w->figures.waiting_clients, memory_order_relaxed),
+		.kept_names = atomic_load_explicit(&w->figures.kept_names, memory_order_relaxed),
+		.waiting_refreshes =
+			atomic_load_explicit(&w->figures.waiting_refreshes, memory_order_relaxed),
 	};
 }
 

@@ -60,6 +60,7 @@ const struct metrics *worker_metrics(const struct worker *w);
 struct worker_figures {
 	uint64_t passed_us; /* when that was, in now.mono_us; 0: not yet */
 	size_t open_queries, open_sends, waiting_clients;
+	size_t kept_names, waiting_refreshes;
 };
 void worker_read_figures(const struct worker *w, struct worker_figures *out);
 /* It went through its loop not long before MONO_US. */

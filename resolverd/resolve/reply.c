@@ -532,15 +532,6 @@ static COLD size_t reply_damaged(struct reply *r, size_t size_bytes)
 	return reply_without_data(r, size_bytes);
 }
 
-static void count_stale(struct metrics *m, int64_t staleness_ms)
-{
-	enum metric which = staleness_ms <= 1000    ? METRIC_stale_1s_total
-			    : staleness_ms <= 10000 ? METRIC_stale_10s_total
-			    : staleness_ms <= 60000 ? METRIC_stale_60s_total
-						    : METRIC_stale_older_total;
-	metrics_add(m, which, 1);
-}
-
 /* How long C may keep what is told with AGE. */
 static uint32_t ttl_cap_s(const struct settings *settings, enum client_age age)
 {
@@ -566,7 +557,8 @@ static __attribute__((noinline)) size_t reply_entry_in_full(struct reply *r, con
 	if (e->kind == ENTRY_FAILURE || is_withheld(r->ctx, r->c, e->verdict))
 		return reply_failure(r, e, size_bytes);
 	if (stale)
-		count_stale(r->ctx->metrics, now.cache_ms - e->expires_ms);
+		metrics_observe(r->ctx->metrics, HISTOGRAM_stale_age_seconds,
+				(uint64_t)MAX(now.cache_ms - e->expires_ms, 0) * 1000);
 	r->says = (struct outcome){
 		.rcode = e->rcode,
 		.ede = stale ? stale_ede(e->rcode) : e->ede,

@@ -32,17 +32,20 @@ class Metrics(case.DaemonCase):
         return {k: int(v) for k, v in re.findall(r"(?m)^(resolverd_\w+)(?:\{.*?\})? (\d+)$", text)}
 
     def test_format(self):
-        """Each sample has HELP and TYPE before it, once; the names are those of the document."""
+        """Samples have HELP and TYPE before them, once; the names are those of the document."""
         text = self.get("/metrics")[1]
         found = []
-        lines = text.splitlines()
-        for help_line, type_line, sample in zip(lines[::3], lines[1::3], lines[2::3]):
-            name = re.fullmatch(r"# HELP (resolverd_\w+) \S.*", help_line)[1]
-            kind = re.fullmatch(rf"# TYPE {name} (counter|gauge)", type_line)[1]
-            self.assertRegex(sample, rf"^{name}(\{{\w+=\"[^\"]*\"\}})? \d+$")
+        for part in text.split("# HELP ")[1:]:
+            help_line, type_line, *samples = part.splitlines()
+            name = re.fullmatch(r"(resolverd_\w+) \S.*", help_line)[1]
+            kind = re.fullmatch(rf"# TYPE {name} (counter|gauge|histogram)", type_line)[1]
+            tail = "(_bucket|_sum|_count)" if kind == "histogram" else ""
+            self.assertTrue(samples)
+            for sample in samples:
+                self.assertRegex(sample, rf"^{name}{tail}(\{{\w+=\"[^\"]*\"\}})? [\d.]+$")
             self.assertEqual(kind == "counter", name.endswith("_total"), name)
             found.append(name)
-        self.assertEqual(len(lines) % 3, 0)
+        self.assertTrue(text.startswith("# HELP "))
         self.assertEqual(len(found), len(set(found)))
         path = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "metrics.md")
         with open(path) as document:
