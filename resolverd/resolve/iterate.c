@@ -123,6 +123,31 @@ static enum step ask_step(struct query *q)
 	return out_of_servers(q);
 }
 
+static uint32_t seconds_until(const struct query *q, int64_t expires_ms)
+{
+	return (uint32_t)((expires_ms - q->resolver->now.cache_ms + 999) / 1000);
+}
+
+/* Ends at EXPIRES_MS to the millisecond: rounding would add up from zone to zone. */
+static bool store_delegation(struct query *q, const uint8_t *cut, struct span packed,
+			     int64_t expires_ms)
+{
+	struct resolver *r = q->resolver;
+	uint32_t ttl_s = seconds_until(q, expires_ms);
+	struct entry_parts parts = {
+		.kind = ENTRY_DELEGATION,
+		.name = cut,
+		.rank = RANK_REFERRAL,
+		.verdict = VERDICT_UNCHECKED,
+		.ede = EDE_NONE,
+		.fetched_ms = expires_ms - (int64_t)ttl_s * 1000,
+		.ttl_s = ttl_s,
+		.payload = {packed},
+	};
+	void *room = arena_alloc(&q->arena, entry_size(&parts));
+	return room && cache_put(r->cache, entry_make(&parts, room), r->now) == OK;
+}
+
 /* Keep a referral: the delegation, and what it says of DS, to be validated when it is needed. */
 static void store_referral(struct query *q, const struct reply *reply, int64_t expires_ms)
 {
@@ -134,24 +159,14 @@ static void store_referral(struct query *q, const struct reply *reply, int64_t e
 	if (delegation_pack(&reply->delegation, &q->arena, &packed) != OK)
 		return;
 	dname_lower(reply->cut, cut);
-	struct entry_parts parts = {
-		.kind = ENTRY_DELEGATION,
-		.name = cut,
-		.rank = RANK_REFERRAL,
-		.verdict = VERDICT_UNCHECKED,
-		.ede = EDE_NONE,
-		.fetched_ms = r->now.cache_ms,
-		.ttl_s = (uint32_t)((expires_ms - r->now.cache_ms) / 1000),
-		.payload = {packed},
-	};
-	void *room = arena_alloc(&q->arena, entry_size(&parts));
-	if (!room || cache_put(r->cache, entry_make(&parts, room), r->now) != OK)
+	uint32_t ttl_s = (uint32_t)((expires_ms - r->now.cache_ms) / 1000);
+	if (!store_delegation(q, cut, packed, expires_ms))
 		return; /* the query goes on with what it has in hand */
 	if (!q->settings->dnssec || q->zone.configured)
 		return;
 	if (reply->ds.rr_count > 0) {
 		struct rrset ds = reply->ds;
-		ds.ttl_s = MIN(ds.ttl_s, parts.ttl_s);
+		ds.ttl_s = MIN(ds.ttl_s, ttl_s);
 		answer_store_rrset(&ds, RANK_REFERRAL, VERDICT_UNCHECKED, 0, r->cache, r->now,
 				   &q->arena);
 		return;
@@ -164,7 +179,7 @@ static void store_referral(struct query *q, const struct reply *reply, int64_t e
 				.verdict = VERDICT_UNCHECKED,
 				.rank = RANK_REFERRAL,
 				.ede = EDE_NONE,
-				.ttl_s = parts.ttl_s,
+				.ttl_s = ttl_s,
 				.fetched_ms = r->now.cache_ms};
 	for (uint32_t i = 0; i < reply->authority_count; i++) {
 		if (reply->authority[i].type == TYPE_SOA)
@@ -218,6 +233,22 @@ static void give_up_server(struct query *q, unsigned index, const struct reply *
 	else
 		query_trouble(q, EDE_INVALID_DATA, "%s for %s sent contradicting or oversized data",
 			      address, zone);
+}
+
+/* The zone wants its NS set to be kept for less time than its parent says: so be it. Never longer. */
+static void shorten_delegation(struct query *q, const struct reply *reply)
+{
+	struct resolver *r = q->resolver;
+	uint32_t ttl_s = MAX(reply->zone_ns_ttl_s, (uint32_t)LIMIT_DELEGATION_MIN_S);
+	int64_t expires_ms = r->now.cache_ms + (int64_t)ttl_s * 1000;
+	if (q->zone.configured || q->zone.name[0] == 0 || expires_ms >= q->zone.expires_ms)
+		return;
+	q->zone.expires_ms = expires_ms;
+	const struct entry *e = cache_find(r->client_context.reader, ENTRY_DELEGATION, q->zone.name,
+					   dname_len(q->zone.name), 0);
+	if (!e || e->expires_ms <= expires_ms)
+		return;
+	store_delegation(q, q->zone.name, entry_payload(e), expires_ms);
 }
 
 static void take_priming(struct query *q, struct reply *reply)
@@ -320,6 +351,7 @@ void iterate_reply(struct query *q, struct send *s, const struct message *m)
 		return;
 	}
 	take_priming(q, reply);
+	shorten_delegation(q, reply);
 	begin_check(q, index, reply);
 	query_wake(q);
 }

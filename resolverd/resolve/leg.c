@@ -316,14 +316,15 @@ static uint32_t negative_ttl(const struct query *q, const struct reply *reply)
 	return MIN(reply->negative_ttl_s, q->settings->max_negative_ttl_s);
 }
 
-/* The TTL of a set of the answer. The child's own NS set must not outlive what its parent says. */
+/* The TTL of a set of the answer. The child's own NS set must not outlive what its parent says (to
+ * the second: the delegation itself ends to the millisecond). */
 static uint32_t set_ttl(const struct query *q, const struct rrset *set)
 {
 	const struct resolver *r = q->resolver;
 	uint32_t ttl_s = resolver_clamp_ttl(r, set->ttl_s);
 	int64_t left_ms = q->zone.expires_ms - r->now.cache_ms;
 	if (set->type == TYPE_NS && q->zone.ready && dname_equal(set->owner, q->zone.name))
-		ttl_s = (uint32_t)MIN((int64_t)ttl_s, MAX(left_ms, (int64_t)0) / 1000);
+		ttl_s = (uint32_t)MIN((int64_t)ttl_s, (MAX(left_ms, (int64_t)0) + 999) / 1000);
 	return ttl_s;
 }
 

@@ -71,4 +71,7 @@ enum {
 	LIMIT_BOGUS_S = 60,
 	/* Cut of a delegation's TTL, and of any TTL from a server that says a year. */
 	LIMIT_DELEGATION_S = 86400,
+	/* A zone may shorten the life of its own delegation, not below this: its parent would be asked
+	 * for every question. Who moves a zone lowers the TTL of its NS set to 60..900 s first. */
+	LIMIT_DELEGATION_MIN_S = 60,
 };

@@ -334,6 +334,20 @@ static enum err classify_end(struct scrub *s)
 	return OK;
 }
 
+/* How long the zone itself means its NS set to be kept, beside whatever it answers. */
+static void read_zone_ns(struct scrub *s)
+{
+	struct record_iter it = record_iter_of(s->m);
+	struct record rec;
+	if (s->in->forward || !s->out->authoritative)
+		return;
+	while (record_next(&it, &rec))
+		if ((rec.section == SECTION_ANSWER || rec.section == SECTION_AUTHORITY) &&
+		    rec.type == TYPE_NS && rec.rclass == CLASS_IN &&
+		    message_name_equal(s->m, rec.owner_offset, s->in->zone))
+			s->out->zone_ns_ttl_s = MIN(s->out->zone_ns_ttl_s, rec.ttl_s);
+}
+
 static enum err take_priming(struct scrub *s)
 {
 	struct reply *out = s->out;
@@ -359,6 +373,7 @@ static enum err scrub_chain(struct scrub *s)
 	if (err != OK)
 		return err;
 	read_soa(out);
+	read_zone_ns(s);
 	if (!found)
 		return classify_end(s);
 	out->kind = REPLY_ANSWER;
@@ -372,6 +387,7 @@ enum err scrub_reply(const struct scrub_input *in, struct arena *arena, struct r
 		.authoritative = (in->message->flags & FLAG_AA) != 0,
 		.target = in->qname,
 		.kind = REPLY_ERROR,
+		.zone_ns_ttl_s = UINT32_MAX,
 	};
 	if (out->rcode == RCODE_YXDOMAIN)
 		out->rcode = RCODE_NOERROR; /* the chain itself will tell (RFC 6672 §2.2) */

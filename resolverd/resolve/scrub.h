@@ -6,7 +6,8 @@
  * Taken: the chain of CNAME and DNAME from the question as far as it stays inside the asked zone,
  * and the RRset at its end; of the authority section the SOA and the denial records of the asked
  * zone, or a referral strictly below it; of the additional section only glue for that referral,
- * and only names inside the asked zone. Everything else is ignored (RFC 2181 §5.4.1, RFC 5452 §6).
+ * and only names inside the asked zone. Of the zone's own NS set beside an authoritative answer only
+ * the TTL is taken. Everything else is ignored (RFC 2181 §5.4.1, RFC 5452 §6).
  */
 #include "base/arena.h"
 #include "cache/delegation.h"
@@ -49,6 +50,7 @@ struct reply {
 	uint32_t negative_ttl_s; /* min(SOA TTL, SOA minimum), RFC 2308 §5 */
 	const uint8_t *cut;	 /* REPLY_REFERRAL; also set for priming (the root) */
 	uint32_t cut_ttl_s;
+	uint32_t zone_ns_ttl_s; /* of the asked zone's own NS set; UINT32_MAX: not told */
 	struct delegation delegation;
 	struct rrset ds; /* rr_count 0: none */
 };

@@ -116,6 +116,13 @@ void servers_use_delegation(struct query *q, const uint8_t *name, const struct d
 	fill_from_delegation(q, d);
 }
 
+/* A refresh asks the parent again in the last tenth of a delegation's life, so that no client waits for
+ * that, and a zone that has moved is found where it is now. */
+static bool ends_soon(const struct entry *e, struct now now)
+{
+	return (e->expires_ms - now.cache_ms) * 10 <= (int64_t)e->ttl_s * 1000;
+}
+
 /* The delegation cached for NAME, unpacked into the arena. */
 static struct delegation *cached_delegation(struct query *q, const uint8_t *name,
 					    int64_t *expires_ms)
@@ -123,7 +130,7 @@ static struct delegation *cached_delegation(struct query *q, const uint8_t *name
 	struct resolver *r = q->resolver;
 	const struct entry *e =
 		cache_find(r->client_context.reader, ENTRY_DELEGATION, name, dname_len(name), 0);
-	if (!e || !entry_is_fresh(e, r->now))
+	if (!e || !entry_is_fresh(e, r->now) || (q->refresh && ends_soon(e, r->now)))
 		return NULL;
 	struct delegation *d = arena_alloc(&q->arena, sizeof(*d));
 	struct span packed = arena_copy(&q->arena, entry_payload(e));

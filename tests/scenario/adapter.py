@@ -40,7 +40,8 @@ class Adapter(base.Adapter):
             "stub-zones": [self.zone(zone, s) for zone in s.stub_zones],
             "local-zones": self.local_zones(s),
             "serve-stale": self.serve_stale(s),
-            "prefetch": {"enabled": s.prefetch},
+            # As the scenarios mean it: one question in the last tenth of the TTL is enough.
+            "prefetch": {"enabled": s.prefetch, "min-hits": 1, "remaining": "10%"},
             "log": {"level": "debug"},
         }
         if s.root_hints:

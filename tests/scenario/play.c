@@ -217,6 +217,13 @@ void scene_ask(struct scene *s, const uint8_t *qname, uint16_t qtype, const stru
 		step(s, &ev);
 }
 
+void scene_refresh(struct scene *s, const uint8_t *qname, uint16_t qtype)
+{
+	const struct event ev = {.kind = EV_REFRESH, .name = qname, .type = qtype};
+	scene_begin(s);
+	step(s, &ev);
+}
+
 /* ---- beginning and end ----------------------------------------------------------------------- */
 
 void scene_begin(struct scene *s)

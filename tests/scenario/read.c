@@ -98,6 +98,8 @@ static void set(struct scene *s, struct words *w)
 	} else if (strcmp(key, "stale-after") == 0) {
 		o->stale_enabled = true;
 		o->stale_answer_after_ms = number(s, value);
+	} else if (strcmp(key, "client-ms") == 0) {
+		o->client_ms = number(s, value);
 	} else if (strcmp(key, "max-negative") == 0) {
 		o->max_negative_ttl_s = number(s, value);
 	} else {
@@ -298,6 +300,13 @@ static void ask(struct scene *s, struct words *w)
 static void wait_step(struct scene *s, struct words *w)
 {
 	scene_pass(s, number(s, w->at[1]), NULL);
+}
+
+static void refresh(struct scene *s, struct words *w)
+{
+	uint8_t qname[DNAME_MAX];
+	name_into(s, w->at[1], qname);
+	scene_refresh(s, qname, type(s, w->at[2]));
 }
 
 /* Until the client asked last has its answer. */
@@ -545,6 +554,7 @@ static const struct {
 	{"wait", 2, wait_step},	 {"run", 1, run},	    {"expect", 2, answer_step},
 	{"has", 2, has},	 {"pending", 1, no_answer}, {"sent", 2, sent},
 	{"unsent", 2, sent},	 {"clear", 1, clear},	    {"metric", 3, metric},
+	{"refresh", 3, refresh},
 };
 
 void scene_read(struct scene *s, char *line)

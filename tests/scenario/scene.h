@@ -141,6 +141,8 @@ struct ask_how {
 void scene_begin(struct scene *s);
 void scene_end(struct scene *s);
 void scene_ask(struct scene *s, const uint8_t *qname, uint16_t qtype, const struct ask_how *how);
+/* Ask for it anew, for nobody. */
+void scene_refresh(struct scene *s, const uint8_t *qname, uint16_t qtype);
 /* Let time pass; stop early when C (may be NULL) has its answer. */
 void scene_pass(struct scene *s, uint64_t ms, const struct scene_client *c);
 
