@@ -45,11 +45,11 @@ static uint32_t choose_shard_count(size_t memory_bytes)
 	return count;
 }
 
-static enum err init_shards(struct cache *c)
+static enum err init_shards(struct cache *c, const struct cache_sink *sink)
 {
 	size_t share = (c->limit_bytes - c->base_bytes) / c->shard_count;
 	for (uint32_t i = 0; i < c->shard_count; i++) {
-		enum err err = shard_init(&c->shards[i], &c->epoch, share);
+		enum err err = shard_init(&c->shards[i], &c->epoch, sink, share);
 		if (err == OK)
 			continue;
 		while (i > 0)
@@ -75,7 +75,7 @@ enum err cache_new(const struct cache_settings *settings, struct cache **out)
 	c->base_bytes = shard_cost(c) + shard_cost(c->shards);
 	epoch_init(&c->epoch);
 	hash_key_init(&c->hash_key);
-	if (init_shards(c) != OK)
+	if (init_shards(c, settings->sink) != OK)
 		goto free_shards;
 	*out = c;
 	return OK;
@@ -141,21 +141,38 @@ const struct entry *cache_find(struct cache_reader *r, enum entry_kind kind, con
 	return shard_find(shard_of(r->cache, &key), &key);
 }
 
+static struct shard_key key_of(const struct entry *e)
+{
+	return (struct shard_key){
+		.name = entry_name(e), .name_len = e->name_len, .type = e->type, .kind = e->kind};
+}
+
 enum err cache_put(struct cache *c, const struct entry *e, struct now now)
 {
-	struct shard_key key = {
-		.name = entry_name(e), .name_len = e->name_len, .type = e->type, .kind = e->kind};
+	struct shard_key key = key_of(e);
 	return shard_put(shard_of(c, &key), &key, e, now);
 }
 
-bool cache_remove(struct cache *c, enum entry_kind kind, const uint8_t *name, uint16_t type)
+enum err cache_restore(struct cache *c, const struct entry *e, struct now now)
+{
+	struct shard_key key = key_of(e);
+	return shard_restore(shard_of(c, &key), &key, e, now);
+}
+
+static bool remove_key(struct cache *c, enum entry_kind kind, const uint8_t *name, uint16_t type,
+		       bool tell)
 {
 	uint8_t lower[DNAME_MAX];
 	struct shard_key key = {.name = lower,
 				.name_len = dname_lower(name, lower),
 				.type = type,
 				.kind = (uint8_t)kind};
-	return shard_remove(shard_of(c, &key), &key);
+	return shard_remove(shard_of(c, &key), &key, tell);
+}
+
+bool cache_remove(struct cache *c, enum entry_kind kind, const uint8_t *name, uint16_t type)
+{
+	return remove_key(c, kind, name, type, true);
 }
 
 struct flush {
@@ -185,8 +202,8 @@ static uint64_t flush_key(struct cache *c, const uint8_t *name, uint16_t type)
 {
 	uint64_t removed = 0;
 	for (enum entry_kind kind = 0; kind < ENTRY_KIND_COUNT; kind++) {
-		removed += cache_remove(c, kind, name, type);
-		removed += cache_remove(c, kind, name, 0);
+		removed += remove_key(c, kind, name, type, false);
+		removed += remove_key(c, kind, name, 0, false);
 	}
 	return removed;
 }

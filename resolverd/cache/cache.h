@@ -18,8 +18,21 @@ struct cache_reader; /* one thread's registration */
 /* Below this cache_new() returns ERR_LIMIT: its own tables would be most of it. */
 enum { CACHE_MEMORY_MIN = 128 * 1024 };
 
+/*
+ * Who is told what changes, so that it can be kept elsewhere: E has just been stored, popularity
+ * and all, or what stood under a key is out of date and was removed. In the order of the changes to
+ * each key, for a shard is locked meanwhile: quick, waits for nothing, calls nothing of the cache.
+ * Not told are evictions, which are for want of room only, flushes, and what cache_restore() brings.
+ */
+struct cache_sink {
+	void (*put)(void *context, const struct entry *e, struct now now);
+	void (*remove)(void *context, enum entry_kind kind, const uint8_t *name, uint16_t type);
+	void *context;
+};
+
 struct cache_settings {
 	size_t memory_bytes; /* hard ceiling for everything the cache allocates, table included */
+	const struct cache_sink *sink; /* NULL, or outlives the cache */
 };
 
 struct cache_stats {
@@ -55,6 +68,10 @@ const struct entry *cache_find(struct cache_reader *r, enum entry_kind kind, con
  * readers that have not passed).
  */
 MUST_USE enum err cache_put(struct cache *c, const struct entry *e, struct now now);
+
+/* Store a copy of E, which comes from where the sink keeps it. What is there under its key, fresh or
+ * expired, is newer and stays: ERR_EXISTS. Else as cache_put(). */
+MUST_USE enum err cache_restore(struct cache *c, const struct entry *e, struct now now);
 
 /* Remove one key. Returns whether it was there. */
 bool cache_remove(struct cache *c, enum entry_kind kind, const uint8_t *name, uint16_t type);

@@ -56,18 +56,26 @@ void disk_hot_free(struct disk_hot *h)
 }
 
 /* The mean gap between questions as it stands now: what has fallen silent grows unpopular. */
-static uint64_t score_of(const struct entry *e, struct now now)
+static uint64_t score_of(uint32_t last_hit_s, uint32_t gap_ms, struct now now)
 {
-	int64_t idle_ms = MAX(now.cache_ms - (int64_t)e->last_hit_s * 1000, 0);
-	uint64_t gap_ms = e->gap_ms ? e->gap_ms : GAP_UNKNOWN_MS;
-	return UINT32_MAX - MIN(MAX(gap_ms, (uint64_t)idle_ms), UINT32_MAX);
+	int64_t idle_ms = MAX(now.cache_ms - (int64_t)last_hit_s * 1000, 0);
+	uint64_t mean_ms = gap_ms ? gap_ms : GAP_UNKNOWN_MS;
+	return UINT32_MAX - MIN(MAX(mean_ms, (uint64_t)idle_ms), UINT32_MAX);
+}
+
+/* Others may be counting at this moment. */
+static uint32_t counter(const uint32_t *of)
+{
+	return __atomic_load_n(of, __ATOMIC_RELAXED);
 }
 
 void disk_hot_add(struct disk_hot *h, const struct entry *e, struct now now)
 {
-	if (e->hits == 0 || e->kind == ENTRY_FAILURE)
+	uint32_t hits = counter(&e->hits), last_hit_s = counter(&e->last_hit_s);
+	uint32_t gap_ms = counter(&e->gap_ms);
+	if (hits == 0 || e->kind == ENTRY_FAILURE)
 		return;
-	uint64_t score = score_of(e, now);
+	uint64_t score = score_of(last_hit_s, gap_ms, now);
 	struct heap_node *least = heap_min(&h->heap);
 	if (h->heap.count >= DISK_HOT_MAX) {
 		if (score <= least->key)
@@ -82,9 +90,9 @@ void disk_hot_add(struct disk_hot *h, const struct entry *e, struct now now)
 		return; /* one name less to start with */
 	struct disk_clock clock = disk_clock_of(now, now.cache_ms);
 	*item = (struct hot_item){
-		.hits = e->hits,
-		.last_hit_unix_s = (uint32_t)(e->last_hit_s + clock.offset_ms / 1000),
-		.gap_ms = e->gap_ms,
+		.hits = hits,
+		.last_hit_unix_s = (uint32_t)(last_hit_s + clock.offset_ms / 1000),
+		.gap_ms = gap_ms,
 		.key_len = (uint16_t)key.len,
 	};
 	memcpy(item->key, key.bytes, key.len);

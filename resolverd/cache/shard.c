@@ -3,6 +3,8 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#include "cache/cache.h"
+
 enum {
 	ENTRY_SHARE = 16,      /* one entry may take this part of the shard */
 	RESERVE_SHARE = 32,    /* kept free for entries that wait for readers */
@@ -414,14 +416,14 @@ static void replace(struct shard *s, uint32_t n, struct entry *e)
 }
 
 static enum err put_locked(struct shard *s, const struct shard_key *key, const struct entry *e,
-			   struct now now)
+			   struct now now, bool restore)
 {
 	struct entry *old = NULL;
 	struct popularity kept;
 	read_popularity(e, &kept);
 	kept.visited = 0; /* to survive the hand it must be asked for again */
 	if (find_node(s, key, &old) != 0) {
-		if (!may_replace(old, e, now))
+		if (restore || !may_replace(old, e, now))
 			return ERR_EXISTS;
 		read_popularity(old, &kept);
 	}
@@ -432,6 +434,8 @@ static enum err put_locked(struct shard *s, const struct shard_key *key, const s
 		return ERR_NO_MEMORY;
 	s->used_bytes += shard_cost(copy);
 	copy_entry(copy, e, &kept);
+	if (s->sink && !restore) /* before others see the copy, and count its hits */
+		s->sink->put(s->sink->context, copy, now);
 	uint32_t n = find_node(s, key, &old); /* again: it may just have been evicted */
 	if (n != 0)
 		replace(s, n, copy);
@@ -440,26 +444,40 @@ static enum err put_locked(struct shard *s, const struct shard_key *key, const s
 	return OK;
 }
 
-enum err shard_put(struct shard *s, const struct shard_key *key, const struct entry *e,
-		   struct now now)
+static enum err put(struct shard *s, const struct shard_key *key, const struct entry *e,
+		    struct now now, bool restore)
 {
 	pthread_mutex_lock(&s->lock);
 	enum err err = ERR_LIMIT;
 	if (e->size_bytes <= s->limit_bytes / ENTRY_SHARE)
-		err = put_locked(s, key, e, now);
+		err = put_locked(s, key, e, now, restore);
 	if (err == ERR_LIMIT || err == ERR_NO_MEMORY)
 		s->stats.rejected++;
 	pthread_mutex_unlock(&s->lock);
 	return err;
 }
 
-bool shard_remove(struct shard *s, const struct shard_key *key)
+enum err shard_put(struct shard *s, const struct shard_key *key, const struct entry *e,
+		   struct now now)
+{
+	return put(s, key, e, now, false);
+}
+
+enum err shard_restore(struct shard *s, const struct shard_key *key, const struct entry *e,
+		       struct now now)
+{
+	return put(s, key, e, now, true);
+}
+
+bool shard_remove(struct shard *s, const struct shard_key *key, bool tell)
 {
 	struct entry *e;
 	pthread_mutex_lock(&s->lock);
 	uint32_t n = find_node(s, key, &e);
 	if (n != 0)
 		remove_node(s, n);
+	if (n != 0 && tell && s->sink)
+		s->sink->remove(s->sink->context, (enum entry_kind)key->kind, key->name, key->type);
 	reclaim(s, RECLAIM_STEP);
 	pthread_mutex_unlock(&s->lock);
 	return n != 0;
@@ -500,11 +518,13 @@ bool shard_visit(struct shard *s, uint32_t *position, shard_visit_fn *fn, void *
 	return more && end < count;
 }
 
-enum err shard_init(struct shard *s, struct epoch *epoch, size_t limit_bytes)
+enum err shard_init(struct shard *s, struct epoch *epoch, const struct cache_sink *sink,
+		    size_t limit_bytes)
 {
 	REQUIRE(limit_bytes >= SHARD_LIMIT_MIN);
 	memset(s, 0, sizeof(*s));
 	s->epoch = epoch;
+	s->sink = sink;
 	s->limit_bytes = limit_bytes;
 	s->reserve_bytes = MAX(limit_bytes / RESERVE_SHARE, RESERVE_MIN);
 	/* No entry is smaller than its header: so many nodes there can be. */

@@ -45,6 +45,7 @@ struct shard {
 	/* lock */
 	_Alignas(EPOCH_LINE) pthread_mutex_t lock;
 	struct epoch *epoch;
+	const struct cache_sink *sink; /* may be NULL */
 	uint32_t segment_count, segment_max;
 	uint32_t free_node;
 	uint32_t newest, oldest, hand; /* SIEVE; hand 0: begin at the oldest */
@@ -71,7 +72,8 @@ size_t shard_cost(void *p);
 
 /* Everything the shard allocates, its first segment included, stays within LIMIT_BYTES
  * (>= SHARD_LIMIT_MIN). ERR_NO_MEMORY. */
-MUST_USE enum err shard_init(struct shard *s, struct epoch *epoch, size_t limit_bytes);
+MUST_USE enum err shard_init(struct shard *s, struct epoch *epoch, const struct cache_sink *sink,
+			     size_t limit_bytes);
 void shard_deinit(struct shard *s);
 
 /* The entry of KEY or NULL. Takes no lock but to look again when a bucket was just being split. */
@@ -80,7 +82,11 @@ const struct entry *shard_find(struct shard *s, const struct shard_key *key);
 /* The others take the lock. */
 MUST_USE enum err shard_put(struct shard *s, const struct shard_key *key, const struct entry *e,
 			    struct now now);
-bool shard_remove(struct shard *s, const struct shard_key *key);
+/* Unless there is an entry; the sink is not told. */
+MUST_USE enum err shard_restore(struct shard *s, const struct shard_key *key, const struct entry *e,
+				struct now now);
+/* TELL the sink if there was one. */
+bool shard_remove(struct shard *s, const struct shard_key *key, bool tell);
 
 /*
  * Call FN for the entries in some buckets, from *POSITION (0 at first) on, with the lock held;

@@ -541,6 +541,78 @@ static void test_walk_stops(void **state)
 	cache_free(c);
 }
 
+/* ---- who is told ---- */
+
+struct told {
+	struct cache_sink sink;
+	unsigned puts, removals;
+	uint32_t ttl_s, hits; /* of the last put */
+	uint16_t type;	      /* of the last removal */
+};
+
+static void tell_put(void *context, const struct entry *e, struct now now)
+{
+	struct told *t = context;
+	(void)now;
+	t->puts++;
+	t->ttl_s = e->ttl_s;
+	t->hits = e->hits;
+}
+
+static void tell_removal(void *context, enum entry_kind kind, const uint8_t *name, uint16_t type)
+{
+	struct told *t = context;
+	(void)kind;
+	(void)name;
+	t->removals++;
+	t->type = type;
+}
+
+static struct entry *ranked(const struct unit_name *name, enum rank rank, uint32_t ttl_s)
+{
+	struct entry *e = unit_entry(&buffer, name->wire, TYPE_A, 4, ttl_s, unit_now(0));
+	e->rank = (uint8_t)rank;
+	return e;
+}
+
+static void test_sink(void **state)
+{
+	(void)state;
+	struct told t = {0};
+	struct cache *c;
+	struct cache_settings settings = {.memory_bytes = 1 << 20, .sink = &t.sink};
+	struct unit_name name = unit_name("www.example."), other = unit_name("other.");
+	t.sink = (struct cache_sink){.put = tell_put, .remove = tell_removal, .context = &t};
+	assert_int_equal(cache_new(&settings, &c), OK);
+	struct cache_reader *r = new_reader(c);
+
+	assert_int_equal(cache_put(c, ranked(&name, RANK_ANSWER, 60), unit_now(0)), OK);
+	((struct entry *)(uintptr_t)find(r, "www.example.", TYPE_A))->hits = 7;
+	assert_int_equal(cache_put(c, ranked(&name, RANK_ANSWER, 61), unit_now(0)), OK);
+	assert_int_equal(t.puts, 2);
+	assert_int_equal(t.ttl_s, 61);
+	assert_int_equal(t.hits, 7); /* as it is stored, popularity and all */
+	assert_int_equal(cache_put(c, ranked(&name, RANK_GLUE, 62), unit_now(0)), ERR_EXISTS);
+	assert_int_equal(t.puts, 2); /* what is not taken is not told */
+
+	/* What comes from where the sink keeps it gives way to all that is there. */
+	assert_int_equal(cache_restore(c, ranked(&name, RANK_SECURE, 63), unit_now(0)), ERR_EXISTS);
+	assert_int_equal(cache_restore(c, ranked(&name, RANK_SECURE, 63), unit_now(100 * 1000)),
+			 ERR_EXISTS);
+	assert_int_equal(cache_restore(c, ranked(&other, RANK_ANSWER, 64), unit_now(0)), OK);
+	assert_int_equal(find(r, "other.", TYPE_A)->ttl_s, 64);
+	assert_int_equal(t.puts, 2);
+
+	assert_true(cache_remove(c, ENTRY_RRSET, name.wire, TYPE_A));
+	assert_false(cache_remove(c, ENTRY_RRSET, name.wire, TYPE_A));
+	assert_int_equal(t.removals, 1);
+	assert_int_equal(t.type, TYPE_A);
+	assert_int_equal(cache_flush(c, other.wire, TYPE_A, false), 1);
+	assert_int_equal(t.removals, 1); /* flushes are for each tier itself */
+	cache_reader_free(r);
+	cache_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -556,6 +628,7 @@ int main(void)
 		cmocka_unit_test(test_sizes_change),
 		cmocka_unit_test(test_flush_by_type_and_tree),
 		cmocka_unit_test(test_walk_stops),
+		cmocka_unit_test(test_sink),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
