@@ -21,6 +21,12 @@ enum {
 	LOSS_HALF_LIFE_MS = 10 * 1000,
 	LOSS_ROW_MS = 30 * 1000,
 	LOSS_GAIN = 8,
+
+	SAVED_VERSION = 1,
+	SAVED_HEAD = 1 + 4,
+	SAVED_MAX = 1 + 2 + 16 + 3 * 4 + 1 + QUIRKS * 2,
+	/* Shown by the server, in exchanges that cannot be forged. */
+	SAVED_QUIRKS = INFRA_NO_EDNS | INFRA_NO_CASE | INFRA_KEEPS_CASE,
 };
 static_assert(1 << (QUIRKS - 1) == INFRA_COOKIE, "an expiry per quirk");
 
@@ -451,4 +457,98 @@ void infra_walk(struct infra *i,
 		}
 		pthread_mutex_unlock(&shard->lock);
 	}
+}
+
+/* ---- over a restart ---- */
+
+static void write_server(const struct server *s, struct now now, struct writer *out)
+{
+	int64_t now_s = now.cache_ms / 1000;
+	uint8_t quirks = s->quirks & SAVED_QUIRKS;
+	if (s->srtt_us == 0 || s->address.scope_id != 0)
+		return;
+	for (size_t k = 0; k < QUIRKS; k++) {
+		if (s->quirk_until_s[k] <= now_s)
+			quirks &= (uint8_t) ~(1U << k);
+	}
+	writer_u8(out, s->address.family);
+	writer_u16(out, s->address.port);
+	writer_bytes(out, span_of(s->address.addr, s->address.family == 4 ? 4 : 16));
+	writer_u32(out, s->srtt_us);
+	writer_u32(out, s->rttvar_us);
+	writer_u32(out, s->high_us);
+	writer_u8(out, quirks);
+	for (size_t k = 0; k < QUIRKS; k++) {
+		if (quirks & 1U << k)
+			writer_u16(out, (uint16_t)(s->quirk_until_s[k] - now_s));
+	}
+}
+static_assert(INFRA_QUIRK_TTL_MS / 1000 <= UINT16_MAX, "what is left of a quirk's time fits");
+
+void infra_write(struct infra *i, struct now now, struct writer *out)
+{
+	if (writer_left(out) < SAVED_HEAD)
+		return;
+	writer_u8(out, SAVED_VERSION);
+	writer_u32(out, (uint32_t)now.unix_s);
+	for (size_t k = 0; k < SHARDS; k++) {
+		struct shard *shard = &i->shards[k];
+		size_t reserve = writer_left(out) / (SHARDS - k) * (SHARDS - k - 1);
+		pthread_mutex_lock(&shard->lock);
+		for (const struct server *s = shard->newest; s; s = s->older) {
+			if (writer_left(out) < reserve + SAVED_MAX)
+				break;
+			write_server(s, now, out);
+		}
+		pthread_mutex_unlock(&shard->lock);
+	}
+}
+
+/* One server. False at the end, or where it makes no sense. */
+static bool read_server(struct infra *i, struct reader *from, int64_t age_s, struct now now)
+{
+	uint8_t family = reader_u8(from);
+	uint16_t port = reader_u16(from);
+	struct span addr = reader_bytes(from, family == 4 ? 4 : 16);
+	uint32_t srtt_us = reader_u32(from), rttvar_us = reader_u32(from);
+	uint32_t high_us = reader_u32(from);
+	uint8_t quirks = reader_u8(from);
+	uint16_t left_s[QUIRKS] = {0};
+	for (size_t k = 0; k < QUIRKS; k++) {
+		if (quirks & 1U << k)
+			left_s[k] = reader_u16(from);
+	}
+	if (from->failed || (family != 4 && family != 6) || srtt_us == 0 || srtt_us > RTT_MAX_US ||
+	    rttvar_us > RTT_MAX_US || high_us > 2 * RTT_MAX_US)
+		return false;
+	struct endpoint address = endpoint_of(addr, port);
+	struct access a = enter(i, &address, true, now);
+	if (a.server && a.server->srtt_us == 0) {
+		a.server->srtt_us = srtt_us;
+		a.server->rttvar_us = rttvar_us;
+		a.server->high_us = high_us;
+		for (size_t k = 0; k < QUIRKS; k++) {
+			if (left_s[k] <= age_s || !(SAVED_QUIRKS & 1U << k) ||
+			    left_s[k] > INFRA_QUIRK_TTL_MS / 1000)
+				continue;
+			a.server->quirks |= (uint8_t)(1U << k);
+			a.server->quirk_until_s[k] =
+				(uint32_t)(now.cache_ms / 1000 + left_s[k] - age_s);
+		}
+	}
+	leave(a);
+	return true;
+}
+
+void infra_read(struct infra *i, struct span saved, struct now now)
+{
+	struct reader from = reader_of(saved);
+	uint8_t version = reader_u8(&from);
+	int64_t age_s = now.unix_s - (int64_t)reader_u32(&from);
+	if (from.failed || version != SAVED_VERSION)
+		return;
+	if (age_s < 0)
+		age_s = INT32_MAX; /* unknown: the clock was set back */
+	while (reader_left(&from) > 0 && read_server(i, &from, age_s, now))
+		;
 }

@@ -5,6 +5,7 @@
  * recently used server is forgotten first. Knowledge from outages decays in seconds: a server is
  * never given up for longer than INFRA_BACKOFF_MAX_MS.
  */
+#include "base/cursor.h"
 #include "base/endpoint.h"
 #include "base/hash.h"
 #include "base/now.h"
@@ -72,6 +73,15 @@ bool infra_is_lame(struct infra *i, const struct endpoint *server, const uint8_t
 		   struct now now);
 /* Routes changed: forget back-offs, keep round-trip times. */
 void infra_network_changed(struct infra *i);
+/*
+ * For the next start: round-trip times and those quirks that a server has itself shown, of the most
+ * recently used servers as far as OUT has room. Losses, back-offs, lameness and the need for TCP are
+ * left out: what is learned in an outage ends with the process.
+ */
+void infra_write(struct infra *i, struct now now, struct writer *out);
+/* Take in what infra_write() wrote, for servers that are not known yet; what does not parse ends it.
+ * Quirks keep their time, counted by the wall clock. */
+void infra_read(struct infra *i, struct span saved, struct now now);
 /* Walk all servers until FN returns false: for `upstreams`. FN runs under a shard's lock and must not
  * call into this part; quirks and losses are as of the server's last use. */
 void infra_walk(struct infra *i,

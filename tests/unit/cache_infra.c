@@ -308,6 +308,73 @@ static void test_bound(void **state)
 	infra_free(i);
 }
 
+static uint8_t saved[1024 * 1024];
+
+static struct span save(struct infra *i, size_t size, int64_t after_ms)
+{
+	struct writer w = writer_of(saved, size);
+	infra_write(i, unit_now(after_ms), &w);
+	assert_false(w.failed);
+	return writer_span(&w);
+}
+
+/* What a server has shown outlives the process, what an outage has taught does not. */
+static void test_saved(void **state)
+{
+	(void)state;
+	struct infra *before = new_infra(), *after = new_infra();
+	struct endpoint e = server(1);
+	reply(before, 1, 20000, 0);
+	infra_set_quirk(before, &e, INFRA_KEEPS_CASE, true, unit_now(0));
+	infra_set_quirk(before, &e, INFRA_TCP_ONLY, true, unit_now(0));
+	infra_set_lame(before, &e, (const uint8_t *)"\1a", unit_now(0));
+	lose(before, 1, 5, 0);
+	lose(before, 2, 5, 0);
+	reply(after, 3, 7000, 0);
+	reply(before, 3, 9000, 0);
+	infra_read(after, save(before, sizeof(saved), 1000), unit_now(60 * 1000));
+
+	struct infra_server s = get(after, 1, 60 * 1000);
+	assert_true(s.known);
+	assert_int_equal(s.srtt_us, 20000);
+	assert_int_equal(s.high_us, get(before, 1, 0).high_us);
+	assert_int_equal(s.quirks, INFRA_KEEPS_CASE);
+	assert_int_equal(s.loss_permille + s.losses_in_row, 0);
+	assert_int_equal(s.backoff_until_ms, 0);
+	assert_false(infra_is_lame(after, &e, (const uint8_t *)"\1a", unit_now(60 * 1000)));
+	assert_false(get(after, 2, 60 * 1000).known);
+	assert_int_equal(get(after, 3, 60 * 1000).srtt_us, 7000); /* what is known stays */
+	assert_int_equal(get(after, 1, INFRA_QUIRK_TTL_MS + 1000).quirks, 0);
+	infra_free(before);
+	infra_free(after);
+}
+
+/* Bytes of another version, cut or changed end the reading and nothing else; a small room holds the
+ * latest used. */
+static void test_saved_bounds(void **state)
+{
+	(void)state;
+	struct infra *before = new_infra(), *after = new_infra();
+	unsigned count = 0;
+	for (unsigned n = 0; n < 20000; n++)
+		reply(before, n, 1000 + n, 0);
+	struct span all = save(before, 64 * 1024, 0);
+	for (size_t len = 0; len < 300; len++)
+		infra_read(after, span_of(all.at, len), unit_now(0));
+	infra_read(after, all, unit_now(0));
+	infra_walk(after, count_server, &count);
+	assert_in_range(count, 64 * 1024 / 40, 64 * 1024 / 20);
+	saved[0]++;
+	struct infra *none = new_infra();
+	infra_read(none, all, unit_now(0));
+	count = 0;
+	infra_walk(none, count_server, &count);
+	assert_int_equal(count, 0);
+	infra_free(none);
+	infra_free(before);
+	infra_free(after);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,7 +382,8 @@ int main(void)
 		cmocka_unit_test(test_high_percentile), cmocka_unit_test(test_backoff),
 		cmocka_unit_test(test_loss_decays),	cmocka_unit_test(test_quirks),
 		cmocka_unit_test(test_addresses),	cmocka_unit_test(test_lame),
-		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_bound),		cmocka_unit_test(test_saved),
+		cmocka_unit_test(test_saved_bounds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
