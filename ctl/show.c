@@ -85,6 +85,23 @@ static void line(const char *key, const char *value)
 	printf("%-18s %s\n", key, value);
 }
 
+static void print_disk(const json_t *d)
+{
+	char used[TIME_SIZE], limit[TIME_SIZE];
+	const char *state = text(d, "state"), *reason = text(d, "reason");
+
+	if (strcmp(state, "off") == 0) {
+		line("disk", state);
+		return;
+	}
+	printf("%-18s %s%s, %" PRId64 " entries, %s of %s; %" PRId64 " waiting\n", "disk", state,
+	       truth(d, "checking") ? " (being checked)" : "", number(d, "entries"),
+	       size_text(number(d, "used_bytes"), used), size_text(number(d, "limit_bytes"), limit),
+	       number(d, "pending_entries"));
+	if (*reason)
+		printf("%-18s %s\n", "", reason);
+}
+
 static void print_cache(const json_t *c)
 {
 	char used[TIME_SIZE], limit[TIME_SIZE], denial[TIME_SIZE];
@@ -92,6 +109,7 @@ static void print_cache(const json_t *c)
 	printf("%-18s %" PRId64 " entries, %s of %s; denials %s\n", "cache", number(c, "entries"),
 	       size_text(number(c, "used_bytes"), used), size_text(number(c, "limit_bytes"), limit),
 	       size_text(number(c, "denial_bytes"), denial));
+	print_disk(json_object_get(c, "disk"));
 }
 
 void show_status(struct invocation *in, const json_t *r)
@@ -132,12 +150,18 @@ void show_cache(struct invocation *in, const json_t *r)
 {
 	static const char *const keys[] = {"inserts", "replacements", "evictions",
 					   "expired_evictions", "rejected"};
-	const json_t *c = json_object_get(r, "cache");
+	const json_t *c = json_object_get(r, "cache"), *value;
+	json_t *counters = json_object_get(json_object_get(c, "disk"), "counters");
+	const char *name;
 
 	(void)in;
 	print_cache(c);
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		printf("%-18s %" PRId64 "\n", keys[i], number(c, keys[i]));
+	json_object_foreach(counters, name, value)
+	{
+		printf("disk %-13s %" PRId64 "\n", name, (int64_t)json_integer_value(value));
+	}
 }
 
 void show_stats_since(struct invocation *in, const json_t *before, const json_t *r)
@@ -233,8 +257,13 @@ void show_entries(struct invocation *in, const json_t *r)
 
 void show_removed(struct invocation *in, const json_t *r)
 {
+	const char *not_on_disk = text(r, "not_on_disk");
+
 	(void)in;
 	printf("%" PRId64 " entries of the cache are gone\n", number(r, "removed"));
+	if (*not_on_disk)
+		printf("; but not for sure from the disk, if the daemon ends now: %s\n",
+		       not_on_disk);
 }
 
 /* ---- servers and zones ---- */

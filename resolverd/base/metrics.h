@@ -16,7 +16,8 @@
 	X(queries_tcp_total, "queries received over TCP")                                          \
 	X(answers_total, "answers sent to clients")                                                \
 	X(answers_truncated_total, "answers sent with TC set")                                     \
-	X(cache_hits_total, "answers from the memory cache")                                       \
+	X(cache_hits_total, "answers from the cache")                                              \
+	X(cache_recalled_total, "of those, answers that memory had to get from disk")              \
 	X(cache_misses_total, "queries that had to be resolved")                                   \
 	X(queries_coalesced_total, "queries that joined an equal pending one")                     \
 	X(queries_refused_total, "queries refused by the access list")                             \

@@ -57,7 +57,11 @@ static json_t *later_json(const struct config *config)
 static json_t *warnings_json(const struct commands *c)
 {
 	json_t *list = json_array();
+	struct disk_status disk;
 
+	disk_read_status(c->disk, &disk);
+	if (disk.state != DISK_OFF && disk.state != DISK_GOOD)
+		words_append(&list, json_sprintf("the cache is not kept on disk: %s", disk.reason));
 	if (sum(c, METRIC_dnssec_root_not_yet_valid_total) > 0)
 		words_append(&list, json_string("signatures of the root were not valid yet: is the "
 						"system's clock right?"));

@@ -11,6 +11,7 @@
  *   commands_words.c    entries, servers and errors as JSON and as words
  */
 #include "cache/cache.h"
+#include "cache/disk.h"
 #include "cache/infra.h"
 #include "cache/ranges.h"
 #include "control/session.h"
@@ -24,6 +25,7 @@ struct commands { /* main thread; all borrowed */
 	struct cache_reader *reader; /* the main thread's */
 	struct infra *infra;
 	struct ranges *ranges;
+	struct disk *disk;
 	struct worker *const *workers;
 	const unsigned *worker_count;
 	struct snapshot *const *snapshot; /* what is in effect */
@@ -46,7 +48,13 @@ struct commands { /* main thread; all borrowed */
 /* The verbs; their context is a struct commands. COUNT: how many. */
 const struct verb *commands_table(size_t *count);
 
-/* Forget NAME with all that could answer for it: the cache, and denials of its zone. How many
- * entries of the cache that were. */
-uint64_t commands_flush(const struct commands *c, const uint8_t *name, uint16_t type, bool subtree,
-			struct now now);
+struct flushed {
+	uint64_t removed;		   /* entries in memory */
+	char not_on_disk[DISK_REASON_MAX]; /* why it is not durable there; "" if it is */
+};
+/* Forget NAME with all that could answer for it: the cache in memory and on disk, and denials of its
+ * zone. It holds as long as the daemon runs, and beyond unless OUT says why not. */
+void commands_flush(const struct commands *c, const uint8_t *name, uint16_t type, bool subtree,
+		    struct now now, struct flushed *out);
+/* As reply to the verbs that flush. */
+json_t *commands_flushed(const struct flushed *f);

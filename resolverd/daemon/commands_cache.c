@@ -96,8 +96,34 @@ free_show:
 
 /* ---- flush ---- */
 
-uint64_t commands_flush(const struct commands *c, const uint8_t *name, uint16_t type, bool subtree,
-			struct now now)
+/* Memory before, for what is there must not be written any more, and after, for what a worker has
+ * just read from disk. */
+static void flush_tiers(const struct commands *c, const uint8_t *name, uint16_t type, bool subtree,
+			struct flushed *out)
+{
+	struct disk_status status;
+
+	out->removed = cache_flush(c->cache, name, type, subtree);
+	out->not_on_disk[0] = '\0';
+	if (disk_flush(c->disk, name, type, subtree) != OK) {
+		disk_read_status(c->disk, &status);
+		(void)snprintf(out->not_on_disk, sizeof(out->not_on_disk), "%s",
+			       status.reason[0] ? status.reason : "the disk takes too long");
+		log_warning("flush is not durable on disk yet: state=%s reason=\"%s\"",
+			    disk_state_text(status.state), out->not_on_disk);
+	}
+	out->removed += cache_flush(c->cache, name, type, subtree);
+}
+
+json_t *commands_flushed(const struct flushed *f)
+{
+	return json_pack("{s:I, s:o}", "removed", (json_int_t)f->removed, "not_on_disk",
+			 f->not_on_disk[0] ? words_text(f->not_on_disk, strlen(f->not_on_disk))
+					   : json_null());
+}
+
+void commands_flush(const struct commands *c, const uint8_t *name, uint16_t type, bool subtree,
+		    struct now now, struct flushed *out)
 {
 	uint8_t zone[DNAME_MAX];
 	uint16_t zone_type;
@@ -107,7 +133,7 @@ uint64_t commands_flush(const struct commands *c, const uint8_t *name, uint16_t 
 		ranges_flush_zone(c->ranges, zone);
 	if (subtree)
 		ranges_flush(c->ranges, name);
-	return cache_flush(c->cache, name, type, subtree);
+	flush_tiers(c, name, type, subtree, out);
 }
 
 void commands_cache_flush(void *context, struct call *call)
@@ -117,7 +143,7 @@ void commands_cache_flush(void *context, struct call *call)
 	uint8_t name[DNAME_MAX];
 	uint16_t type = 0;
 	bool all = call_bool(call, "all"), subtree = call_bool(call, "subtree");
-	uint64_t removed;
+	struct flushed flushed;
 
 	if (all == (call_string(call, "name") != NULL) ||
 	    (all && (subtree || call_string(call, "type")))) {
@@ -126,17 +152,17 @@ void commands_cache_flush(void *context, struct call *call)
 	}
 	if (all) {
 		ranges_flush(c->ranges, root);
-		removed = cache_flush_all(c->cache);
+		flush_tiers(c, root, 0, true, &flushed);
 	} else {
 		if (!words_read_name(call, name) || !words_read_type(call, &type))
 			return;
-		removed = commands_flush(c, name, type, subtree, call_now(call));
+		commands_flush(c, name, type, subtree, call_now(call), &flushed);
 	}
 	log_notice("cache flushed what=%s type=%s subtree=%s removed=%llu",
 		   all ? "everything" : call_string(call, "name"),
 		   call_string(call, "type") ? call_string(call, "type") : "all",
-		   subtree ? "yes" : "no", (unsigned long long)removed);
-	call_reply(call, json_pack("{s:I}", "removed", (json_int_t)removed));
+		   subtree ? "yes" : "no", (unsigned long long)flushed.removed);
+	call_reply(call, commands_flushed(&flushed));
 }
 
 void commands_cache_stats(void *context, struct call *call)

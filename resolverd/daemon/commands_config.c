@@ -260,10 +260,11 @@ static void set_negative(const struct commands *c, struct call *call, const uint
 		return;
 	}
 	/* What was validated so far, or was not, is no longer what it would be. */
-	uint64_t removed = commands_flush(c, name, 0, true, call_now(call));
+	struct flushed flushed;
+	commands_flush(c, name, 0, true, call_now(call), &flushed);
 	log_notice("negative trust anchor %s name=%s seconds=%u", seconds ? "added" : "removed",
 		   dname_text(name, text), seconds);
-	call_reply(call, json_pack("{s:I}", "removed", (json_int_t)removed));
+	call_reply(call, commands_flushed(&flushed));
 }
 
 void commands_nta_add(void *context, struct call *call)

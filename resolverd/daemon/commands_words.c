@@ -250,18 +250,39 @@ json_t *words_entry(const struct entry *e, struct now now)
 
 /* ---- figures ---- */
 
+static json_t *words_disk(struct disk *disk)
+{
+	struct disk_status s;
+	json_t *counters = json_object();
+
+	disk_read_status(disk, &s);
+#define COUNTER(name, help) json_object_set_new(counters, #name, json_integer((json_int_t)s.name));
+	DISK_COUNTER_LIST(COUNTER)
+#undef COUNTER
+	return json_pack(
+		"{s:s, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "state",
+		disk_state_text(s.state), "reason", words_text(s.reason, strlen(s.reason)),
+		"checking", s.checking, "used_bytes", (json_int_t)s.used_bytes, "map_bytes",
+		(json_int_t)s.map_bytes, "limit_bytes", (json_int_t)s.limit_bytes, "entries",
+		(json_int_t)s.entries, "pending_entries", (json_int_t)s.pending_entries,
+		"pending_bytes", (json_int_t)s.pending_bytes, "last_commit_unix_s",
+		(json_int_t)s.last_commit_unix_s, "commit_us_last", (json_int_t)s.commit_us_last,
+		"commit_us_max", (json_int_t)s.commit_us_max, "counters", counters);
+}
+
 json_t *words_cache(const struct commands *c)
 {
 	struct cache_stats s;
 
 	cache_read_stats(c->cache, &s);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "used_bytes",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "used_bytes",
 			 (json_int_t)s.used_bytes, "limit_bytes", (json_int_t)s.limit_bytes,
 			 "entries", (json_int_t)s.entries, "inserts", (json_int_t)s.inserts,
 			 "replacements", (json_int_t)s.replacements, "evictions",
 			 (json_int_t)s.evictions, "expired_evictions",
 			 (json_int_t)s.expired_evictions, "rejected", (json_int_t)s.rejected,
-			 "denial_bytes", (json_int_t)ranges_used_bytes(c->ranges));
+			 "denial_bytes", (json_int_t)ranges_used_bytes(c->ranges), "disk",
+			 words_disk(c->disk));
 }
 
 json_t *words_upstream(const struct endpoint *address, const struct infra_server *s, struct now now)

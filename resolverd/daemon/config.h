@@ -47,6 +47,7 @@ struct config { /* immutable; in its own arena */
 	unsigned workers;
 	const char *state_path;	   /* directory of what outlives the daemon */
 	size_t memory_bytes;	   /* of the cache */
+	size_t disk_bytes;	   /* the same in STATE_PATH; 0: none */
 	bool ipv4_auto, ipv6_auto; /* asked only if the machine has a route */
 	enum log_level log_level;
 	bool log_queries;

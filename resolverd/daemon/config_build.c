@@ -4,12 +4,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cache/disk.h"
 #include "daemon/config_raw.h"
 #include "daemon/config_value.h"
 
 enum {
 	MEMORY_DEFAULT = 256 << 20,
 	MEMORY_MIN = 1 << 20, /* the table of an empty cache needs some */
+	DISK_DEFAULT = 1 << 30,
+	DISK_MIN = DISK_SIZE_MIN,
 	AUTO_MEMORY_DIVISOR = 4,
 	TTL_MAX_S = INT32_MAX, /* RFC 2181 §8 */
 	TXT_MAX = 255,	       /* identity and version are TXT strings */
@@ -278,10 +281,24 @@ static enum err build_path(struct config_build *b, const char *word)
 	return copy.at ? OK : ERR_NO_MEMORY;
 }
 
+static enum err build_disk(struct config_build *b, const char *word)
+{
+	uint64_t bytes = DISK_DEFAULT;
+
+	if (word && strcmp(word, "off") == 0)
+		bytes = 0;
+	else if (word && !config_value_size(word, &bytes))
+		return config_refuse(b, "cache.disk", "\"%s\" is not a size such as 1G", word);
+	if ((bytes > 0 && bytes < DISK_MIN) || bytes > SIZE_MAX / 2)
+		return config_refuse(b, "cache.disk", "at least %dM are expected, or off",
+				     DISK_MIN >> 20);
+	b->config->disk_bytes = (size_t)bytes;
+	return OK;
+}
+
 static enum err build_cache(struct config_build *b, const struct raw_config *raw)
 {
 	struct settings *s = &b->config->settings;
-	uint64_t disk_bytes;
 	enum err err = build_memory(b, raw->cache.memory);
 
 	if (err == OK)
@@ -296,10 +313,7 @@ static enum err build_cache(struct config_build *b, const struct raw_config *raw
 	if (err == OK && s->min_ttl_s > s->max_ttl_s)
 		return config_refuse(b, "cache.min-ttl", "%u is above max-ttl, %u", s->min_ttl_s,
 				     s->max_ttl_s);
-	if (err == OK && raw->cache.disk && !config_value_size(raw->cache.disk, &disk_bytes))
-		return config_refuse(b, "cache.disk", "\"%s\" is not a size such as 1G",
-				     raw->cache.disk);
-	return err;
+	return err == OK ? build_disk(b, raw->cache.disk) : err;
 }
 
 /* ---- resolution ---- */
@@ -346,7 +360,7 @@ static enum err build_resolution(struct config_build *b, const struct raw_config
 	return err;
 }
 
-/* ---- log, and what is there later ---- */
+/* ---- log, stale answers ---- */
 
 static enum err build_log(struct config_build *b, const struct raw_config *raw)
 {
@@ -358,14 +372,6 @@ static enum err build_log(struct config_build *b, const struct raw_config *raw)
 				     "\"%s\" is none of error, warning, notice, info, debug",
 				     raw->log.level);
 	return config_read_bool(b, "log.queries", raw->log.queries, &c->log_queries);
-}
-
-static void add_later(struct config *c, bool asked_for, const char *key)
-{
-	if (!asked_for)
-		return;
-	REQUIRE(c->not_in_effect_count < CONFIG_LATER_MAX);
-	c->not_in_effect[c->not_in_effect_count++] = key;
 }
 
 static enum err build_stale(struct config_build *b, const struct raw_config *raw)
@@ -385,25 +391,16 @@ static enum err build_stale(struct config_build *b, const struct raw_config *raw
 	return err;
 }
 
-/* Keys whose features are not there yet: taken, so that a complete configuration can be written,
- * and named at the start if they ask for something. */
-static enum err build_later(struct config_build *b, const struct raw_config *raw)
-{
-	add_later(b->config, raw->cache.disk, "cache.disk");
-	return OK;
-}
-
 /* ---- all ---- */
 
 enum err config_build(struct config_build *b, const struct raw_config *raw)
 {
 	static enum err (*const parts[])(struct config_build *, const struct raw_config *) = {
-		build_service,	       build_cache,
-		build_resolution,      build_log,
-		build_stale,	       build_later,
-		config_hints_build,    config_anchors_build,
-		config_zones_build,    config_console_build,
-		config_prefetch_build,
+		build_service,	      build_cache,
+		build_resolution,     build_log,
+		build_stale,	      config_hints_build,
+		config_anchors_build, config_zones_build,
+		config_console_build, config_prefetch_build,
 	};
 
 	settings_init(&b->config->settings);

@@ -109,6 +109,7 @@ static void open_http(struct console *c, const struct console_parts *parts)
 	struct http_settings settings = {
 		.exposition = {.cache = parts->shared->cache,
 			       .ranges = parts->shared->ranges,
+			       .disk = warm_disk(parts->shared->warm),
 			       .workers = parts->workers,
 			       .worker_count = *parts->worker_count,
 			       .started_unix_s = parts->loop->now.unix_s},
@@ -153,7 +154,8 @@ static void expire_negative(struct console *c, struct now now)
 			(void)!negative_add(&c->negative, name, now.mono_us);
 			return;
 		}
-		(void)commands_flush(&c->commands, name, 0, true, now);
+		struct flushed flushed;
+		commands_flush(&c->commands, name, 0, true, now, &flushed);
 	}
 }
 
@@ -170,6 +172,7 @@ void console_open(struct console *c, const struct console_parts *parts)
 		.reader = parts->reader,
 		.infra = parts->shared->infra,
 		.ranges = parts->shared->ranges,
+		.disk = warm_disk(parts->shared->warm),
 		.workers = parts->workers,
 		.worker_count = parts->worker_count,
 		.snapshot = parts->snapshot,

@@ -11,6 +11,30 @@ static const struct {
 #undef FIGURE
 static_assert(ARRAY_LEN(figures) == EXPOSITION_COUNT, "each figure has its words");
 
+#define COUNTER(name, help) {"disk_" #name "_total", help},
+static const struct {
+	const char *name, *help;
+} disk_counters[] = {DISK_COUNTER_LIST(COUNTER)};
+#undef COUNTER
+
+static void read_disk(struct disk *disk, uint64_t out[static EXPOSITION_COUNT],
+		      uint64_t counters[static ARRAY_LEN(disk_counters)])
+{
+	struct disk_status s;
+	size_t i = 0;
+
+	disk_read_status(disk, &s);
+	out[EXPOSITION_disk_up] = s.state == DISK_GOOD;
+	out[EXPOSITION_disk_used_bytes] = s.used_bytes;
+	out[EXPOSITION_disk_limit_bytes] = s.limit_bytes;
+	out[EXPOSITION_disk_entries] = s.entries;
+	out[EXPOSITION_disk_pending_entries] = s.pending_entries;
+	out[EXPOSITION_disk_pending_bytes] = s.pending_bytes;
+#define COUNTER(name, help) counters[i++] = s.name;
+	DISK_COUNTER_LIST(COUNTER)
+#undef COUNTER
+}
+
 static void read_figures(const struct exposition *e, uint64_t mono_us,
 			 uint64_t out[static EXPOSITION_COUNT])
 {
@@ -120,7 +144,7 @@ static void write_lists(const struct exposition *e, FILE *out)
 
 void exposition_write(const struct exposition *e, uint64_t mono_us, FILE *out)
 {
-	uint64_t values[EXPOSITION_COUNT] = {0};
+	uint64_t values[EXPOSITION_COUNT] = {0}, counters[ARRAY_LEN(disk_counters)];
 
 	for (size_t i = 0; i < METRIC_COUNT; i++) {
 		uint64_t total = 0;
@@ -130,6 +154,10 @@ void exposition_write(const struct exposition *e, uint64_t mono_us, FILE *out)
 			  metrics_help((enum metric)i), total);
 	}
 	read_figures(e, mono_us, values);
+	read_disk(e->disk, values, counters);
+	for (size_t i = 0; i < ARRAY_LEN(counters); i++)
+		write_one(out, disk_counters[i].name, "counter", disk_counters[i].help,
+			  counters[i]);
 	for (size_t i = 0; i < EXPOSITION_COUNT; i++)
 		write_one(out, figures[i].name, figures[i].type, figures[i].help, values[i]);
 	write_lists(e, out);
@@ -153,6 +181,9 @@ void exposition_write_markdown(FILE *out)
 	for (size_t i = 0; i < METRIC_COUNT; i++)
 		fprintf(out, "| `resolverd_%s` | counter | %s |\n", metrics_name((enum metric)i),
 			metrics_help((enum metric)i));
+	for (size_t i = 0; i < ARRAY_LEN(disk_counters); i++)
+		fprintf(out, "| `resolverd_%s` | counter | %s |\n", disk_counters[i].name,
+			disk_counters[i].help);
 	for (size_t i = 0; i < EXPOSITION_COUNT; i++)
 		fprintf(out, "| `resolverd_%s` | %s | %s |\n", figures[i].name, figures[i].type,
 			figures[i].help);

@@ -1,14 +1,15 @@
 #pragma once
 /*
- * What Prometheus gets: every counter of base/metrics.h summed over the workers, and figures that
- * are read at that moment; in base units. Labels are few and bounded: those of the families, which
- * stop at FAMILY_KEYS_MAX, and the one of build_info. docs/metrics.md is written from the same lists
- * (make docs).
+ * What Prometheus gets: every counter of base/metrics.h summed over the workers, those of
+ * cache/disk.h (NAME becomes resolverd_disk_NAME_total), and figures that are read at that moment;
+ * in base units. Labels are few and bounded: those of the families, which stop at FAMILY_KEYS_MAX,
+ * and the one of build_info. docs/metrics.md is written from the same lists (make docs).
  */
 #include <stdio.h>
 
 #include "base/metrics.h"
 #include "cache/cache.h"
+#include "cache/disk.h"
 #include "cache/ranges.h"
 #include "daemon/worker.h"
 
@@ -23,6 +24,12 @@
 	X(cache_expired_evictions_total, counter, "of those, entries that had expired")            \
 	X(cache_rejected_total, counter, "entries that found no room")                             \
 	X(denial_used_bytes, gauge, "memory of validated denials (RFC 8198)")                      \
+	X(disk_up, gauge, "1 if the cache on disk can be written to, 0 if not or if it is off")    \
+	X(disk_used_bytes, gauge, "of the cache file, what is in use")                             \
+	X(disk_limit_bytes, gauge, "what the cache file may take")                                 \
+	X(disk_entries, gauge, "records in the cache file")                                        \
+	X(disk_pending_entries, gauge, "entries that wait to be written")                          \
+	X(disk_pending_bytes, gauge, "what they take in memory")                                   \
 	X(workers, gauge, "threads that answer")                                                   \
 	X(workers_turning, gauge, "of those, threads that go through their loop")                  \
 	X(open_queries, gauge, "questions being resolved")                                         \
@@ -39,6 +46,7 @@ enum exposition_figure { EXPOSITION_LIST(EXPOSITION_ENUM) EXPOSITION_COUNT };
 struct exposition { /* what is read; all borrowed, any thread may read it */
 	struct cache *cache;
 	struct ranges *ranges;
+	struct disk *disk;
 	struct worker *const *workers;
 	unsigned worker_count;
 	int64_t started_unix_s;

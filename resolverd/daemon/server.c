@@ -39,6 +39,7 @@ struct server { /* main thread */
 	struct signals signals;
 	struct cache_reader *reader; /* of what commands show */
 	struct console console;
+	unsigned next_keeper; /* the loading thread's */
 	const char *path;
 };
 
@@ -79,8 +80,12 @@ static enum err open_shared(struct server *s)
 	size_t ranges_bytes = c->memory_bytes / RANGES_DIVISOR;
 	struct cache_settings cache = {.memory_bytes = c->memory_bytes - ranges_bytes};
 	struct worker_shared *shared = &s->shared;
-	enum err err = cache_new(&cache, &shared->cache);
+	enum err err = warm_open(c->state_path, c->disk_bytes, &shared->warm);
 
+	if (err == OK) {
+		cache.sink = warm_sink(shared->warm);
+		err = cache_new(&cache, &shared->cache);
+	}
 	if (err == OK)
 		err = infra_new(&shared->infra);
 	if (err == OK)
@@ -101,6 +106,7 @@ static void close_shared(struct server *s)
 	cache_reader_free(s->reader);
 	anchors_free(s->shared.anchors);
 	prefetch_shared_free(s->shared.prefetch);
+	warm_close(s->shared.warm, s->loop.now);
 	if (s->shared.ranges)
 		ranges_free(s->shared.ranges);
 	if (s->shared.infra)
@@ -291,6 +297,8 @@ static void note_unchangeable(struct server *s, const struct config *fresh)
 		console_needs_restart(&s->console, "cache.memory");
 	if (strcmp(old->state_path, fresh->state_path) != 0)
 		console_needs_restart(&s->console, "cache.path");
+	if (old->disk_bytes != fresh->disk_bytes)
+		console_needs_restart(&s->console, "cache.disk");
 }
 
 /* FRESH, which is taken over, for everybody from now on. ERR_NO_MEMORY: all stays as it was. */
@@ -361,6 +369,7 @@ static void handle_log_timer(void *context)
 
 	log_tick();
 	console_tick(&s->console, s->loop.now);
+	warm_tick(s->shared.warm, s->loop.now);
 	loop_timer_set(&s->loop, &s->log_timer, s->loop.now.mono_us + LOG_TICK_MS * 1000ULL);
 }
 
@@ -422,12 +431,21 @@ static void open_console(struct server *s)
 	console_open(&s->console, &parts);
 }
 
+/* The names are spread over the workers, so that keeping them fresh is too. */
+static void keep(void *context, const struct entry *e)
+{
+	struct server *s = context;
+
+	worker_keep(s->workers[s->next_keeper++ % s->worker_count], e);
+}
+
 /* Workers to their end; everything below them is there. */
 static int run_workers(struct server *s)
 {
 	int status = EX_OSERR;
 	enum err err = open_anchors(s);
 
+	warm_begin(s->shared.warm, s->shared.cache, s->shared.infra, s->loop.now);
 	if (err == OK)
 		err = open_workers(s);
 	if (err != OK) {
@@ -443,9 +461,11 @@ static int run_workers(struct server *s)
 		goto close;
 	}
 	tell_start(s);
+	warm_load(s->shared.warm, s->loop.now, keep, s);
 	serve(s);
 	status = EX_OK;
 close:
+	warm_load_stop(s->shared.warm);
 	console_close(&s->console);
 	close_workers(s);
 	return status;

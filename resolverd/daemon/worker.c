@@ -20,6 +20,9 @@ enum {
 	/* Older configurations that queries still use: a query lasts 10 s, so more come only from
 	 * reloads in quick succession; the next one then waits in the mailbox. */
 	RETIRED_MAX = 8,
+	/* Names taken up for keeping in one turn: each costs a few look-ups in the cache, and
+	 * clients are waiting. */
+	KEEPS_PER_TURN = 64,
 };
 
 /* A question of the daemon's own. */
@@ -29,10 +32,20 @@ struct refresh {
 	uint16_t type;
 };
 
+/* What was popular before the last restart. */
+struct popular {
+	struct popular *next;
+	enum entry_kind kind;
+	uint16_t type;
+	uint8_t name_len;
+	uint8_t name[];
+};
+
 struct worker { /* its own thread, but for what says otherwise */
 	struct loop loop;
 	struct resolver *resolver;
 	struct cache_reader *reader;
+	struct warm_reader *recaller; /* NULL: no disk tier */
 	struct clients clients;
 	struct udp_server udp;
 	struct udp_socket udp_sockets[CONFIG_LISTEN_MAX];
@@ -54,6 +67,8 @@ struct worker { /* its own thread, but for what says otherwise */
 	} figures;			     /* any thread reads */
 	_Atomic(struct snapshot *) mailbox;  /* any thread writes */
 	_Atomic(struct refresh *) refreshes; /* any thread adds */
+	_Atomic(struct popular *) popular;   /* any thread adds */
+	struct popular *to_keep;	     /* of those, what was taken over; oldest first */
 	const struct worker_shared *shared;
 	unsigned index;
 	pthread_t thread;
@@ -264,6 +279,40 @@ static void ask_refreshes(struct worker *w)
 	}
 }
 
+/* Behind what waits already, in the order in which they came. */
+static void take_popular(struct worker *w)
+{
+	struct popular *list = atomic_exchange_explicit(&w->popular, NULL, memory_order_acquire);
+	struct popular *ordered = NULL, **end = &w->to_keep;
+
+	while (list) {
+		struct popular *next = list->next;
+		list->next = ordered;
+		ordered = list;
+		list = next;
+	}
+	while (*end)
+		end = &(*end)->next;
+	*end = ordered;
+}
+
+static void keep_popular(struct worker *w)
+{
+	if (UNLIKELY(atomic_load_explicit(&w->popular, memory_order_relaxed)) && !w->to_keep)
+		take_popular(w);
+	for (unsigned i = 0; w->to_keep && i < KEEPS_PER_TURN; i++) {
+		struct popular *p = w->to_keep;
+		const struct entry *e =
+			cache_find(w->reader, p->kind, p->name, p->name_len, p->type);
+		if (e)
+			resolver_keep(w->resolver, w->loop.now, e);
+		w->to_keep = p->next;
+		free(p);
+	}
+	if (UNLIKELY(w->to_keep))
+		loop_wake(&w->loop);
+}
+
 static void count(struct worker *w, enum metric which, uint64_t total, uint64_t *counted)
 {
 	metrics_add(&w->metrics, which, total - *counted);
@@ -327,6 +376,7 @@ static void *run(void *context)
 		loop_dispatch(&w->loop);
 		adopt_mail(w);
 		ask_refreshes(w);
+		keep_popular(w);
 	}
 	return NULL;
 }
@@ -353,6 +403,11 @@ static enum err open_resolver(struct worker *w)
 	if (err != OK)
 		return err;
 	cache_reader_idle(w->reader); /* until the thread runs */
+	err = warm_reader_new(shared->warm, &w->recaller);
+	if (err != OK)
+		return err;
+	parts.recall = w->recaller ? warm_recall : NULL;
+	parts.recall_context = w->recaller;
 	parts.reader = w->reader;
 	rng_init(&parts.rng);
 	return resolver_new(&parts, &w->resolver);
@@ -452,6 +507,7 @@ void worker_free(struct worker *w)
 		resolver_free(w->resolver);
 	if (w->reader)
 		cache_reader_free(w->reader);
+	warm_reader_free(w->recaller);
 	clients_deinit(&w->clients);
 	loop_deinit(&w->loop);
 	for (size_t i = 0; i < w->retired_count; i++)
@@ -460,6 +516,12 @@ void worker_free(struct worker *w)
 	for (struct refresh *r = atomic_load(&w->refreshes), *next; r; r = next) {
 		next = r->next;
 		free(r);
+	}
+	take_popular(w);
+	while (w->to_keep) {
+		struct popular *first = w->to_keep;
+		w->to_keep = first->next;
+		free(first);
 	}
 	snapshot_release(w->snapshot);
 	free(w);
@@ -517,6 +579,23 @@ void worker_refresh(struct worker *w, const uint8_t *name, uint16_t type)
 	r->type = type;
 	r->next = atomic_load_explicit(&w->refreshes, memory_order_relaxed);
 	while (!atomic_compare_exchange_weak_explicit(&w->refreshes, &r->next, r,
+						      memory_order_release, memory_order_relaxed))
+		;
+	loop_wake(&w->loop);
+}
+
+void worker_keep(struct worker *w, const struct entry *e)
+{
+	struct popular *p = malloc(sizeof(*p) + e->name_len);
+
+	if (!p)
+		return; /* clients will bring it back */
+	p->kind = (enum entry_kind)e->kind;
+	p->type = e->type;
+	p->name_len = e->name_len;
+	memcpy(p->name, entry_name(e), e->name_len);
+	p->next = atomic_load_explicit(&w->popular, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(&w->popular, &p->next, p,
 						      memory_order_release, memory_order_relaxed))
 		;
 	loop_wake(&w->loop);

@@ -12,6 +12,7 @@
 #include "cache/ranges.h"
 #include "daemon/anchors.h"
 #include "daemon/snapshot.h"
+#include "daemon/warm.h"
 #include "net/loop.h"
 #include "resolve/prefetch_claim.h"
 #include "resolve/throttle.h"
@@ -22,6 +23,7 @@ struct worker_shared { /* borrowed by all workers; outlives them */
 	struct cache *cache;
 	struct infra *infra;
 	struct ranges *ranges;
+	struct warm *warm;
 	struct throttle *throttle;
 	struct prefetch_shared *prefetch;
 	struct anchors *anchors; /* NULL: nobody follows rollovers */
@@ -51,6 +53,10 @@ void worker_adopt(struct worker *w, struct snapshot *snapshot);
 
 /* Have NAME and TYPE asked for anew, whatever the cache holds. From any thread. */
 void worker_refresh(struct worker *w, const uint8_t *name, uint16_t type);
+
+/* E, popular before the last restart, is in the cache: keep it fresh if it is worth it. From any
+ * thread. */
+void worker_keep(struct worker *w, const struct entry *e);
 
 /* From any thread. */
 const struct metrics *worker_metrics(const struct worker *w);

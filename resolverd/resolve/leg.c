@@ -230,15 +230,26 @@ static enum step take_synthesised(struct query *q, const struct answer *a)
 	return STEP_WAIT;
 }
 
+static bool leg_from_cache(struct query *q, enum step *step)
+{
+	struct resolver *r = q->resolver;
+	const struct entry *e = answer_find(r->client_context.reader, q->name, dname_len(q->name),
+					    q->qtype, q->settings->dnssec, r->now);
+	return leg_from_entry(q, e, step) || leg_from_alias(q, step);
+}
+
+/* The client's side has looked already for the name it was asked for. */
+static bool leg_recalled(struct query *q)
+{
+	return (q->internal || q->alias_count > 0) && resolver_recall(q->resolver, q->name);
+}
+
 enum step leg_step(struct query *q)
 {
 	struct resolver *r = q->resolver;
 	enum step step;
 	if (!q->refresh && (!q->fresh_only || q->alias_count > 0)) {
-		const struct entry *e =
-			answer_find(r->client_context.reader, q->name, dname_len(q->name), q->qtype,
-				    q->settings->dnssec, r->now);
-		if (leg_from_entry(q, e, &step) || leg_from_alias(q, &step))
+		if (leg_from_cache(q, &step) || (leg_recalled(q) && leg_from_cache(q, &step)))
 			return step;
 		struct answer *made = arena_alloc(&q->arena, sizeof(*made));
 		if (made && synthesise_answer(q, made)) {

@@ -210,6 +210,8 @@ struct resolver {
 	struct hash_key cookie_secret, table_key;
 	struct client_context client_context;
 	struct crypto_keys *keys;
+	resolver_recall_fn *recall;
+	void *recall_context;
 	resolver_observe_fn *observe_keys;
 	void *observe_context;
 	/* mono; 0: not with these settings */
@@ -277,5 +279,7 @@ void query_discard(struct query *q);
 
 /* Add an action. The packet must live in r->step_arena. */
 void resolver_act(struct resolver *r, const struct action *action);
+/* Memory does not know NAME (lower case): does it now, with what the slower tier has? */
+bool resolver_recall(const struct resolver *r, const uint8_t *name);
 /* Clamp to the settings. */
 uint32_t resolver_clamp_ttl(const struct resolver *r, uint32_t ttl_s);

@@ -37,6 +37,8 @@ enum err resolver_new(const struct resolver_parts *parts, struct resolver **out)
 	r->metrics = parts->metrics;
 	r->throttle = parts->throttle ? parts->throttle : &r->own_throttle;
 	r->rng = parts->rng;
+	r->recall = parts->recall;
+	r->recall_context = parts->recall_context;
 	r->observe_keys = parts->observe_keys;
 	r->observe_context = parts->observe_context;
 	r->cookie_secret = *parts->cookie_secret;
@@ -98,6 +100,11 @@ void resolver_act(struct resolver *r, const struct action *action)
 		r->action_capacity = capacity;
 	}
 	r->actions[r->action_count++] = *action;
+}
+
+bool resolver_recall(const struct resolver *r, const uint8_t *name)
+{
+	return r->recall && r->recall(r->recall_context, name, r->now);
 }
 
 uint32_t resolver_clamp_ttl(const struct resolver *r, uint32_t ttl_s)

@@ -77,6 +77,12 @@ enum { RESOLVER_OBSERVE_MS = 3600 * 1000 };
 typedef void resolver_observe_fn(void *context, const uint8_t *zone, const struct rrset *dnskeys,
 				 const bool *self_signed);
 
+/*
+ * Memory does not know: bring what a slower tier keeps under NAME (lower case) into the cache, by
+ * cache_restore(). Whether anything came. Waits for nobody else.
+ */
+typedef bool resolver_recall_fn(void *context, const uint8_t *name, struct now now);
+
 struct resolver_parts { /* what a resolver is made of; all borrowed and outliving it */
 	const struct settings *settings;
 	struct cache *cache;
@@ -90,8 +96,10 @@ struct resolver_parts { /* what a resolver is made of; all borrowed and outlivin
 		*prefetch; /* which resolver keeps which name fresh; NULL: an own one */
 	struct rng rng;	   /* copied */
 	const struct hash_key
-		*cookie_secret; /* shared by all resolvers, so a client's cookie is good
+		*cookie_secret;	    /* shared by all resolvers, so a client's cookie is good
 						 at each */
+	resolver_recall_fn *recall; /* NULL: memory is all there is */
+	void *recall_context;
 	/* NULL: nobody follows rollovers. */
 	resolver_observe_fn *observe_keys;
 	void *observe_context;

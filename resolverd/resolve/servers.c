@@ -128,8 +128,11 @@ static struct delegation *cached_delegation(struct query *q, const uint8_t *name
 					    int64_t *expires_ms)
 {
 	struct resolver *r = q->resolver;
-	const struct entry *e =
-		cache_find(r->client_context.reader, ENTRY_DELEGATION, name, dname_len(name), 0);
+	struct cache_reader *reader = r->client_context.reader;
+	size_t len = dname_len(name);
+	const struct entry *e = cache_find(reader, ENTRY_DELEGATION, name, len, 0);
+	if (!e && resolver_recall(r, name))
+		e = cache_find(reader, ENTRY_DELEGATION, name, len, 0);
 	if (!e || !entry_is_fresh(e, r->now) || (q->refresh && ends_soon(e, r->now)))
 		return NULL;
 	struct delegation *d = arena_alloc(&q->arena, sizeof(*d));

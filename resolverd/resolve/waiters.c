@@ -103,24 +103,43 @@ static void refuse_client(struct resolver *r, const struct client *c, const char
 					 sizeof(r->reply_buffer)));
 }
 
+static ptrdiff_t answer_now(struct resolver *r, const struct event *ev, struct client *client)
+{
+	return client_answer_now(&r->client_context, r->now, ev, client, r->reply_buffer,
+				 sizeof(r->reply_buffer));
+}
+
+/* Once more, if memory did not know the question's NAME but now does. A question in progress has
+ * looked there already. */
+static ptrdiff_t answer_recalled(struct resolver *r, const struct event *ev, const uint8_t *name,
+				 struct client *client)
+{
+	if (query_find(r, name, client->qtype) || !resolver_recall(r, name))
+		return 0;
+	ptrdiff_t len = answer_now(r, ev, client);
+	metrics_add(r->metrics, METRIC_cache_recalled_total, len > 0);
+	return len;
+}
+
 void waiters_admit(struct resolver *r, const struct event *ev)
 {
 	struct client client;
 	uint8_t lower[DNAME_MAX];
-	ptrdiff_t len = client_answer_now(&r->client_context, r->now, ev, &client, r->reply_buffer,
-					  sizeof(r->reply_buffer));
+	ptrdiff_t len = answer_now(r, ev, &client);
 	if (len == RESOLVER_IGNORE) {
 		struct action drop = {.kind = ACT_DROP, .token = ev->token};
 		resolver_act(r, &drop);
 		return;
 	}
+	dname_lower(client.qname, lower);
+	if (len == 0)
+		len = answer_recalled(r, ev, lower, &client);
 	client.token = ev->token;
 	if (len > 0) {
 		answer_client(r, &client, (size_t)len);
 		return;
 	}
 	metrics_add(r->metrics, METRIC_cache_misses_total, 1);
-	dname_lower(client.qname, lower);
 	struct query *q = query_find(r, lower, client.qtype);
 	if (q) {
 		metrics_add(r->metrics, METRIC_queries_coalesced_total, 1);

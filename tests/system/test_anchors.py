@@ -1,6 +1,7 @@
 """Trust anchors over time: the state that is kept, and what clients are told of it."""
 import os
 import shutil
+import tempfile
 import time
 
 import case
@@ -25,10 +26,11 @@ class Managed(case.DaemonCase):
         listed = anchors or case.NET.trust_anchors + [
             f"rolling.org. DS {rolling[which]}" for which in ("active", "revoked")]
         config = {"dnssec": {"trust-anchors": listed, "auto-trust-anchors": True}}
-        if path:
-            config["cache"] = {"path": path}
+        # Keys that the cache keeps over a restart are not looked at anew.
+        config["cache"] = {"disk": "off"}
+        config["cache"]["path"] = path or tempfile.mkdtemp(dir=self.net.dir)
         daemon = self.net.resolver(config, address="127.0.0.2")
-        daemon.path = path or os.path.join(daemon.dir, "cache")
+        daemon.path = config["cache"]["path"]
         self.start(daemon)
         self.addCleanup(lambda: daemon.process and daemon.stop())
         return daemon

@@ -82,6 +82,7 @@ static const struct {
 	{"cache: {memory: 99999999T}\n",
 	 "f:1: cache.memory: \"99999999T\" is not a size such as 256M"},
 	{"cache: {disk: much}\n", "f:1: cache.disk: \"much\" is not a size such as 1G"},
+	{"cache: {disk: 64K}\n", "f:1: cache.disk: at least 1M are expected, or off"},
 	{"cache: {path: here}\n", "f:1: cache.path: \"here\" is not an absolute path"},
 	{"cache: {min-ttl: 10ms}\n", "f:1: cache.min-ttl: \"10ms\" is not a time in whole seconds"},
 	{"cache: {max-ttl: 69y}\n", "f:1: cache.max-ttl: \"69y\" is not a time in whole seconds"},
@@ -191,6 +192,7 @@ static void test_defaults(void **state)
 		CHECK(texts[i], c->listen_count == 2 && endpoint_equal(&c->listen[0], &v4) &&
 					endpoint_equal(&c->listen[1], &v6));
 		CHECK(texts[i], c->workers >= 1 && c->memory_bytes == 256 << 20);
+		CHECK(texts[i], c->disk_bytes == 1 << 30);
 		CHECK(texts[i], c->log_level == LOG_LEVEL_INFO && !c->log_queries);
 		CHECK(texts[i], c->ipv6_auto && !c->ipv4_auto && s->ipv4 && s->ipv6);
 		CHECK(texts[i], c->not_in_effect_count == 0);
@@ -399,7 +401,7 @@ static void test_later(void **state)
 	} cases[] = {
 		{"prefetch: {enabled: false}\n", ""},
 		{"prefetch: {enabled: true, min-hits: 2, zones: [{name: a., hold: 30s}]}\n", ""},
-		{"cache: {path: /x, disk: 1G}\n", "cache.disk "},
+		{"cache: {path: /x, disk: 1G}\n", ""},
 		{"control: {socket: /x, group: root, readonly: all}\n", ""},
 		{"metrics: {listen: []}\n", ""},
 		{"metrics: {listen: ['127.0.0.1:9253']}\n", ""},
@@ -413,6 +415,26 @@ static void test_later(void **state)
 			strcat(keys, " ");
 		}
 		CHECK(cases[i].text, strcmp(keys, cases[i].keys) == 0);
+		config_free(c);
+	}
+}
+
+static void test_disk(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		size_t bytes;
+	} cases[] = {
+		{"cache: {disk: 4G}\n", (size_t)4 << 30},
+		{"cache: {disk: 1M}\n", 1 << 20},
+		{"cache: {disk: 0}\n", 0},
+		{"cache: {disk: off}\n", 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct config *c = must_load(cases[i].text);
+		CHECK(cases[i].text, c->disk_bytes == cases[i].bytes);
 		config_free(c);
 	}
 }
@@ -478,8 +500,8 @@ int main(void)
 		cmocka_unit_test(test_service),	 cmocka_unit_test(test_access),
 		cmocka_unit_test(test_zones),	 cmocka_unit_test(test_local_zones),
 		cmocka_unit_test(test_anchors),	 cmocka_unit_test(test_later),
-		cmocka_unit_test(test_prefetch), cmocka_unit_test(test_files),
-		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_prefetch), cmocka_unit_test(test_disk),
+		cmocka_unit_test(test_files),	 cmocka_unit_test(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

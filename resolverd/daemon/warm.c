@@ -1,0 +1,262 @@
+#include "daemon/warm.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+enum {
+	/* Of the memory that the cache has, the part that is filled ahead of demand. */
+	LOAD_DIVISOR = 2,
+};
+static const char servers_blob[] = "servers";
+
+struct warm { /* main thread */
+	struct disk *disk;
+	struct cache_sink sink;
+	bool is_on;
+	struct cache *cache;
+	struct infra *infra;
+	uint64_t save_us; /* when to do it next */
+
+	pthread_t loader;
+	bool loading;
+	atomic_bool stop;
+	atomic_bool loaded; /* what is popular is in memory: from now on memory knows best */
+	struct now now;	    /* the loader's, from here on */
+	warm_keep_fn *keep;
+	void *keep_context;
+	size_t restored;
+};
+
+struct warm_reader { /* one thread */
+	struct disk_reader *reader;
+	struct cache *cache;
+	struct now now;
+	bool restored;
+};
+
+/* ---- to the disk ---- */
+
+static void sink_put(void *context, const struct entry *e, struct now now)
+{
+	disk_put(context, e, now);
+}
+
+static void sink_remove(void *context, enum entry_kind kind, const uint8_t *name, uint16_t type)
+{
+	disk_remove(context, kind, name, type);
+}
+
+const struct cache_sink *warm_sink(const struct warm *w)
+{
+	return w->is_on ? &w->sink : NULL;
+}
+
+static void save_servers(struct warm *w, struct now now)
+{
+	uint8_t *bytes = malloc(DISK_BLOB_MAX);
+	if (!bytes)
+		return;
+	struct writer to = writer_of(bytes, DISK_BLOB_MAX);
+	infra_write(w->infra, now, &to);
+	/* ERR_CLOSED: another daemon has the file, and what it knows is as good. */
+	(void)!disk_put_blob(w->disk, servers_blob, writer_span(&to));
+	free(bytes);
+}
+
+struct gathering {
+	struct disk_hot *hot;
+	struct now now;
+};
+
+static bool gather(void *context, const struct entry *e)
+{
+	struct gathering *g = context;
+	disk_hot_add(g->hot, e, g->now);
+	return true;
+}
+
+static void save_hot(struct warm *w, struct now now)
+{
+	struct gathering g = {.now = now};
+	if (disk_hot_new(&g.hot) != OK)
+		return;
+	cache_walk(w->cache, gather, &g);
+	disk_hot_store(w->disk, g.hot, now);
+}
+
+static void save(struct warm *w, struct now now)
+{
+	if (!atomic_load(&w->loaded))
+		return;
+	save_servers(w, now);
+	save_hot(w, now);
+}
+
+void warm_tick(struct warm *w, struct now now)
+{
+	if (!w->is_on || now.mono_us < w->save_us)
+		return;
+	w->save_us = now.mono_us + WARM_SAVE_S * 1000000ULL;
+	save(w, now);
+}
+
+/* ---- and back ---- */
+
+static void restore_servers(struct warm *w, struct now now)
+{
+	struct disk_reader *reader;
+	uint8_t *bytes = malloc(DISK_BLOB_MAX);
+	if (!bytes || disk_reader_new(w->disk, &reader) != OK) {
+		free(bytes);
+		return;
+	}
+	struct writer to = writer_of(bytes, DISK_BLOB_MAX);
+	if (disk_get_blob(reader, servers_blob, &to) == OK)
+		infra_read(w->infra, writer_span(&to), now);
+	disk_reader_free(reader);
+	free(bytes);
+}
+
+void warm_begin(struct warm *w, struct cache *cache, struct infra *infra, struct now now)
+{
+	w->cache = cache;
+	w->infra = infra;
+	w->save_us = now.mono_us + WARM_SAVE_S * 1000000ULL;
+	if (w->is_on)
+		restore_servers(w, now);
+}
+
+static bool load_one(void *context, const struct entry *e)
+{
+	struct warm *w = context;
+	if (atomic_load_explicit(&w->stop, memory_order_relaxed))
+		return false;
+	/* Who asked for it in the meantime has brought it here, which is as good. */
+	enum err err = cache_restore(w->cache, e, w->now);
+	if (err == OK)
+		w->restored++;
+	if (err == OK || err == ERR_EXISTS)
+		w->keep(w->keep_context, e);
+	return true;
+}
+
+static void *load(void *context)
+{
+	struct warm *w = context;
+	struct disk_reader *reader;
+	struct cache_stats stats;
+	if (disk_reader_new(w->disk, &reader) != OK)
+		return NULL;
+	cache_read_stats(w->cache, &stats);
+	size_t count = disk_load_hot(reader, stats.limit_bytes / LOAD_DIVISOR, w->now, load_one, w);
+	disk_reader_free(reader);
+	if (!atomic_load(&w->stop))
+		atomic_store(&w->loaded, true);
+	log_info("popular names loaded from disk: found=%zu restored=%zu", count, w->restored);
+	return NULL;
+}
+
+void warm_load(struct warm *w, struct now now, warm_keep_fn *keep, void *context)
+{
+	if (!w->is_on)
+		return;
+	w->now = now;
+	w->keep = keep;
+	w->keep_context = context;
+	w->loading = pthread_create(&w->loader, NULL, load, w) == 0;
+	if (w->loading)
+		(void)pthread_setname_np(w->loader, "disk/load");
+	else
+		log_warning("popular names not loaded ahead: cannot start a thread");
+}
+
+void warm_load_stop(struct warm *w)
+{
+	if (!w->loading)
+		return;
+	atomic_store(&w->stop, true);
+	REQUIRE(pthread_join(w->loader, NULL) == 0);
+	w->loading = false;
+}
+
+/* ---- a worker's own ---- */
+
+enum err warm_reader_new(struct warm *w, struct warm_reader **out)
+{
+	*out = NULL;
+	if (!w->is_on)
+		return OK;
+	struct warm_reader *r = calloc(1, sizeof(*r));
+	if (!r)
+		return ERR_NO_MEMORY;
+	r->cache = w->cache;
+	if (disk_reader_new(w->disk, &r->reader) != OK) {
+		free(r);
+		return ERR_NO_MEMORY;
+	}
+	*out = r;
+	return OK;
+}
+
+void warm_reader_free(struct warm_reader *r)
+{
+	if (!r)
+		return;
+	disk_reader_free(r->reader);
+	free(r);
+}
+
+static bool restore(void *context, const struct entry *e)
+{
+	struct warm_reader *r = context;
+	r->restored |= cache_restore(r->cache, e, r->now) == OK;
+	return true;
+}
+
+bool warm_recall(void *reader, const uint8_t *name, struct now now)
+{
+	struct warm_reader *r = reader;
+	r->now = now;
+	r->restored = false;
+	disk_load_name(r->reader, name, now, restore, r);
+	return r->restored;
+}
+
+/* ---- life ---- */
+
+enum err warm_open(const char *path, size_t size_bytes, struct warm **out)
+{
+	struct warm *w = calloc(1, sizeof(*w));
+	struct disk_settings settings = {.path = size_bytes > 0 ? path : NULL,
+					 .size_bytes = size_bytes};
+	if (!w)
+		return ERR_NO_MEMORY;
+	w->is_on = size_bytes > 0;
+	enum err err = disk_open(&settings, &w->disk);
+	if (err != OK) {
+		free(w);
+		return err;
+	}
+	w->sink = (struct cache_sink){.put = sink_put, .remove = sink_remove, .context = w->disk};
+	*out = w;
+	return OK;
+}
+
+void warm_close(struct warm *w, struct now now)
+{
+	if (!w)
+		return;
+	warm_load_stop(w);
+	if (w->is_on && w->cache)
+		save(w, now);
+	disk_close(w->disk);
+	free(w);
+}
+
+struct disk *warm_disk(struct warm *w)
+{
+	return w->disk;
+}

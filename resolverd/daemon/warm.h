@@ -1,0 +1,54 @@
+#pragma once
+/*
+ * What keeps the daemon warm over a restart: the disk tier (cache/disk.h) beside the memory of the
+ * cache, and with it what is known of servers and which names are popular.
+ *
+ *   - What enters the cache is written (warm_sink()); what memory does not know is looked for on
+ *     disk by the worker that needs it (warm_recall()) and put back into memory.
+ *   - At the start round-trip times are restored before the first query; a thread of its own then
+ *     loads the popular names, most popular first, and each is handed to the worker that is to keep
+ *     it fresh. Nobody waits for that: what is asked for before its turn is recalled like any other.
+ *   - Every WARM_SAVE_S and at the end the list of popular names and what is known of servers are
+ *     written anew.
+ *
+ * Failures, bogus data, losses and back-offs never get there: see cache/disk.h and infra_write().
+ */
+#include "cache/cache.h"
+#include "cache/disk.h"
+#include "cache/infra.h"
+
+struct warm; /* main thread, but for what says otherwise */
+
+enum { WARM_SAVE_S = 30 };
+
+/* PATH and SIZE as in struct disk_settings; SIZE 0: no disk tier, and nothing below does anything.
+ * ERR_NO_MEMORY; what is wrong with the disk is a state of it. */
+MUST_USE enum err warm_open(const char *path, size_t size_bytes, struct warm **out);
+/* Save, write all that waits, and close. The workers, their readers and the cache are gone, but for
+ * the cache and INFRA of warm_begin(). */
+void warm_close(struct warm *w, struct now now);
+
+/* For cache_new(); NULL without a disk tier. */
+const struct cache_sink *warm_sink(const struct warm *w);
+/* For flushes and status. */
+struct disk *warm_disk(struct warm *w);
+
+/* The tiers above are there: restore what is known of servers. Borrowed until warm_close(). */
+void warm_begin(struct warm *w, struct cache *cache, struct infra *infra, struct now now);
+
+/* E, popular before the restart, is back in the cache. On the loading thread. */
+typedef void warm_keep_fn(void *context, const struct entry *e);
+/* The workers run: begin to load what is popular. */
+void warm_load(struct warm *w, struct now now, warm_keep_fn *keep, void *context);
+/* No call of KEEP comes any more. */
+void warm_load_stop(struct warm *w);
+
+/* Once a second or so. */
+void warm_tick(struct warm *w, struct now now);
+
+/* A worker's own. *OUT is NULL without a disk tier. ERR_NO_MEMORY. */
+struct warm_reader;
+MUST_USE enum err warm_reader_new(struct warm *w, struct warm_reader **out);
+void warm_reader_free(struct warm_reader *r); /* NULL is fine */
+/* As resolver_recall_fn, READER being a struct warm_reader. */
+bool warm_recall(void *reader, const uint8_t *name, struct now now);
