@@ -66,7 +66,7 @@ static enum step next_leg(struct query *q, const uint8_t *target, unsigned hops)
 		query_trouble(q, EDE_OTHER, "CNAME chain %s at %s",
 			      q->alias_count > LIMIT_ALIASES ? "is too long" : "loops",
 			      dname_text(target, text));
-		query_fail(q);
+		query_fail_chain(q);
 		return STEP_WAIT;
 	}
 	dname_lower(target, name);
@@ -124,7 +124,7 @@ static enum step take_answer(struct query *q, const struct answer *a)
 	for (uint32_t i = 0; i < a->answer_count; i++)
 		if (!append_set(q, &a->answer[i])) {
 			query_trouble(q, EDE_OTHER, "CNAME chain is too long");
-			query_fail(q);
+			query_fail_chain(q);
 			return STEP_WAIT;
 		}
 	for (uint32_t i = 0; i < a->authority_count; i++)
@@ -226,7 +226,7 @@ static enum step take_synthesised(struct query *q, const struct answer *a)
 	if (append_set(q, set))
 		return next_leg(q, target.at, 1);
 	query_trouble(q, EDE_OTHER, "CNAME chain is too long");
-	query_fail(q);
+	query_fail_chain(q);
 	return STEP_WAIT;
 }
 
@@ -373,7 +373,7 @@ enum step leg_checked(struct query *q, enum verdict verdict)
 	a->rank = MIN(a->rank, rank_of(q, verdict));
 	if (!append_leg(q, reply)) {
 		query_trouble(q, EDE_OTHER, "CNAME chain loops or is too long");
-		query_fail(q);
+		query_fail_chain(q);
 		return STEP_WAIT;
 	}
 	switch (reply->kind) {

@@ -390,11 +390,18 @@ static void store_failure(struct query *q)
 
 void query_fail(struct query *q)
 {
+	if (q->state != QUERY_DONE)
+		q->answer.answer_count = 0;
+	query_fail_chain(q);
+}
+
+void query_fail_chain(struct query *q)
+{
 	struct answer *a = &q->answer;
 	if (q->state == QUERY_DONE)
 		return;
 	a->rcode = RCODE_SERVFAIL;
-	a->answer_count = a->authority_count = 0;
+	a->authority_count = 0;
 	a->verdict = VERDICT_INDETERMINATE;
 	a->ttl_s = 0;
 	a->ede = q->trouble.ede;

@@ -270,6 +270,8 @@ MUST_USE enum err query_need(struct query *q, const uint8_t *name, uint16_t type
  * step ends. */
 void query_finish(struct query *q);
 void query_fail(struct query *q);
+/* ... whose fault is the alias chain itself: it is told beside the SERVFAIL. */
+void query_fail_chain(struct query *q);
 /* Free what has ended. */
 void query_free_finished(struct resolver *r);
 /* Free Q, whose waiters are gone, as it stands. */
