@@ -283,7 +283,7 @@ static void take_priming(struct query *q, struct reply *reply)
 }
 
 /* A recursive server where an authoritative one should be (it offers recursion and claims no
- * authority): others first. A mere lack of AA beside data is forgiven: servers behind load balancers
+ * authority), or one that answers past the question: others first. A mere lack of AA beside data is forgiven: servers behind load balancers
  * forget it. */
 static bool is_doubtful(const struct query *q, const struct reply *reply, uint16_t flags)
 {
@@ -292,7 +292,7 @@ static bool is_doubtful(const struct query *q, const struct reply *reply, uint16
 		return false;
 	bool data = reply->kind == REPLY_ANSWER || reply->kind == REPLY_ALIAS ||
 		    reply->kind == REPLY_NXDOMAIN || reply->kind == REPLY_NODATA;
-	return data && (flags & FLAG_RA);
+	return data && (reply->doubtful || (flags & FLAG_RA));
 }
 
 /* Keep a doubtful reply for the case that nobody has a better one. */

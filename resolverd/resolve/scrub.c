@@ -301,6 +301,18 @@ static bool has_ns(const struct scrub *s)
 	return false;
 }
 
+/* The answer section tells of the name, but not what was asked for: servers that know addresses only
+ * answer AAAA with A (like those of RFC 4074 §4). */
+static bool has_other_data(const struct scrub *s)
+{
+	struct record_iter it = record_iter_of(s->m);
+	struct record rec;
+	while (record_next(&it, &rec) && rec.section == SECTION_ANSWER)
+		if (rec.rclass == CLASS_IN && message_name_equal(s->m, rec.owner_offset, s->name))
+			return true;
+	return false;
+}
+
 /* The chain has ended without the data asked for: what does the rest of the message say? */
 static enum err classify_end(struct scrub *s)
 {
@@ -329,6 +341,8 @@ static enum err classify_end(struct scrub *s)
 		out->kind = REPLY_ALIAS;
 	else if (s->in->forward ? !has_ns(s) : out->authoritative)
 		out->kind = REPLY_NODATA; /* RFC 2308 §2.2: NODATA type 3, without SOA */
+	else if ((out->doubtful = has_other_data(s)))
+		out->kind = REPLY_NODATA;
 	else
 		out->kind = REPLY_LAME;
 	return OK;

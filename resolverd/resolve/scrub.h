@@ -40,6 +40,7 @@ struct reply {
 	enum reply_kind kind;
 	uint8_t rcode;
 	bool authoritative;
+	bool doubtful; /* NODATA of a kind that nothing but the lack of other answers speaks for */
 	const uint8_t *target;		    /* end of the chain; qname if there is no alias */
 	unsigned alias_count;		    /* hops taken in this reply */
 	struct rrset sets[ANSWER_SETS_MAX]; /* the chain and its end, in order */
