@@ -369,12 +369,8 @@ static COLD size_t answer_without_fresh(struct client_context *ctx, struct now n
 		if (len > 0)
 			return len;
 	}
-	if (!client_recursion_desired(c)) {
-		if (stale && client_may_use_stale(ctx, c, stale, now))
-			return client_reply_entry(ctx, c, stale, now, CLIENT_STALE, out,
-						  size_bytes);
+	if (!client_recursion_desired(c) && !(stale && client_may_use_stale(ctx, c, stale, now)))
 		return answer_norecurse(ctx, c, out, size_bytes);
-	}
 	if (stale && is_held(ctx, c, qname, stale, now))
 		return client_reply_entry(ctx, c, stale, now, CLIENT_HELD, out, size_bytes);
 	const struct entry *failure =

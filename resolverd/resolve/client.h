@@ -92,8 +92,9 @@ bool client_may_use_stale(const struct client_context *ctx, const struct client 
 
 /*
  * Everything that can be answered without resolving: errors, CHAOS, ANY (RFC 8482), local names,
- * `. NS` and every other fresh entry of the cache. For RD=0 always answers (cache, else what RD=0
- * deserves: SERVFAIL is wrong, REFUSED if the settings say so, else an empty NOERROR without RA-data).
+ * `. NS` and every other fresh entry of the cache. RD=0 gets what the cache
+ * holds, else what it deserves: SERVFAIL is wrong, REFUSED if the settings say so, else an empty NOERROR
+ * without RA-data. (0 where that is stale: it is told at once, but only while it is being resolved.)
  * Fills CLIENT. Returns the reply's length, 0 if it must be resolved, RESOLVER_IGNORE. See
  * resolver_answer_now(). A fresh VERDICT_UNCHECKED or, without CD, VERDICT_BOGUS entry: unchecked
  * must be resolved (0); bogus is SERVFAIL with the entry's EDE and text; CD=1 gets the data. A fresh

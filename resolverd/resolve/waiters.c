@@ -48,9 +48,11 @@ static struct waiter *take_waiter(struct resolver *r)
 	return w;
 }
 
-static uint64_t patience_ms(const struct query *q)
+static uint64_t patience_ms(const struct query *q, const struct client *client)
 {
 	uint64_t ms = q->settings->client_ms;
+	if (!client_recursion_desired(client))
+		return 0; /* is here for stale data: what is resolved now is for others */
 	if (q->settings->stale_enabled)
 		ms = MIN(ms, q->settings->stale_answer_after_ms);
 	return ms;
@@ -65,7 +67,8 @@ static bool add_waiter(struct query *q, const struct client *client)
 		return false;
 	w->client = *client;
 	w->query = q;
-	if (heap_set(&r->client_timers, &w->deadline, now_mono_ms(r->now) + patience_ms(q)) != OK) {
+	if (heap_set(&r->client_timers, &w->deadline,
+		     now_mono_ms(r->now) + patience_ms(q, client)) != OK) {
 		w->next = r->waiter_pool;
 		r->waiter_pool = w;
 		return false;
