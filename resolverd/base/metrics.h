@@ -45,7 +45,8 @@
 	  "signatures of the root that were not valid yet: is the clock right?")                   \
 	X(dnssec_anchor_mismatch_total, "DNSKEY sets in which no key matched the trust anchor")    \
 	X(dnssec_signature_checks_total, "signatures verified")                                    \
-	X(dnssec_nsec3_hashes_total, "NSEC3 hash iterations computed")                             \
+	X(dnssec_pauses_total, "times that validation let others go first")                        \
+	X(dnssec_nsec3_hashes_total, "NSEC3 hashes computed")                                      \
 	X(dnssec_synthesised_total, "negative or wildcard answers synthesised (RFC 8198)")         \
 	X(prefetch_sent_total, "refreshes of hot names begun")                                     \
 	X(prefetch_useful_total, "refreshed answers that a client got")                            \

@@ -17,8 +17,8 @@ enum {
 	EDNS_OPTION_EDE = 15,
 	EDNS_OPTIONS_MAX = 100, /* options looked at in one OPT; more is FORMERR (peers: 100) */
 	EDNS_SIZE_MIN = 512,
-	EDNS_SIZE_OURS = 1232, /* no fragments (DNS flag day 2020) */
-	EDNS_EDE_TEXT_MAX = 160,
+	EDNS_SIZE_OURS = 1232,	 /* no fragments (DNS flag day 2020) */
+	EDNS_EDE_TEXT_MAX = 224, /* all that resolve/blame.h has to say */
 	EDNS_KEY_TAGS_MAX = 8,
 };
 

@@ -365,10 +365,12 @@ static enum crypto_result precheck(const struct crypto_check *check, struct rrsi
 		return CRYPTO_MISMATCH;
 	if (sig->algorithm != key->algorithm || sig->key_tag != rdata_dnskey_tag(check->key))
 		return CRYPTO_MISMATCH;
-	if (!key_may_sign(key, check->allow_revoked))
-		return CRYPTO_MISMATCH;
 	if (!dname_equal(sig->signer, check->key_owner) ||
 	    !dname_is_within(set->owner, sig->signer))
+		return CRYPTO_MISMATCH;
+	if (!(key->flags & DNSKEY_ZONE))
+		return CRYPTO_NO_ZONE_KEY;
+	if (!key_may_sign(key, check->allow_revoked))
 		return CRYPTO_MISMATCH;
 	if (!labels_fit(set, sig))
 		return CRYPTO_MISMATCH;
@@ -382,6 +384,36 @@ enum crypto_result crypto_precheck(const struct crypto_check *check)
 	struct rrsig_view sig;
 	struct dnskey_view key;
 	return precheck(check, &sig, &key);
+}
+
+/* openssl speed -seconds 1, OpenSSL 3.0 on an EPYC of 2024: P-256 65 us, P-384 730, Ed25519 110,
+ * Ed448 250, RSA-2048 with the exponent 65537 16. RSA's time grows with the square of the length, and
+ * with the bits of the exponent. */
+static unsigned key_cost_us(const struct dnskey_view *key)
+{
+	size_t bytes = key->key.len;
+	bool odd_exponent = bytes > 0 && key->key.at[0] != 1 && key->key.at[0] != 3;
+	switch (key->algorithm) {
+	case ALGORITHM_ECDSAP256:
+		return 70;
+	case ALGORITHM_ECDSAP384:
+		return 750;
+	case ALGORITHM_ED25519:
+		return 110;
+	case ALGORITHM_ED448:
+		return 250;
+	default: /* RSA; what is unknown is not verified */
+		return (unsigned)(16 * bytes * bytes / 65536 + 4) * (odd_exponent ? 4 : 1);
+	}
+}
+
+unsigned crypto_cost_us(const struct crypto_check *check)
+{
+	enum { BYTES_PER_US = 200 }; /* copied, folded and digested */
+	struct dnskey_view key;
+	if (rdata_dnskey(check->key, &key) != OK || key.key.len > KEY_RDATA_MAX)
+		return 1;
+	return key_cost_us(&key) + (unsigned)(check->set->rdata.len / BYTES_PER_US);
 }
 
 /* What was signed. */
@@ -562,12 +594,18 @@ bool crypto_digest_fits(uint8_t digest_type, size_t len)
 
 bool crypto_ds_matches(const uint8_t *owner, struct span ds, struct span dnskey)
 {
+	struct dnskey_view key;
+	/* RFC 4035 §5.2: a key that the parent vouches for is a zone key. */
+	return rdata_dnskey(dnskey, &key) == OK && key_may_sign(&key, true) &&
+	       crypto_ds_names(owner, ds, dnskey);
+}
+
+bool crypto_ds_names(const uint8_t *owner, struct span ds, struct span dnskey)
+{
 	struct ds_view d;
 	struct dnskey_view key;
-	if (rdata_ds(ds, &d) != OK || rdata_dnskey(dnskey, &key) != OK)
-		return false;
-	/* RFC 4035 §5.2: a key that the parent vouches for is a zone key. */
-	if (d.algorithm != key.algorithm || !(key.flags & DNSKEY_ZONE) || key.protocol != 3)
+	if (rdata_ds(ds, &d) != OK || rdata_dnskey(dnskey, &key) != OK ||
+	    d.algorithm != key.algorithm)
 		return false;
 	const EVP_MD *md = ds_digest(d.digest_type);
 	if (!md || d.key_tag != rdata_dnskey_tag(dnskey))
@@ -626,6 +664,8 @@ const char *crypto_result_text(enum crypto_result result)
 		return "unsupported algorithm";
 	case CRYPTO_BAD_KEY:
 		return "unusable key";
+	case CRYPTO_NO_ZONE_KEY:
+		return "its key lacks the zone bit";
 	case CRYPTO_MISMATCH:
 		return "signature and key do not fit the records";
 	}

@@ -4,6 +4,7 @@
  * into the cache (rendered once) and out of it again.
  */
 #include "base/arena.h"
+#include "base/endpoint.h"
 #include "base/now.h"
 #include "cache/cache.h"
 #include "dns/builder.h"
@@ -22,9 +23,10 @@ struct answer {		      /* everything borrowed from an arena that outlives it */
 	uint8_t rcode;	      /* NOERROR, NXDOMAIN, SERVFAIL, REFUSED */
 	enum verdict verdict; /* of the whole chain: the weakest link */
 	enum rank rank;
-	uint16_t ede;	  /* EDE_NONE */
-	const char *text; /* words for the EDE; NULL */
-	uint32_t ttl_s;	  /* smallest of all sets, clamped to the settings; 0: not cached */
+	uint16_t ede;		/* EDE_NONE */
+	const char *text;	/* words for the EDE; NULL */
+	struct endpoint source; /* who sent the last set of it; no family: the cache held it */
+	uint32_t ttl_s;		/* smallest of all sets, clamped to the settings; 0: not cached */
 	int64_t fetched_ms;
 	struct rrset answer[ANSWER_SETS_MAX]; /* the chain in order */
 	uint32_t answer_count;

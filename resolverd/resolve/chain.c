@@ -1,6 +1,8 @@
 #include "resolve/chain.h"
 
 #include "dns/rdata.h"
+#include "resolve/blame.h"
+#include "resolve/verify.h"
 
 const struct anchor *chain_anchor(const struct query *q, const uint8_t *name)
 {
@@ -36,6 +38,7 @@ static bool signs_itself(struct query *q, const struct rrset *set, struct span k
 		if (*left == 0 || q->budget->signature_checks >= LIMIT_SIGNATURE_CHECKS)
 			return false;
 		(*left)--;
+		verify_charge(q, crypto_cost_us(&check));
 		q->budget->signature_checks++;
 		metrics_add(q->resolver->metrics, METRIC_dnssec_signature_checks_total, 1);
 		if (crypto_verify(q->resolver->keys, &check, &labels) == CRYPTO_GOOD)
@@ -79,14 +82,22 @@ static bool cached_secure(struct query *q, const uint8_t *zone, uint16_t type, s
 	return rrset_copy(out, &q->arena, out) == OK;
 }
 
+/* The set (ZONE, TYPE), which B->server sent or is unanswered, is of no use. */
+static void blame_zone(struct query *q, uint16_t ede, const uint8_t *zone, uint16_t type,
+		       struct blame b)
+{
+	b.owner = b.zone = zone;
+	b.type = type;
+	blame_note(q, ede, &b);
+}
+
 /* At least one DS could be used here; otherwise the zone counts as unsigned (RFC 4035 §5.2). */
-static bool ds_is_usable(struct query *q, const uint8_t *zone, const struct rrset *ds)
+static bool ds_is_usable(struct query *q, const struct rrset *ds, const struct endpoint *server)
 {
 	struct rrset_iter it = rrset_records(ds);
 	struct span rdata;
 	struct ds_view view;
 	bool digest_known = false;
-	char text[DNAME_TEXT_MAX];
 	for (unsigned n = 0; n < LIMIT_DS_PER_ZONE && rrset_next(&it, &rdata); n++) {
 		if (rdata_ds(rdata, &view) != OK)
 			continue;
@@ -98,21 +109,23 @@ static bool ds_is_usable(struct query *q, const uint8_t *zone, const struct rrse
 			return true;
 	}
 	q->answer.ede = digest_known ? EDE_UNSUPPORTED_DNSKEY_ALGORITHM : EDE_UNSUPPORTED_DS_DIGEST;
-	query_trouble(q, q->answer.ede, "no DS of %s has an algorithm that is validated here",
-		      dname_text(zone, text));
+	blame_zone(q, q->answer.ede, ds->owner, TYPE_DS,
+		   (struct blame){.server = server,
+				  .why = digest_known ? "no algorithm that is validated here"
+						      : "no digest that is validated here"});
 	q->answer.text = q->trouble.text;
 	return false;
 }
 
-/* Why the sub-question's answer is of no use. */
-static void blame(struct query *q, const struct answer *a, const uint8_t *zone, const char *what)
+/* Why the sub-question's answer, of TYPE, is of no use. */
+static void blame_answer(struct query *q, const struct answer *a, const uint8_t *zone,
+			 uint16_t type)
 {
-	char text[DNAME_TEXT_MAX];
 	if (a->ede != EDE_NONE && a->text)
 		query_trouble(q, a->ede, "%s", a->text);
 	else
-		query_trouble(q, EDE_DNSSEC_INDETERMINATE, "%s of %s could not be resolved", what,
-			      dname_text(zone, text));
+		blame_zone(q, EDE_DNSSEC_INDETERMINATE, zone, type,
+			   (struct blame){.unanswered = true, .why = "could not be resolved"});
 }
 
 /* What a validated answer to (ZONE, DS) says. */
@@ -120,7 +133,7 @@ static enum security read_ds_answer(struct query *q, const uint8_t *zone, const 
 				    struct rrset *ds)
 {
 	if (a->rcode == RCODE_SERVFAIL || a->verdict == VERDICT_BOGUS) {
-		blame(q, a, zone, "DS");
+		blame_answer(q, a, zone, TYPE_DS);
 		return SECURITY_BOGUS;
 	}
 	if (a->verdict != VERDICT_SECURE)
@@ -131,7 +144,7 @@ static enum security read_ds_answer(struct query *q, const uint8_t *zone, const 
 		if (a->answer[i].type != TYPE_DS)
 			continue;
 		*ds = a->answer[i];
-		return ds_is_usable(q, zone, ds) ? SECURITY_SECURE : SECURITY_INSECURE;
+		return ds_is_usable(q, ds, &a->source) ? SECURITY_SECURE : SECURITY_INSECURE;
 	}
 	/* The proof was validated when the answer was; here it only tells a delegation from none. */
 	const uint8_t *signer = NULL;
@@ -149,7 +162,9 @@ static enum security read_ds_answer(struct query *q, const uint8_t *zone, const 
 				       .sets = a->authority,
 				       .count = a->authority_count,
 				       .budget = &q->budget->denial};
+	unsigned hashes_left = q->budget->denial.hashes_left;
 	enum denial_result result = denial_no_ds(&proof, zone);
+	verify_charge_hashes(q, hashes_left);
 	return result == DENIAL_PROVEN || result == DENIAL_OPT_OUT ? SECURITY_INSECURE
 								   : SECURITY_NO_CUT;
 }
@@ -157,17 +172,16 @@ static enum security read_ds_answer(struct query *q, const uint8_t *zone, const 
 enum security chain_ds(struct query *q, const uint8_t *zone, struct rrset *ds)
 {
 	const struct answer *a;
-	char text[DNAME_TEXT_MAX];
 	if (cached_secure(q, zone, TYPE_DS, ds))
-		return ds_is_usable(q, zone, ds) ? SECURITY_SECURE : SECURITY_INSECURE;
+		return ds_is_usable(q, ds, NULL) ? SECURITY_SECURE : SECURITY_INSECURE;
 	switch (query_need(q, zone, TYPE_DS, false, &a)) {
 	case OK:
 		return read_ds_answer(q, zone, a, ds);
 	case ERR_BUSY:
 		return SECURITY_PENDING;
 	default:
-		query_trouble(q, EDE_DNSSEC_INDETERMINATE, "DS of %s is out of reach (limit)",
-			      dname_text(zone, text));
+		blame_zone(q, EDE_DNSSEC_INDETERMINATE, zone, TYPE_DS,
+			   (struct blame){.unanswered = true, .why = "out of reach (limit)"});
 		return SECURITY_BOGUS;
 	}
 }
@@ -175,9 +189,8 @@ enum security chain_ds(struct query *q, const uint8_t *zone, struct rrset *ds)
 static enum security read_key_answer(struct query *q, const uint8_t *zone, const struct answer *a,
 				     struct rrset *keys)
 {
-	char text[DNAME_TEXT_MAX];
 	if (a->rcode == RCODE_SERVFAIL || a->verdict == VERDICT_BOGUS) {
-		blame(q, a, zone, "DNSKEY");
+		blame_answer(q, a, zone, TYPE_DNSKEY);
 		return SECURITY_BOGUS;
 	}
 	if (a->verdict != VERDICT_SECURE)
@@ -187,7 +200,8 @@ static enum security read_key_answer(struct query *q, const uint8_t *zone, const
 			*keys = a->answer[i];
 			return SECURITY_SECURE;
 		}
-	query_trouble(q, EDE_DNSKEY_MISSING, "%s has DS but no DNSKEY", dname_text(zone, text));
+	blame_zone(q, EDE_DNSKEY_MISSING, zone, TYPE_DNSKEY,
+		   (struct blame){.server = &a->source, .why = "none although the zone has DS"});
 	return SECURITY_BOGUS;
 }
 
@@ -197,7 +211,6 @@ enum security chain_zone(struct query *q, const uint8_t *zone, bool refetch, str
 	const struct answer *a;
 	struct rrset ds;
 	uint8_t lower[DNAME_MAX];
-	char text[DNAME_TEXT_MAX];
 	dname_lower(zone, lower);
 	if (!anchor || settings_is_insecure(q->settings, lower))
 		return SECURITY_INSECURE;
@@ -214,13 +227,19 @@ enum security chain_zone(struct query *q, const uint8_t *zone, bool refetch, str
 	case ERR_BUSY:
 		return SECURITY_PENDING;
 	default:
-		query_trouble(q, EDE_DNSKEY_MISSING, "DNSKEY of %s is out of reach (limit)",
-			      dname_text(lower, text));
+		blame_zone(q, EDE_DNSKEY_MISSING, lower, TYPE_DNSKEY,
+			   (struct blame){.unanswered = true, .why = "out of reach (limit)"});
 		return SECURITY_BOGUS;
 	}
 }
 
-enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds)
+static bool is_bare(uint16_t ede)
+{
+	return ede == EDE_RRSIGS_MISSING || ede == EDE_NSEC_MISSING;
+}
+
+enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds,
+			     const uint8_t **zone)
 {
 	uint8_t lower[DNAME_MAX];
 	struct rrset keys, ds;
@@ -231,7 +250,7 @@ enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds)
 	if (!anchor || settings_is_insecure(q->settings, lower))
 		return SECURITY_INSECURE;
 	unsigned all = dname_label_count(lower);
-	unsigned from = dname_label_count(anchor->zone);
+	unsigned from = dname_label_count(anchor->zone), deepest = from;
 	unsigned cut = dname_label_count(q->zone.name);
 	bool cut_known = q->zone.ready && !q->zone.configured &&
 			 dname_is_within(lower, q->zone.name) &&
@@ -241,12 +260,17 @@ enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds)
 		if (s != SECURITY_SECURE && s != SECURITY_NO_CUT)
 			return s;
 		from = cut;
+		deepest = s == SECURITY_SECURE ? cut : deepest;
 	}
 	/* Signed as far as known: is there an unsigned zone in between that was never referred to? */
 	for (unsigned labels = from + 1; labels <= all; labels++) {
 		enum security s = chain_ds(q, dname_skip(lower, all - labels), &ds);
+		if (s == SECURITY_BOGUS && is_bare(q->trouble.ede))
+			break; /* signatures are gone here too: NAME's own is what to tell of */
 		if (s == SECURITY_PENDING || s == SECURITY_INSECURE || s == SECURITY_BOGUS)
 			return s;
+		deepest = s == SECURITY_SECURE ? labels : deepest;
 	}
-	return SECURITY_BOGUS;
+	*zone = dname_skip(name, all - deepest);
+	return SECURITY_SECURE;
 }

@@ -21,9 +21,10 @@ enum security {
 enum security chain_zone(struct query *q, const uint8_t *zone, bool refetch, struct rrset *keys);
 /* The DS set of ZONE, validated: SECURITY_SECURE with DS holding at least one usable record. */
 enum security chain_ds(struct query *q, const uint8_t *zone, struct rrset *ds);
-/* NAME came without signatures: SECURITY_INSECURE if it lies in an insecure zone, SECURITY_BOGUS if
- * not. FOR_DS: the zone above NAME counts. */
-enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds);
+/* NAME came without signatures: SECURITY_INSECURE if it lies in an insecure zone; SECURITY_SECURE if
+ * it lies in *ZONE (within NAME), which is signed. FOR_DS: the zone above NAME counts. */
+enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds,
+			     const uint8_t **zone);
 /* SET is the DNSKEY set of ANCHOR's zone, validated just now: tell who follows rollovers. */
 void chain_observe(struct query *q, const struct anchor *anchor, const struct rrset *set);
 /* The deepest anchor at or above NAME, or NULL. */

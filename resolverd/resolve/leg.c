@@ -195,7 +195,7 @@ static bool leg_from_alias(struct query *q, enum step *step)
 static bool leg_failed_lately(struct query *q)
 {
 	struct resolver *r = q->resolver;
-	char text[200];
+	char text[sizeof(q->trouble.text)];
 	if (q->alias_count == 0 && !q->internal)
 		return false; /* the client's side has looked already */
 	const struct entry *e = cache_find(r->client_context.reader, ENTRY_FAILURE, q->name,

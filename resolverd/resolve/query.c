@@ -46,6 +46,7 @@ static void unlink_query(struct query *q)
 	else
 		r->newest = q->older;
 	heap_remove(&r->query_timers, &q->timer);
+	heap_remove(&r->turns, &q->turn);
 	r->query_count--;
 }
 

@@ -31,7 +31,8 @@ struct budget { /* one per client query; counted, never reset */
 	unsigned references;
 	unsigned sends, subqueries, ns_lookups;
 	unsigned signature_checks, failed_checks;
-	bool refresh; /* no client asked for any of this: clients go first */
+	uint64_t work_us; /* what its validation has cost by estimate: who cost least goes first */
+	bool refresh;	  /* no client asked for any of this: clients go first */
 	size_t received_bytes;
 	struct denial_budget denial;
 };
@@ -39,7 +40,7 @@ struct budget { /* one per client query; counted, never reset */
 /* Why nothing came of it: the words that explain a SERVFAIL. */
 struct trouble {
 	uint16_t ede;
-	char text[200];
+	char text[224];
 };
 
 enum query_state {
@@ -116,6 +117,10 @@ struct checked {
 	bool done;
 	unsigned wildcard_labels; /* labels of the closest encloser; the owner's count if none */
 	const uint8_t *signer;
+	/* How far it got, if it had to wait for its turn in between (verify.c). */
+	const struct rrset *keys; /* being tried; NULL: not yet found */
+	unsigned attempts;	  /* that failed */
+	enum crypto_result worst; /* of them */
 };
 
 struct zone_context { /* the zone whose servers are asked now */
@@ -150,9 +155,10 @@ struct query {
 	struct query *hash_next;
 	struct query *older, *newer; /* by age, for shedding */
 	struct heap_node timer;
-	uint64_t give_up_ms; /* mono */
-	struct kept *kept;   /* the name that is refreshed; NULL: none, or let go meanwhile */
-	uint32_t chain_ms;   /* what the servers of the chain need in a bad case */
+	struct heap_node turn; /* in resolver->turns while its validation waits */
+	uint64_t give_up_ms;   /* mono */
+	struct kept *kept;     /* the name that is refreshed; NULL: none, or let go meanwhile */
+	uint32_t chain_ms;     /* what the servers of the chain need in a bad case */
 
 	uint8_t qname[DNAME_MAX]; /* lower case */
 	uint16_t qtype;
@@ -225,6 +231,10 @@ struct resolver {
 	struct query *finished; /* freed when the step ends */
 	size_t query_count;
 	struct heap query_timers, client_timers;
+	struct heap turns; /* questions whose validation waits, by what they have cost */
+	uint64_t work_us;  /* of validation, since time or a turn last began */
+	uint64_t max_work_us;
+	bool work_refused;	      /* somebody was told to wait in this step */
 	struct waiter **waiter_table; /* by token */
 	size_t waiter_count;
 	struct waiter *waiter_pool;

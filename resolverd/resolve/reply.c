@@ -11,7 +11,8 @@
 enum {
 	QUESTION_TAIL = 4,  /* type and class behind the question's name */
 	OPT_BARE_SIZE = 11, /* an OPT record without options */
-	/* What the longest question leaves for it in the smallest reply. */
+	/* What the longest question leaves for it in the smallest reply; of larger ones this part. */
+	OPT_SHARE = 4,
 	OPT_MAX_SIZE = EDNS_SIZE_MIN - MESSAGE_HEADER_SIZE - DNAME_MAX - QUESTION_TAIL,
 	RECORD_HEAD_SIZE = 10, /* pointer to the question, type, class, TTL */
 	RECORD_OVERHEAD =
@@ -100,7 +101,7 @@ static void reserve_opt(struct reply *r, size_t size)
 		fill_opt(r);
 		r->opt_size = edns_size(&r->opt);
 		/* What is only nice to know must not crowd out the rest of a small reply. */
-		if (r->opt_size > OPT_MAX_SIZE) {
+		if (r->opt_size > MAX((size_t)OPT_MAX_SIZE, size / OPT_SHARE)) {
 			r->opt.ede_text = NULL;
 			r->opt.nsid = (struct span){0};
 			r->opt_size = edns_size(&r->opt);

@@ -8,6 +8,7 @@
 
 #include "resolve/iterate.h"
 #include "resolve/upstream.h"
+#include "resolve/verify.h"
 #include "resolve/waiters.h"
 
 enum {
@@ -55,6 +56,7 @@ enum err resolver_new(const struct resolver_parts *parts, struct resolver **out)
 	r->client_context.prefetch = r->settings->prefetch.enabled ? r->prefetch : NULL;
 	r->has_ipv4 = r->has_ipv6 = true;
 	heap_init(&r->query_timers);
+	heap_init(&r->turns);
 	heap_init(&r->client_timers);
 	arena_init(&r->step_arena,
 		   64u << 20); /* a step answers at most LIMIT_WAITERS clients a question */
@@ -80,6 +82,7 @@ void resolver_free(struct resolver *r)
 	free(r->table);
 	free(r->waiter_table);
 	heap_deinit(&r->query_timers);
+	heap_deinit(&r->turns);
 	heap_deinit(&r->client_timers);
 	arena_deinit(&r->step_arena);
 	crypto_keys_free(r->keys);
@@ -192,10 +195,21 @@ static void on_deadline(struct resolver *r)
 	run_ready(r);
 }
 
+/* Validation that has waited goes on, as far as time allows. */
+static void give_turns(struct resolver *r)
+{
+	struct query *q;
+	while ((q = verify_next(r))) {
+		query_wake(q);
+		run_ready(r);
+	}
+}
+
 void resolver_step(struct resolver *r, struct now now, const struct event *ev, struct actions *out)
 {
 	arena_deinit(&r->step_arena);
 	r->action_count = 0;
+	verify_begin_step(r, now, ev->kind == EV_DEADLINE);
 	r->now = now;
 	switch (ev->kind) {
 	case EV_QUERY:
@@ -222,6 +236,8 @@ void resolver_step(struct resolver *r, struct now now, const struct event *ev, s
 	}
 	run_ready(r);
 	on_deadline(r);
+	if (ev->kind == EV_DEADLINE)
+		give_turns(r);
 	query_free_finished(r);
 	*out = (struct actions){.list = r->actions, .count = r->action_count};
 }
@@ -230,6 +246,8 @@ uint64_t resolver_deadline_ms(const struct resolver *r)
 {
 	const struct heap_node *q = heap_min(&r->query_timers), *c = heap_min(&r->client_timers);
 	uint64_t at = prefetch_next_ms(r->prefetch);
+	if (heap_min(&r->turns))
+		return now_mono_ms(r->now); /* at once, when other events have been looked at */
 	if (q)
 		at = MIN(at, q->key);
 	if (c)
@@ -281,5 +299,6 @@ void resolver_read_stats(const struct resolver *r, struct resolver_stats *out)
 				       .waiting_clients = r->waiter_count,
 				       .max_sends_per_client = r->max_sends_per_client,
 				       .max_signature_checks_per_client = r->max_signature_checks,
-				       .max_nsec3_hashes_per_client = r->max_nsec3_hashes};
+				       .max_nsec3_hashes_per_client = r->max_nsec3_hashes,
+				       .max_step_work_us = r->max_work_us};
 }

@@ -41,7 +41,7 @@ static bool add_nsec3(struct proof *p, const struct ranges_nsec3_params *params,
 	if (p->q->budget->denial.hashes_left == 0)
 		return false;
 	p->q->budget->denial.hashes_left--;
-	metrics_add(r->metrics, METRIC_dnssec_nsec3_hashes_total, params->iterations + 1u);
+	metrics_add(r->metrics, METRIC_dnssec_nsec3_hashes_total, 1);
 	if (crypto_nsec3_hash(name, params->algorithm, params->iterations,
 			      span_of(params->salt, params->salt_len), hash) != OK)
 		return false;

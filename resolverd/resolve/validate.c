@@ -1,10 +1,13 @@
 #include "resolve/validate.h"
 
+#include <stdio.h>
+
 #include "base/log.h"
 #include "dns/rdata.h"
+#include "resolve/blame.h"
 #include "resolve/chain.h"
 #include "resolve/leg.h"
-#include "resolve/upstream.h"
+#include "resolve/verify.h"
 
 enum { BOGUS_RETRIES = 2 }; /* other servers asked before data is called bogus */
 
@@ -35,6 +38,8 @@ static uint16_t ede_of(enum crypto_result result)
 		return EDE_SIGNATURE_EXPIRED_BEFORE_VALID;
 	case CRYPTO_UNSUPPORTED:
 		return EDE_UNSUPPORTED_DNSKEY_ALGORITHM;
+	case CRYPTO_NO_ZONE_KEY:
+		return EDE_NO_ZONE_KEY_BIT;
 	case CRYPTO_GOOD:
 	case CRYPTO_BAD_SIGNATURE:
 	case CRYPTO_BAD_KEY:
@@ -44,112 +49,41 @@ static uint16_t ede_of(enum crypto_result result)
 	return EDE_DNSSEC_BOGUS;
 }
 
-static void server_text(const struct query *q, char out[static ENDPOINT_TEXT_SIZE])
+/* SET, of the reply, is not as ZONE has to have it. */
+static void blame_set(struct query *q, uint16_t ede, const struct rrset *set, const uint8_t *zone,
+		      const char *why)
 {
-	if (q->reply_cached || q->reply_server >= q->zone.server_count)
-		memcpy(out, "the cache", sizeof("the cache"));
-	else
-		endpoint_text(&q->zone.servers[q->reply_server].address, out);
+	blame_note(q, ede,
+		   &(struct blame){.owner = set->owner,
+				   .type = set->type,
+				   .server = blame_server(q),
+				   .why = why,
+				   .zone = zone});
+}
+
+/* Nor is its denial. */
+static void blame_denial(struct query *q, uint16_t ede, const uint8_t *zone, const char *why)
+{
+	blame_note(q, ede,
+		   &(struct blame){.owner = q->reply->target,
+				   .type = q->qtype,
+				   .server = blame_server(q),
+				   .why = why,
+				   .zone = zone});
 }
 
 static void blame_signature(struct query *q, const struct rrset *set, const uint8_t *zone,
 			    enum crypto_result result)
 {
-	char owner[DNAME_TEXT_MAX], signer[DNAME_TEXT_MAX], type[TYPE_TEXT_SIZE],
-		server[ENDPOINT_TEXT_SIZE];
-	server_text(q, server);
 	if (result == CRYPTO_NOT_YET_VALID && zone[0] == 0) {
 		metrics_add(q->resolver->metrics, METRIC_dnssec_root_not_yet_valid_total, 1);
 		log_warning("dnssec: signatures of the root are not valid yet: is the system's "
 			    "clock right?");
 	}
-	query_trouble(q, ede_of(result), "%s %s from %s: %s (zone %s)",
-		      dname_text(set->owner, owner), type_text(set->type, type), server,
-		      crypto_result_text(result), dname_text(zone, signer));
+	blame_set(q, ede_of(result), set, zone, crypto_result_text(result));
 }
 
 /* --- one set ------------------------------------------------------------------------------ */
-
-static bool spend_check(struct query *q)
-{
-	struct resolver *r = q->resolver;
-	if (q->budget->signature_checks >= LIMIT_SIGNATURE_CHECKS ||
-	    q->budget->failed_checks >= LIMIT_FAILED_CHECKS) {
-		metrics_add(r->metrics, METRIC_limits_hit_total, 1);
-		query_trouble(q, EDE_DNSSEC_BOGUS,
-			      "limit of %u signature checks, %u of them failed, reached",
-			      LIMIT_SIGNATURE_CHECKS, LIMIT_FAILED_CHECKS);
-		return false;
-	}
-	q->budget->signature_checks++;
-	metrics_add(r->metrics, METRIC_dnssec_signature_checks_total, 1);
-	return true;
-}
-
-/* TTLs never outlive what the signature says (RFC 4035 §5.3.3). */
-static void cap_ttl(const struct query *q, struct rrset *set, const struct rrsig_view *sig)
-{
-	int32_t left_s = (int32_t)(sig->expiration - (uint32_t)q->resolver->now.unix_s);
-	set->ttl_s = MIN(set->ttl_s, sig->original_ttl_s);
-	if (left_s >=
-	    0) /* within the fudge it may be past: then the TTL as it stands is short enough */
-		set->ttl_s = MIN(set->ttl_s, (uint32_t)left_s);
-}
-
-/* Try SIG with each key of its tag. */
-static enum crypto_result try_signature(struct query *q, struct rrset *set, struct span sig,
-					const struct rrset *keys, unsigned *wildcard_labels)
-{
-	enum crypto_result worst = CRYPTO_MISMATCH;
-	struct rrset_iter it = rrset_records(keys);
-	struct span key;
-	unsigned tried = 0;
-	for (unsigned n = 0; n < LIMIT_DNSKEYS && rrset_next(&it, &key); n++) {
-		struct crypto_check check = {.set = set,
-					     .sig = sig,
-					     .key = key,
-					     .key_owner = keys->owner,
-					     .unix_s = q->resolver->now.unix_s,
-					     .accept_sha1 = q->settings->accept_sha1};
-		enum crypto_result result = crypto_precheck(&check);
-		if (result != CRYPTO_GOOD) {
-			worst = worst == CRYPTO_MISMATCH ? result : worst;
-			continue;
-		}
-		if (tried++ >= LIMIT_KEYS_PER_TAG || !spend_check(q))
-			break;
-		result = crypto_verify(q->resolver->keys, &check, wildcard_labels);
-		if (result == CRYPTO_GOOD)
-			return CRYPTO_GOOD;
-		q->budget->failed_checks++;
-		worst = result;
-	}
-	return worst;
-}
-
-/* Is there a signature on SET that KEYS make good? CRYPTO_MISMATCH if none even fits a key. */
-static enum crypto_result verify_set(struct query *q, struct rrset *set, const struct rrset *keys,
-				     unsigned *wildcard_labels)
-{
-	enum crypto_result worst = CRYPTO_MISMATCH;
-	struct rrset_iter it = rrset_sigs(set);
-	struct span rdata;
-	struct rrsig_view sig;
-	for (unsigned n = 0, tried = 0; n < RRSET_SIGS_MAX && tried < LIMIT_SIGS_PER_RRSET; n++) {
-		if (!rrset_next(&it, &rdata))
-			break;
-		if (rdata_rrsig(rdata, &sig) != OK || !dname_equal(sig.signer, keys->owner))
-			continue;
-		enum crypto_result result = try_signature(q, set, rdata, keys, wildcard_labels);
-		if (result == CRYPTO_GOOD) {
-			cap_ttl(q, set, &sig);
-			return CRYPTO_GOOD;
-		}
-		tried += result != CRYPTO_MISMATCH;
-		worst = result == CRYPTO_MISMATCH ? worst : result;
-	}
-	return worst;
-}
 
 /* SIGNER lies above the zone whose own servers were asked: not the zone that contains the data (RFC
  * 4035 §5.3.1). Below it, it may be a zone that the same servers hold without ever referring to it. */
@@ -185,15 +119,34 @@ static const uint8_t *find_signer(const struct query *q, const struct rrset *set
 
 static enum verdict unsigned_set(struct query *q, const struct rrset *set)
 {
-	char owner[DNAME_TEXT_MAX], type[TYPE_TEXT_SIZE], server[ENDPOINT_TEXT_SIZE];
-	enum security s = chain_unsigned(q, set->owner, set->type == TYPE_DS);
-	if (s == SECURITY_BOGUS) {
-		server_text(q, server);
-		query_trouble(q, EDE_RRSIGS_MISSING,
-			      "%s %s from %s has no signature although its zone is signed",
-			      dname_text(set->owner, owner), type_text(set->type, type), server);
+	const uint8_t *zone;
+	enum security s = chain_unsigned(q, set->owner, set->type == TYPE_DS, &zone);
+	if (s != SECURITY_SECURE)
+		return from_security(s);
+	blame_set(q, EDE_RRSIGS_MISSING, set, zone, "no signature although its zone is signed");
+	return VERDICT_BOGUS;
+}
+
+/* Try the signatures of SET with MEMO's keys, those of its signer. *FITS: some fit a key. */
+static enum verdict verify(struct query *q, struct rrset *set, struct checked *memo, bool *fits)
+{
+	enum crypto_result result = CRYPTO_GOOD;
+	*fits = true;
+	switch (verify_set(q, set, memo, &result)) {
+	case OK:
+		break;
+	case ERR_BUSY:
+		return VERDICT_UNCHECKED;
+	default:
+		blame_set(q, EDE_DNSSEC_BOGUS, set, memo->keys->owner,
+			  "limit of signature checks reached");
+		return VERDICT_BOGUS;
 	}
-	return from_security(s);
+	if (result == CRYPTO_GOOD)
+		return VERDICT_SECURE;
+	*fits = result != CRYPTO_MISMATCH;
+	blame_signature(q, set, memo->keys->owner, result);
+	return VERDICT_BOGUS;
 }
 
 /* KEY is trusted by the zone's anchor or DS. */
@@ -214,18 +167,50 @@ static bool key_is_trusted(const struct query *q, const struct anchor *anchor,
 	return false;
 }
 
-/* The apex DNSKEY set: signed by a key that the parent's DS, or an anchor, vouches for. */
-static enum verdict check_dnskey(struct query *q, struct rrset *set)
+/* DS names a key of SET that must not sign: it lacks the zone bit (RFC 4034 §2.1.1). */
+static bool ds_names_no_zone_key(const struct rrset *ds, const struct rrset *set)
 {
-	const struct anchor *anchor = chain_anchor(q, set->owner);
-	struct rrset ds = {0}, trusted;
-	struct span keys[LIMIT_DS_PER_ZONE], key;
+	struct rrset_iter keys = rrset_records(set);
+	struct span key, rdata;
+	struct dnskey_view view;
+	for (unsigned n = 0; n < LIMIT_DNSKEYS && rrset_next(&keys, &key); n++) {
+		if (rdata_dnskey(key, &view) != OK || (view.flags & DNSKEY_ZONE))
+			continue;
+		struct rrset_iter it = rrset_records(ds);
+		for (unsigned i = 0; i < LIMIT_DS_PER_ZONE && rrset_next(&it, &rdata); i++)
+			if (crypto_ds_names(ds->owner, rdata, key))
+				return true;
+	}
+	return false;
+}
+
+static void blame_keys(struct query *q, const struct anchor *anchor, const struct rrset *ds,
+		       const struct rrset *set)
+{
 	char text[DNAME_TEXT_MAX];
-	unsigned count = 0, labels;
-	if (!anchor || settings_is_insecure(q->settings, set->owner))
-		return VERDICT_INSECURE;
-	if (!dname_equal(anchor->zone, set->owner)) {
-		anchor = NULL;
+	if (!anchor && ds_names_no_zone_key(ds, set)) {
+		blame_set(q, EDE_NO_ZONE_KEY_BIT, set, set->owner,
+			  "the key that DS names lacks the zone bit");
+		return;
+	}
+	blame_set(q, EDE_DNSKEY_MISSING, set, set->owner,
+		  anchor ? "no key matches the trust anchor" : "no key matches DS");
+	if (!anchor)
+		return;
+	metrics_add(q->resolver->metrics, METRIC_dnssec_anchor_mismatch_total, 1);
+	log_error("dnssec: no key of zone=%s matches its trust anchor; root hints and trust "
+		  "anchors may belong to different trees",
+		  dname_text(set->owner, text));
+}
+
+/* Those keys of SET, the DNSKEY set of its zone, that the parent's DS or an ANCHOR vouches for. */
+static enum verdict trusted_keys(struct query *q, const struct anchor *anchor,
+				 const struct rrset *set, struct rrset *out)
+{
+	struct rrset ds = {0};
+	struct span keys[LIMIT_DS_PER_ZONE], key;
+	unsigned count = 0;
+	if (!anchor) {
 		enum security s = chain_ds(q, q->name, &ds);
 		if (s != SECURITY_SECURE)
 			return s == SECURITY_NO_CUT ? unsigned_set(q, set) : from_security(s);
@@ -236,51 +221,69 @@ static enum verdict check_dnskey(struct query *q, struct rrset *set)
 		if (key_is_trusted(q, anchor, &ds, key))
 			keys[count++] = key;
 	if (count == 0) {
-		query_trouble(q, EDE_DNSKEY_MISSING, "no DNSKEY of %s matches %s",
-			      dname_text(set->owner, text), anchor ? "its trust anchor" : "its DS");
-		if (anchor) {
-			metrics_add(q->resolver->metrics, METRIC_dnssec_anchor_mismatch_total, 1);
-			log_error("dnssec: no key of zone=%s matches its trust anchor; root hints "
-				  "and trust "
-				  "anchors may belong to different trees",
-				  dname_text(set->owner, text));
-		}
+		blame_keys(q, anchor, &ds, set);
 		return VERDICT_BOGUS;
 	}
-	if (rrset_from_rdatas(set->owner, TYPE_DNSKEY, set->ttl_s, keys, count, &q->arena,
-			      &trusted) != OK)
-		return VERDICT_BOGUS;
-	enum crypto_result result = verify_set(q, set, &trusted, &labels);
-	if (result != CRYPTO_GOOD)
-		blame_signature(q, set, set->owner, result);
-	else if (anchor)
-		chain_observe(q, anchor, set);
-	return result == CRYPTO_GOOD ? VERDICT_SECURE : VERDICT_BOGUS;
+	enum err err =
+		rrset_from_rdatas(set->owner, TYPE_DNSKEY, set->ttl_s, keys, count, &q->arena, out);
+	return err == OK ? VERDICT_SECURE : VERDICT_BOGUS;
 }
 
-/* Keys of SIGNER in hand: verify; a tag that no cached key has means that the keys rolled. */
-static enum verdict verify_with_zone(struct query *q, struct rrset *set, const uint8_t *signer,
-				     unsigned *labels)
+/* Keep KEYS for the next run. */
+static bool remember_keys(struct query *q, const struct rrset *keys, struct checked *memo)
+{
+	struct rrset *copy = arena_alloc(&q->arena, sizeof(*copy));
+	if (!copy)
+		return false;
+	*copy = *keys;
+	memo->keys = copy;
+	memo->attempts = 0;
+	return true;
+}
+
+/* The apex DNSKEY set: signed by a key that the parent's DS, or an anchor, vouches for. */
+static enum verdict check_dnskey(struct query *q, struct rrset *set, struct checked *memo)
+{
+	const struct anchor *anchor = chain_anchor(q, set->owner);
+	struct rrset trusted;
+	bool fits;
+	if (!anchor || settings_is_insecure(q->settings, set->owner))
+		return VERDICT_INSECURE;
+	if (!dname_equal(anchor->zone, set->owner))
+		anchor = NULL;
+	if (!memo->keys) {
+		enum verdict v = trusted_keys(q, anchor, set, &trusted);
+		if (v != VERDICT_SECURE)
+			return v;
+		if (!remember_keys(q, &trusted, memo))
+			return VERDICT_BOGUS;
+	}
+	enum verdict v = verify(q, set, memo, &fits);
+	if (v == VERDICT_SECURE && anchor)
+		chain_observe(q, anchor, set);
+	return v;
+}
+
+/* Verify with the keys of the signer; a tag that no cached key has means that the keys rolled. */
+static enum verdict verify_with_zone(struct query *q, struct rrset *set, struct checked *memo)
 {
 	struct rrset keys;
-	char owner[DNAME_TEXT_MAX], zone[DNAME_TEXT_MAX];
-	enum security s = chain_zone(q, signer, q->keys_refetched, &keys);
-	if (s == SECURITY_NO_CUT) {
-		query_trouble(q, EDE_DNSSEC_BOGUS, "%s is signed by %s, which is no zone",
-			      dname_text(set->owner, owner), dname_text(signer, zone));
-		return VERDICT_BOGUS;
+	bool fits;
+	if (!memo->keys) {
+		enum security s = chain_zone(q, memo->signer, q->keys_refetched, &keys);
+		if (s == SECURITY_NO_CUT)
+			blame_set(q, EDE_DNSSEC_BOGUS, set, memo->signer, "its signer is no zone");
+		if (s != SECURITY_SECURE)
+			return from_security(s);
+		if (!remember_keys(q, &keys, memo))
+			return VERDICT_BOGUS;
 	}
-	if (s != SECURITY_SECURE)
-		return from_security(s);
-	enum crypto_result result = verify_set(q, set, &keys, labels);
-	if (result == CRYPTO_GOOD)
-		return VERDICT_SECURE;
-	if (result == CRYPTO_MISMATCH && !q->keys_refetched) {
-		q->keys_refetched = true;
-		return verify_with_zone(q, set, signer, labels);
-	}
-	blame_signature(q, set, signer, result);
-	return VERDICT_BOGUS;
+	enum verdict v = verify(q, set, memo, &fits);
+	if (v != VERDICT_BOGUS || fits || q->keys_refetched)
+		return v;
+	q->keys_refetched = true;
+	memo->keys = NULL;
+	return verify_with_zone(q, set, memo);
 }
 
 static enum verdict check_set(struct query *q, struct rrset *set, struct checked *memo)
@@ -296,9 +299,9 @@ static enum verdict check_set(struct query *q, struct rrset *set, struct checked
 	if (!memo->signer)
 		memo->verdict = unsigned_set(q, set);
 	else if (set->type == TYPE_DNSKEY)
-		memo->verdict = check_dnskey(q, set);
+		memo->verdict = check_dnskey(q, set, memo);
 	else
-		memo->verdict = verify_with_zone(q, set, memo->signer, &memo->wildcard_labels);
+		memo->verdict = verify_with_zone(q, set, memo);
 	memo->done = memo->verdict != VERDICT_UNCHECKED;
 	return memo->verdict;
 }
@@ -375,28 +378,29 @@ static bool has_denial(const struct reply *reply)
 
 static enum verdict from_denial(struct query *q, enum denial_result result, const uint8_t *zone)
 {
-	char text[DNAME_TEXT_MAX], target[DNAME_TEXT_MAX];
+	char why[64];
 	switch (result) {
 	case DENIAL_PROVEN:
 		return VERDICT_SECURE;
 	case DENIAL_OPT_OUT:
 		return VERDICT_INSECURE;
 	case DENIAL_ITERATIONS:
-		query_trouble(q, EDE_UNSUPPORTED_NSEC3_ITERATIONS,
-			      "NSEC3 of %s has more than %u iterations", dname_text(zone, text),
-			      DENIAL_ITERATIONS_MAX);
+		(void)snprintf(why, sizeof(why), "NSEC3 with more than %u iterations",
+			       DENIAL_ITERATIONS_MAX);
+		blame_denial(q, EDE_UNSUPPORTED_NSEC3_ITERATIONS, zone, why);
 		q->answer.ede = q->trouble.ede;
 		q->answer.text = q->trouble.text;
 		return VERDICT_INSECURE;
 	case DENIAL_LIMIT:
 		metrics_add(q->resolver->metrics, METRIC_limits_hit_total, 1);
-		query_trouble(q, EDE_DNSSEC_BOGUS, "limit of %u NSEC3 hashes reached",
-			      LIMIT_NSEC3_HASHES);
+		blame_denial(q, EDE_DNSSEC_BOGUS, zone, "limit of NSEC3 hashes reached");
 		return VERDICT_BOGUS;
 	case DENIAL_NONE:
-		query_trouble(q, has_denial(q->reply) ? EDE_DNSSEC_BOGUS : EDE_NSEC_MISSING,
-			      "denial of %s is not proven by the records of %s",
-			      dname_text(q->reply->target, target), dname_text(zone, text));
+		if (has_denial(q->reply))
+			blame_denial(q, EDE_DNSSEC_BOGUS, zone,
+				     "its denial is not proven by the records with it");
+		else
+			blame_denial(q, EDE_NSEC_MISSING, zone, "its denial comes without proof");
 		return VERDICT_BOGUS;
 	}
 	return VERDICT_BOGUS;
@@ -419,15 +423,13 @@ static const uint8_t *find_denial_signer(const struct query *q)
 
 static enum verdict unsigned_denial(struct query *q)
 {
-	char target[DNAME_TEXT_MAX], server[ENDPOINT_TEXT_SIZE];
-	enum security s = chain_unsigned(q, q->reply->target, q->qtype == TYPE_DS);
-	if (s == SECURITY_BOGUS) {
-		server_text(q, server);
-		query_trouble(q, EDE_NSEC_MISSING,
-			      "denial of %s from %s is unsigned although its zone is signed",
-			      dname_text(q->reply->target, target), server);
-	}
-	return from_security(s);
+	const uint8_t *zone;
+	enum security s = chain_unsigned(q, q->reply->target, q->qtype == TYPE_DS, &zone);
+	if (s != SECURITY_SECURE)
+		return from_security(s);
+	blame_denial(q, EDE_NSEC_MISSING, zone,
+		     "its denial is unsigned although its zone is signed");
+	return VERDICT_BOGUS;
 }
 
 static enum verdict check_negative(struct query *q)
@@ -445,6 +447,9 @@ static enum verdict check_negative(struct query *q)
 		return VERDICT_UNCHECKED;
 	struct denial_records records = {
 		.zone = signer, .sets = good, .count = count, .budget = &q->budget->denial};
+	unsigned hashes_left = q->budget->denial.hashes_left;
+	if (!verify_has_turn(q, 0))
+		return VERDICT_UNCHECKED;
 	enum denial_result result = reply->kind == REPLY_NXDOMAIN
 					    ? denial_nxdomain(&records, reply->target)
 					    : denial_nodata(&records, reply->target, q->qtype);
@@ -457,6 +462,7 @@ static enum verdict check_negative(struct query *q)
 			reply->kind = REPLY_NODATA;
 		}
 	}
+	verify_charge_hashes(q, hashes_left);
 	enum verdict v = from_denial(q, result, signer);
 	if (v == VERDICT_SECURE)
 		keep_ranges(q, signer, good, count);
@@ -475,8 +481,12 @@ static enum verdict check_wildcard(struct query *q, const struct rrset *set,
 		return VERDICT_UNCHECKED;
 	struct denial_records records = {
 		.zone = memo->signer, .sets = good, .count = count, .budget = &q->budget->denial};
-	enum verdict v = from_denial(
-		q, denial_wildcard(&records, set->owner, memo->wildcard_labels), memo->signer);
+	unsigned hashes_left = q->budget->denial.hashes_left;
+	if (!verify_has_turn(q, 0))
+		return VERDICT_UNCHECKED;
+	enum denial_result result = denial_wildcard(&records, set->owner, memo->wildcard_labels);
+	verify_charge_hashes(q, hashes_left);
+	enum verdict v = from_denial(q, result, memo->signer);
 	if (v == VERDICT_SECURE)
 		keep_ranges(q, memo->signer, good, count);
 	return v;
@@ -556,6 +566,9 @@ enum step validate_step(struct query *q)
 {
 	const struct settings *settings = q->settings;
 	struct metrics *metrics = q->resolver->metrics;
+	const struct endpoint *source = blame_server(q);
+	q->answer.source = source ? *source : (struct endpoint){0};
+	verify_end_wait(q);
 	if (!settings->dnssec)
 		return leg_checked(q, VERDICT_INDETERMINATE);
 	if (settings_is_insecure(settings, q->name) ||

@@ -8,6 +8,7 @@
 #include "dns/text.h"
 #include "resolve/limits.h"
 #include "sim/oracle.h"
+#include "sim/reasons.h"
 #include "sim/sim.h"
 
 struct checked { /* one answer being looked at */
@@ -328,35 +329,17 @@ static void check_content(struct checked *x)
 		note_freshness(x);
 }
 
-/* The words of the reply's extended error, which codec and daemon keep to themselves. */
-static void note_ede(const struct message *m, char *out, size_t size_bytes)
-{
-	struct record_iter it = record_iter_of(m);
-	struct record r;
-	out[0] = 0;
-	while (record_next(&it, &r)) {
-		struct reader in = reader_of(span_of(m->wire.at + r.rdata_offset, r.rdata_len));
-		while (r.type == TYPE_OPT && reader_left(&in) > 0) {
-			uint16_t code = reader_u16(&in), len = reader_u16(&in);
-			struct span option = reader_bytes(&in, len);
-			if (code == EDNS_OPTION_EDE && option.len >= 2)
-				snprintf(out, size_bytes, "%u %.*s",
-					 option.at[0] << 8 | option.at[1], (int)option.len - 2,
-					 (const char *)option.at + 2);
-		}
-	}
-}
-
 static void tell_answer(const struct checked *x)
 {
-	char rcode[TYPE_TEXT_SIZE], ede[200];
+	char rcode[TYPE_TEXT_SIZE], ede[8] = "";
 	if (!x->s->verbose)
 		return;
-	note_ede(&x->m, ede, sizeof(ede));
-	sim_tell(x->s, "client %llu gets %s%s%s, %u/%u/%u records, %zu bytes %s",
+	if (x->c->ede != EDE_NONE)
+		snprintf(ede, sizeof(ede), "%u ", x->c->ede);
+	sim_tell(x->s, "client %llu gets %s%s%s, %u/%u/%u records, %zu bytes %s%s",
 		 (unsigned long long)x->c->token, rcode_text(x->rcode, rcode),
 		 x->c->truncated ? " truncated" : "", x->c->was_hit ? " (hit)" : "", x->m.counts[0],
-		 x->m.counts[1], x->m.counts[2], x->m.wire.len, ede);
+		 x->m.counts[1], x->m.counts[2], x->m.wire.len, ede, x->c->reason);
 }
 
 /* What was taken away or changed lives on in caches for a while: then the old truth is as good. */
@@ -403,7 +386,10 @@ void check_answer(struct sim *s, struct stub *c, struct span packet)
 	check_header(&x);
 	check_edns(&x);
 	c->rcode = (uint8_t)x.rcode;
+	reasons_note(&x.m, c);
 	tell_answer(&x);
+	if (reasons_check(c))
+		wrong(&x, "an extended error names record, server and zone", reasons_check(c));
 	if (c->odd != ODD_NOT)
 		check_oddity(&x);
 	else

@@ -6,6 +6,7 @@
 #include "sim/attacks.h"
 #include "sim/bricks.h"
 #include "sim/oracle.h"
+#include "sim/reasons.h"
 #include "sim/rollover.h"
 #include "sim/sim.h"
 
@@ -299,6 +300,7 @@ static const struct profile profiles[] = {
 	{"ghost", 2, build_ghost, NULL},
 	{"poison", 3, build_poison, NULL},
 	{"rollover", 3, build_rollover, NULL},
+	{"reasons", 1, build_reasons, finish_reasons},
 	{"keytrap", 1, build_keytrap, finish_attack},
 	{"nsec3-flood", 1, build_nsec3_flood, finish_attack},
 	{"ds-flood", 1, build_ds_flood, finish_attack},

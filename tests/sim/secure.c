@@ -34,6 +34,15 @@ void keyring_deinit(struct keyring *k)
 		signer_key_deinit(&k->colliding[i]);
 }
 
+/* KEY without the bit that makes it a zone key (RFC 4034 §2.1.1). */
+static const struct signer_key *no_zone_key(struct world *w, const struct signer_key *key)
+{
+	struct signer_key *other = world_alloc(w, sizeof(*other));
+	*other = *key;
+	signer_key_set_flags(other, 0);
+	return other;
+}
+
 static void add_ds(struct world *w, struct zone *z, uint8_t digest_type)
 {
 	uint8_t ds[SIGNER_DS_MAX];
@@ -53,6 +62,10 @@ void secure_zone(struct world *w, struct keyring *k, struct zone *z, const struc
 	x->zsk = keyring_key(k, o->algorithm, 1);
 	x->stranger = keyring_key(k, o->algorithm, 2);
 	x->flaw = o->flaw;
+	if (x->flaw == FLAW_KSK_BIT)
+		x->ksk = no_zone_key(w, x->ksk);
+	if (x->flaw == FLAW_ZSK_BIT)
+		x->zsk = no_zone_key(w, x->zsk);
 	x->nsec3 = o->nsec3;
 	x->opt_out = o->opt_out;
 	x->iterations = o->opt_out ? 5 : 0;

@@ -16,10 +16,12 @@ enum flaw {
 	FLAW_STRIPPED,
 	FLAW_STRANGER, /* made by a key that is not in the DNSKEY set */
 	FLAW_SIGNER,   /* names the parent as signer */
+	FLAW_ZSK_BIT,  /* made by a key that lacks the zone bit */
 	/* Of the chain: all is bogus. */
 	FLAW_NO_DNSKEY,
 	FLAW_DS,	  /* its digest is of no key */
 	FLAW_DNSKEY_SIGS, /* the DNSKEY set is signed by none of those that DS names */
+	FLAW_KSK_BIT,	  /* the key that DS names lacks the zone bit */
 	/* Of denials and wildcards only. */
 	FLAW_NO_PROOF,
 	FLAW_OTHER_PROOF,   /* records of the zone that do not cover the name */

@@ -40,6 +40,8 @@ struct stub {
 	uint64_t gone_after_us; /* closes the connection after so long; 0: stays */
 	bool was_hit;		/* answered by resolver_answer_now() */
 	uint8_t rcode;		/* of the answer */
+	uint16_t ede;		/* EDE_NONE */
+	char reason[256];	/* its words */
 	bool truncated;
 	uint16_t answer_count;
 	uint64_t fresh_until_us; /* the answer may be kept so long */

@@ -1,0 +1,48 @@
+#include "resolve/blame.h"
+
+#include <stdio.h>
+
+#include "dns/edns.h"
+#include "resolve/query.h"
+
+static_assert(EDNS_EDE_TEXT_MAX >= BLAME_TEXT_SIZE - 1, "a reply tells the whole of it");
+static_assert(sizeof(((struct trouble *)0)->text) >= BLAME_TEXT_SIZE, "so does a query");
+
+/* NAME in presentation form; of a long one its first label's beginning and the zones at its end. */
+static const char *short_name(const uint8_t *name, char out[static DNAME_TEXT_MAX])
+{
+	enum { HEAD = 12, DOTS = 3, TAIL = BLAME_NAME_MAX - HEAD - DOTS };
+	size_t len = strlen(dname_text(name, out));
+	if (len <= BLAME_NAME_MAX)
+		return out;
+	memcpy(out + HEAD, "...", DOTS);
+	memmove(out + HEAD + DOTS, out + len - TAIL, TAIL + 1);
+	return out;
+}
+
+const char *blame_text(const struct blame *b, char out[static BLAME_TEXT_SIZE])
+{
+	char owner[DNAME_TEXT_MAX], zone[DNAME_TEXT_MAX], type[TYPE_TEXT_SIZE],
+		server[ENDPOINT_TEXT_SIZE];
+	bool cached = !b->server || b->server->family == 0;
+	const char *from = b->unanswered ? "nobody"
+			   : cached	 ? "the cache"
+					 : endpoint_text(b->server, server);
+	(void)snprintf(out, BLAME_TEXT_SIZE, "%s %s from %s: %s (zone %s)",
+		       short_name(b->owner, owner), type_text(b->type, type), from, b->why,
+		       short_name(b->zone, zone));
+	return out;
+}
+
+void blame_note(struct query *q, uint16_t ede, const struct blame *b)
+{
+	char text[BLAME_TEXT_SIZE];
+	query_trouble(q, ede, "%s", blame_text(b, text));
+}
+
+const struct endpoint *blame_server(const struct query *q)
+{
+	if (q->reply_cached || q->reply_server >= q->zone.server_count)
+		return NULL;
+	return &q->zone.servers[q->reply_server].address;
+}
