@@ -61,6 +61,9 @@ enum {
 	/* Questions in progress per resolver. A query needs about 10 kB: 40 MB at most. Unbound 512 to
 	 * 2048 a thread. The oldest waiting one is shed first, so that fresh clients get through. */
 	LIMIT_QUERIES = 4096,
+	/* Of these, those that stand in line for one rate-limited server, which serves ten times fewer
+	 * a second than there are questions: others must not be shed for them. */
+	LIMIT_LINE = LIMIT_QUERIES / 4,
 	/* Clients waiting for one question. More are shed with SERVFAIL. BIND clients-per-query 100. */
 	LIMIT_WAITERS = 512,
 

@@ -372,7 +372,8 @@ static void store_failure(struct query *q)
 		return; /* repeated soon, and what is there goes on to be served */
 	if (q->internal && spent)
 		return; /* whoever spent the budget must not make others' names fail */
-	if (last && r->now.cache_ms < last->expires_ms + (int64_t)last->ttl_s * 1000)
+	if (last && !q->held_back &&
+	    r->now.cache_ms < last->expires_ms + (int64_t)last->ttl_s * 1000)
 		ttl_s = MIN(last->ttl_s * 2, (uint32_t)LIMIT_FAILURE_MAX_MS / 1000);
 	struct entry_parts parts = {.kind = ENTRY_FAILURE,
 				    .name = q->qname,

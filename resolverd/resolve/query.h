@@ -185,6 +185,8 @@ struct query {
 	struct send *open[SENDS_OPEN_MAX];
 	unsigned open_count;
 	uint64_t throttled_until_ms;
+	uint64_t turn_ms;  /* of that, when a place in the line for a server was taken; 0: none */
+	bool held_back;	   /* by a line that was too long; says nothing about the servers */
 	uint64_t retry_ms; /* when a server that is out for now may be asked again; 0: none */
 
 	/* what came back */

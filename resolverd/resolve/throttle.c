@@ -1,13 +1,13 @@
 #include "resolve/throttle.h"
 
 #include "base/require.h"
-#include "dns/dname.h"
 
-static size_t slot_of(const uint8_t *zone)
+static size_t slot_of(const struct endpoint *server)
 {
-	uint32_t h = 2166136261u; /* FNV-1a: the operator chooses the names, no key is needed */
-	for (size_t i = 0, len = dname_len(zone); i < len; i++)
-		h = (h ^ zone[i]) * 16777619u;
+	const uint8_t *bytes = (const uint8_t *)server;
+	uint32_t h = 2166136261u; /* FNV-1a: the operator chooses the servers, no key is needed */
+	for (size_t i = 0; i < sizeof(*server); i++)
+		h = (h ^ bytes[i]) * 16777619u;
 	return h % THROTTLE_SLOTS;
 }
 
@@ -34,21 +34,27 @@ uint32_t throttle_pass(_Atomic uint64_t *arrival, const struct throttle_limit *l
 	}
 }
 
-uint32_t throttle_take(struct throttle *t, const uint8_t *zone, uint32_t rate, unsigned packets,
+uint32_t throttle_take(struct throttle *t, const struct throttle_want *want, uint32_t patience_ms,
 		       struct now now)
 {
-	if (rate == 0)
-		return 0;
-	struct throttle_limit limit = throttle_limit_of(rate, packets);
-	return throttle_pass(&t->arrival_us[slot_of(zone)], &limit, now);
+	struct throttle_limit limit = throttle_limit_of(want->rate, want->packets);
+	_Atomic uint64_t *arrival = &t->arrival_us[slot_of(&want->server)];
+	uint64_t old = atomic_load_explicit(arrival, memory_order_relaxed);
+	for (;;) {
+		uint64_t start = MAX(old, now.mono_us), first = now.mono_us + limit.burst_us;
+		uint64_t wait_ms = start > first ? (start - first + 999) / 1000 : 0;
+		if (wait_ms > patience_ms)
+			return THROTTLE_NEVER;
+		if (atomic_compare_exchange_weak_explicit(arrival, &old, start + limit.cost_us,
+							  memory_order_relaxed,
+							  memory_order_relaxed))
+			return (uint32_t)wait_ms;
+	}
 }
 
-uint32_t throttle_take_spare(struct throttle *t, const uint8_t *zone, uint32_t rate,
-			     unsigned packets, struct now now)
+uint32_t throttle_take_spare(struct throttle *t, const struct throttle_want *want, struct now now)
 {
-	if (rate == 0)
-		return 0;
-	struct throttle_limit limit = throttle_limit_of(rate, packets);
+	struct throttle_limit limit = throttle_limit_of(want->rate, want->packets);
 	limit.burst_us = 0;
-	return throttle_pass(&t->arrival_us[slot_of(zone)], &limit, now);
+	return throttle_pass(&t->arrival_us[slot_of(&want->server)], &limit, now);
 }

@@ -1,35 +1,46 @@
 #pragma once
 /*
  * Packet rate limits of forward and stub zones (the provider's resolver drops what passes 1024
- * packets per second and interface). One for all workers, lock-free: per zone the virtual arrival
- * time of the generic cell rate algorithm. Zones are found by a hash of their name, so limits
- * outlive a reload; two zones in one slot share it, which errs on the safe side.
+ * packets per second and interface). One for all workers, lock-free: for each server the virtual
+ * arrival time of the generic cell rate algorithm. It is the server that counts, so zones that are
+ * forwarded to the same one share its allowance. Servers are found by a hash of their address, so
+ * limits outlive a reload; two in one slot share it, which errs on the safe side.
  */
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "base/endpoint.h"
 #include "base/now.h"
 
 enum {
 	THROTTLE_SLOTS = 256,
 	/* A TCP exchange costs handshake, query, acknowledgement and close. */
 	THROTTLE_TCP_PACKETS = 5,
+	THROTTLE_NEVER = UINT32_MAX,
 };
 
 struct throttle { /* zero-initialised; any thread */
 	_Atomic uint64_t arrival_us[THROTTLE_SLOTS];
 };
 
+struct throttle_want {
+	struct endpoint server; /* the lowest of the zone's, which stands for all of them */
+	uint32_t rate;		/* packets a second; not 0 */
+	unsigned packets;
+};
+
 /*
- * May PACKETS leave for ZONE (lower-case wire name) now, at RATE packets per second (0: no limit)?
- * Returns 0 and counts them, or the milliseconds to wait. In no second do more than RATE leave: an
+ * Take a place in the line for WANT's packets: returns how many milliseconds later it is their turn,
+ * 0: now. They are counted already, so that those who wait need not try again and again, and go in
+ * the order in which they came; who does not send then has wasted them. THROTTLE_NEVER, and nothing
+ * counted, if the line is longer than PATIENCE_MS. In no second do more than the rate leave: an
  * eighth of it may go in a burst, the rest evenly.
  */
-uint32_t throttle_take(struct throttle *t, const uint8_t *zone, uint32_t rate, unsigned packets,
+uint32_t throttle_take(struct throttle *t, const struct throttle_want *want, uint32_t patience_ms,
 		       struct now now);
-/* The same for what can wait: the burst is left to others. */
-uint32_t throttle_take_spare(struct throttle *t, const uint8_t *zone, uint32_t rate,
-			     unsigned packets, struct now now);
+/* For what can wait: it has no place in the line, and the burst is left to others. 0: go, counted; or
+ * the milliseconds after which to ask again. */
+uint32_t throttle_take_spare(struct throttle *t, const struct throttle_want *want, struct now now);
 
 /* One bucket by itself. */
 struct throttle_limit {

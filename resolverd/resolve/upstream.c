@@ -13,6 +13,7 @@ enum {
 	UPSTREAM_RTO_MAX_MS = 800,  /* clients wait 1.8 s: two tries must fit */
 	UPSTREAM_LATE_MS =
 		6500,	     /* replies this late are still welcome: the provider takes up to 6 s */
+	TURN_LATE_MS = 50,   /* a turn missed by more is lost: others have theirs by now */
 	HEDGE_PERMILLE = 50, /* hedges among sends: a few per cent of extra packets */
 };
 
@@ -218,6 +219,46 @@ static bool refresh_may_send(struct query *q, unsigned index)
 	return false;
 }
 
+/* Zones that are forwarded to the same servers, in whatever order, share what these let in. */
+static struct endpoint lowest_server(const struct settings_zone *zone)
+{
+	const struct endpoint *lowest = &zone->servers[0];
+	for (unsigned i = 1; i < zone->server_count; i++)
+		if (memcmp(&zone->servers[i], lowest, sizeof(*lowest)) < 0)
+			lowest = &zone->servers[i];
+	return *lowest;
+}
+
+/* May Q send as far as ZONE's rate limit goes? If not, it waits in line, or for nothing. */
+static bool has_turn(struct query *q, const struct settings_zone *zone, unsigned index)
+{
+	struct resolver *r = q->resolver;
+	uint64_t now_ms = now_mono_ms(r->now), turn_ms = q->turn_ms;
+	bool tcp = zone->tcp || q->zone.servers[index].use_tcp;
+	struct throttle_want want = {.server = lowest_server(zone),
+				     .rate = zone->rate_limit,
+				     .packets = tcp ? THROTTLE_TCP_PACKETS : 1};
+	uint32_t patience_ms =
+		MIN((uint32_t)LIMIT_CLIENT_MS, LIMIT_LINE * 1000u / zone->rate_limit);
+	q->turn_ms = 0;
+	if (turn_ms > 0 && now_ms >= turn_ms && now_ms <= turn_ms + TURN_LATE_MS)
+		return true;
+	uint32_t wait_ms = q->budget->refresh
+				   ? throttle_take_spare(r->throttle, &want, r->now)
+				   : throttle_take(r->throttle, &want, patience_ms, r->now);
+	if (wait_ms == 0)
+		return true;
+	metrics_add(r->metrics, METRIC_upstream_throttled_total, 1);
+	query_trouble(q, EDE_OTHER, "held back by rate-limit %u of the zone's configuration",
+		      zone->rate_limit);
+	q->held_back = wait_ms == THROTTLE_NEVER;
+	if (q->held_back)
+		return false;
+	q->throttled_until_ms = now_ms + wait_ms;
+	q->turn_ms = q->budget->refresh ? 0 : q->throttled_until_ms;
+	return false;
+}
+
 static bool within_budget(struct query *q, unsigned index)
 {
 	const struct settings_zone *zone = q->zone.configured;
@@ -231,21 +272,7 @@ static bool within_budget(struct query *q, unsigned index)
 	}
 	if (q->budget->refresh && !refresh_may_send(q, index))
 		return false;
-	if (!zone || zone->rate_limit == 0)
-		return true;
-	unsigned packets = zone->tcp || q->zone.servers[index].use_tcp ? THROTTLE_TCP_PACKETS : 1;
-	uint32_t wait_ms =
-		q->budget->refresh
-			? throttle_take_spare(r->throttle, zone->name, zone->rate_limit, packets,
-					      r->now)
-			: throttle_take(r->throttle, zone->name, zone->rate_limit, packets, r->now);
-	if (wait_ms == 0)
-		return true;
-	metrics_add(r->metrics, METRIC_upstream_throttled_total, 1);
-	query_trouble(q, EDE_OTHER, "held back by rate-limit %u of the zone's configuration",
-		      zone->rate_limit);
-	q->throttled_until_ms = now_mono_ms(r->now) + wait_ms;
-	return false;
+	return !zone || zone->rate_limit == 0 || has_turn(q, zone, index);
 }
 
 /* The oldest but one: what was sent first is the first to be answered if all answers are late, those

@@ -208,12 +208,31 @@ static void test_buckets(void **state)
 		if (count < rates[i] * 3)
 			fail_msg("rate %u: only %llu in 4 s", rates[i], (unsigned long long)count);
 	}
+}
+
+/* A line before a server: first come, first served; refreshes only when nobody stands there. */
+static void test_line(void **state)
+{
+	(void)state;
 	struct throttle t = {0};
-	const uint8_t *zone = (const uint8_t *)"\1z";
-	assert_int_equal(throttle_take_spare(&t, zone, 80, 1, now_at(0)), 0);
-	assert_true(throttle_take_spare(&t, zone, 80, 1, now_at(0)) > 0);
+	const struct throttle_want want = {
+		.server = {.family = 4, .port = 53, .addr = {169, 254, 169, 253}},
+		.rate = 80,
+		.packets = 1};
+	uint32_t last_ms = 0, wait_ms;
+	assert_int_equal(throttle_take_spare(&t, &want, now_at(0)), 0);
+	assert_true(throttle_take_spare(&t, &want, now_at(0)) > 0);
 	for (unsigned k = 0; k < 10; k++) /* the burst is still there for clients */
-		assert_int_equal(throttle_take(&t, zone, 80, 1, now_at(0)), 0);
+		assert_int_equal(throttle_take(&t, &want, 0, now_at(0)), 0);
+	assert_int_equal(throttle_take(&t, &want, 0, now_at(0)), THROTTLE_NEVER);
+	for (unsigned k = 0; k < 100; k++) {
+		wait_ms = throttle_take(&t, &want, 5000, now_at(0));
+		assert_in_range(wait_ms - last_ms, 1000 / 80, 1000 / 70 + 2);
+		last_ms = wait_ms;
+	}
+	assert_int_equal(throttle_take(&t, &want, last_ms, now_at(0)), THROTTLE_NEVER);
+	assert_in_range(throttle_take_spare(&t, &want, now_at(0)), last_ms, last_ms + 1000);
+	assert_int_equal(throttle_take(&t, &want, 0, now_at(last_ms + 20)), 0);
 }
 
 int main(void)
@@ -222,6 +241,7 @@ int main(void)
 		cmocka_unit_test(test_popularity), cmocka_unit_test(test_hot),
 		cmocka_unit_test(test_lead),	   cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_claims),	   cmocka_unit_test(test_buckets),
+		cmocka_unit_test(test_line),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
