@@ -238,8 +238,8 @@ coverage: ## lines that the unit tests, corpora and simulator reach
 bench: $(DAEMON) $(BENCHES) ## figures beside other resolvers (make deps-bench first)
 	@tests/bench/run $(B)
 
-bench-lowttl: $(DAEMON) $(BENCHES) ## figures for names with a TTL of 5 seconds
-	@tests/bench/lowttl $(B)
+bench-lowttl: $(DAEMON) $(BENCHES) ## figures for names with a TTL of 5 seconds (PLOT=1 FAST=1)
+	@tests/bench/lowttl $(if $(FAST),--fast) $(if $(PLOT),--plot docs/lowttl.svg) $(LOWTTL) $(B)
 
 bench-attacks: $(SIM) ## figures for zones that are made to cost much
 	@tests/bench/attacks $(B)

@@ -1,11 +1,19 @@
 /*
- * flaky ADDRESS... - a bad authoritative server for measurements, on port 53 of each address.
+ * flaky [OPTION...] ADDRESS... - a bad authoritative server for measurements, on port 53 of each
+ * address.
+ *
+ *	-d MS		replies take so long (10)
+ *	-l PERMILLE	of UDP packets that are lost (5)
+ *	-s PERMILLE	of replies that take 6 s (20)
+ *	-r PACKETS	a second that are let in, as at a cloud provider's resolver; the rest is
+ *			dropped unseen (all)
  *
  * It is the root, and holds everything itself: dbN.hot.com is an alias (TTL 5) for iN.hot.com, whose
- * address (TTL 5) is the time when the reply was made, in tenths of a second since 1970, its last 24
- * bits behind 10.0.0.0/8: so the client sees how old an answer is. Replies take 10 ms; in UDP 0.5 %
- * of packets are lost; 2 % of replies take 6 s. The number of queries for each thousand names so far
- * is printed on SIGUSR1, as a line.
+ * address (TTL 5) is the time when the reply was made, in hundredths of a second, its last 24 bits
+ * behind 10.0.0.0/8: so the client sees how old an answer is. Below internal. it is such a provider:
+ * instances, ip-*.REGION.compute.internal, have an address (TTL 60), nothing else exists. On SIGUSR1
+ * a line is printed: packets that came, packets dropped by -r, and the queries so far for each group
+ * of names in hot.com.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,14 +32,13 @@ enum {
 	ADDRESSES_MAX = 4,
 	CONNECTIONS_MAX = 200,
 	PENDING_MAX = 65536, /* of each kind; a power of two */
-	DELAY_US = 10000,
 	SLOW_US = 6000000,
-	LOSS_PERMILLE = 5,
-	SLOW_PERMILLE = 20,
 	TTL_S = 5,
+	INSTANCE_TTL_S = 60,
 	LONG_TTL_S = 86400,
 	GROUPS = 16,
-	GROUP_NAMES = 1000,
+	GROUP_NAMES = 10000,
+	RATE_MAX = 65536,
 	MESSAGE_MAX = 512,
 };
 
@@ -61,7 +68,10 @@ struct server {
 	unsigned fd_count;
 	struct connection connections[CONNECTIONS_MAX];
 	struct queue fast, slow;
-	uint64_t counts[GROUPS];
+	unsigned delay_us, loss_permille, slow_permille;
+	unsigned rate, let_in; /* packets a second, 0: no limit; those let in so far, modulo rate */
+	uint64_t let_in_us[RATE_MAX]; /* when the last RATE packets were let in */
+	uint64_t came, dropped, counts[GROUPS];
 	unsigned short dice[3];
 };
 
@@ -141,9 +151,9 @@ static long name_number(const uint8_t *name, const char *prefix)
 
 static void put_address(struct out *o, const void *owner, size_t owner_len)
 {
-	uint64_t tenths = now_us(CLOCK_REALTIME) / 100000;
-	const uint8_t rdata[4] = {10, (uint8_t)(tenths >> 16), (uint8_t)(tenths >> 8),
-				  (uint8_t)tenths};
+	uint64_t hundredths = now_us(CLOCK_REALTIME) / 10000;
+	const uint8_t rdata[4] = {10, (uint8_t)(hundredths >> 16), (uint8_t)(hundredths >> 8),
+				  (uint8_t)hundredths};
 	put_record(o, owner, owner_len, 1, TTL_S, rdata, sizeof(rdata));
 }
 
@@ -157,69 +167,131 @@ static void put_servers(const struct server *s, struct out *o, uint8_t *counts)
 	counts[1] = (uint8_t)s->address_count;
 }
 
-/* 0 if there is nothing to say. */
-static size_t answer(struct server *s, const uint8_t *query, size_t len, uint8_t *wire)
+static void put_soa(struct out *o, const void *owner, size_t owner_len)
 {
 	static const uint8_t soa[] = {0, 0, 0,	 0, 0, 1,  0,	0, 14, 16, 0,
 				      0, 3, 132, 0, 9, 58, 128, 0, 0,  0,  60};
+	put_record(o, owner, owner_len, 6, 60, soa, sizeof(soa));
+	o->at[9] = 1;
+}
+
+/* NAME, at 12 in the message, below internal. or that itself. */
+static void put_internal(struct out *o, const uint8_t *name, unsigned type)
+{
+	const uint8_t *starts[128], *at = name;
+	unsigned count = 0;
+	for (; *at; at += 1 + *at)
+		starts[count++] = at;
+	if (count == 4 && name[0] > 3 && strncasecmp((const char *)name + 1, "ip-", 3) == 0) {
+		if (type == 1) {
+			put_record(o, "\300\14", 2, 1, INSTANCE_TTL_S, "\12\0\0\1", 4);
+			o->at[7] = 1;
+			return;
+		}
+	} else if (count > 2) {
+		o->at[3] |= 3; /* NXDOMAIN */
+	}
+	size_t zone = 12 + (size_t)(starts[count > 2 ? count - 2 : 0] - name);
+	put_soa(o, (uint8_t[]){0xc0, (uint8_t)zone}, 2);
+}
+
+static void put_hot(struct out *o, long alias, unsigned type)
+{
+	uint8_t target[40];
+	if (alias < 0) {
+		put_address(o, "\300\14", 2);
+		o->at[7] = 1;
+		return;
+	}
+	int text = snprintf((char *)target + 1, 24, "i%ld", alias);
+	size_t len = (size_t)text + 10;
+	target[0] = (uint8_t)text;
+	memcpy(target + 1 + text, "\3hot\3com", 9);
+	put_record(o, "\300\14", 2, 5, TTL_S, target, len);
+	o->at[7] = 1;
+	if (type == 1) {
+		put_address(o, target, len);
+		o->at[7] = 2;
+	}
+}
+
+/* Counted if it is one of those that are measured. */
+static void put_answer(struct server *s, struct out *o, const uint8_t *name, unsigned type)
+{
+	long number = name_number(name, "db"), instance = name_number(name, "i");
+	unsigned server = (unsigned)(name[2] - '0');
+	if (number >= 0 || instance >= 0)
+		s->counts[(number >= 0 ? number : instance) / GROUP_NAMES % GROUPS]++;
+	if (number >= 0 || (instance >= 0 && type == 1)) {
+		put_hot(o, number, type);
+	} else if (name[0] == 2 && name[1] == 'a' && server < s->address_count && name[3] == 2 &&
+		   type == 1) {
+		struct in_addr a;
+		inet_pton(AF_INET, s->addresses[server], &a);
+		put_record(o, "\300\14", 2, 1, LONG_TTL_S, &a, 4);
+		o->at[7] = 1;
+	} else if (name[0] == 0 && type == 2) {
+		put_servers(s, o, o->at + 6);
+	} else {
+		put_soa(o, "", 1);
+	}
+}
+
+/* The length of the reply; 0 if there is nothing to say. */
+static size_t answer(struct server *s, const uint8_t *query, size_t len, uint8_t *wire)
+{
 	struct out o = {.at = wire};
-	size_t end = 12;
+	size_t end = 12, last = 12;
 	if (len < 17 || len > MESSAGE_MAX || (query[2] & 0x80))
 		return 0;
-	while (end < len && query[end])
+	while (end < len && query[end]) {
+		last = end;
 		end += 1u + query[end];
+	}
 	if (end + 5 > len)
 		return 0;
-	const uint8_t *name = query + 12;
 	unsigned type = (unsigned)(query[end + 1] << 8 | query[end + 2]);
 	put(&o, query, end + 5);
 	wire[2] = 0x84; /* QR, AA */
 	wire[3] = 0;
 	memset(wire + 4, 0, 8);
 	wire[5] = 1;
-	long number = name_number(name, "db"), instance = name_number(name, "i");
-	bool is_server = name[0] == 2 && name[1] == 'a' &&
-			 (unsigned)(name[2] - '0') < s->address_count && name[3] == 2;
-	if (number >= 0 || instance >= 0)
-		s->counts[(number >= 0 ? number : instance) / GROUP_NAMES % GROUPS]++;
-	if (number >= 0) {
-		uint8_t target[32];
-		int text = snprintf((char *)target + 1, 20, "i%ld", number);
-		target[0] = (uint8_t)text;
-		memcpy(target + 1 + text, "\3hot\3com", 9);
-		put_record(&o, "\300\14", 2, 5, TTL_S, target, (size_t)text + 10);
-		wire[7] = 1;
-		if (type == 1) {
-			put_address(&o, target, (size_t)text + 10);
-			wire[7] = 2;
-		}
-	} else if (instance >= 0 && type == 1) {
-		put_address(&o, "\300\14", 2);
-		wire[7] = 1;
-	} else if (is_server && type == 1) {
-		struct in_addr a;
-		inet_pton(AF_INET, s->addresses[name[2] - '0'], &a);
-		put_record(&o, "\300\14", 2, 1, LONG_TTL_S, &a, 4);
-		wire[7] = 1;
-	} else if (name[0] == 0 && type == 2) {
-		put_servers(s, &o, wire + 6);
+	if (strcasecmp((const char *)query + last, "\10internal") == 0) {
+		wire[2] = 0x80;
+		wire[3] = 0x80; /* RA */
+		put_internal(&o, query + 12, type);
 	} else {
-		put_record(&o, "", 1, 6, 60, soa, sizeof(soa));
-		wire[9] = 1;
+		put_answer(s, &o, query + 12, type);
 	}
 	return o.len;
+}
+
+/* May one more packet in? Never more than the rate in any second. */
+static bool let_in(struct server *s)
+{
+	uint64_t now = now_us(CLOCK_MONOTONIC);
+	s->came++;
+	if (s->rate == 0)
+		return true;
+	if (s->let_in_us[s->let_in] > 0 && now - s->let_in_us[s->let_in] < 1000000) {
+		s->dropped++;
+		return false;
+	}
+	s->let_in_us[s->let_in] = now;
+	s->let_in = (s->let_in + 1) % s->rate;
+	return true;
 }
 
 /* ---- replies under way ------------------------------------------------------------------------- */
 
 static void reply_later(struct server *s, const struct pending *p)
 {
-	struct queue *q = chance(s, SLOW_PERMILLE) ? &s->slow : &s->fast;
+	struct queue *q = chance(s, s->slow_permille) ? &s->slow : &s->fast;
 	if (q->count == PENDING_MAX)
 		return;
 	struct pending *slot = &q->slots[(q->first + q->count++) % PENDING_MAX];
 	*slot = *p;
-	slot->due_us = now_us(CLOCK_MONOTONIC) + (q == &s->slow ? SLOW_US : DELAY_US);
+	slot->due_us = now_us(CLOCK_MONOTONIC) + (q == &s->slow ? SLOW_US : s->delay_us);
 }
 
 static void send_due(struct queue *q)
@@ -259,8 +331,8 @@ static void read_udp(struct server *s, int fd)
 	ssize_t len;
 	while ((len = recvfrom(fd, query, sizeof(query), MSG_DONTWAIT, (struct sockaddr *)&p.peer,
 			       &size)) > 0) {
-		p.len = (uint16_t)answer(s, query, (size_t)len, p.wire);
-		if (p.len > 0 && !chance(s, LOSS_PERMILLE))
+		p.len = let_in(s) ? (uint16_t)answer(s, query, (size_t)len, p.wire) : 0;
+		if (p.len > 0 && !chance(s, s->loss_permille))
 			reply_later(s, &p);
 		size = sizeof(p.peer);
 	}
@@ -345,34 +417,61 @@ static void serve(struct server *s)
 	}
 }
 
+static void print_counts(const struct server *s)
+{
+	printf("%llu %llu", (unsigned long long)s->came, (unsigned long long)s->dropped);
+	for (unsigned i = 0; i < GROUPS; i++)
+		printf(" %llu", (unsigned long long)s->counts[i]);
+	putchar('\n');
+	fflush(stdout);
+}
+
+/* False if they make no sense. */
+static bool read_options(struct server *s, int argc, char **argv)
+{
+	int option;
+	while ((option = getopt(argc, argv, "d:l:s:r:")) != -1) {
+		unsigned number = optarg ? (unsigned)strtoul(optarg, NULL, 10) : 0;
+		if (option == 'd')
+			s->delay_us = number * 1000;
+		else if (option == 'l')
+			s->loss_permille = number;
+		else if (option == 's')
+			s->slow_permille = number;
+		else if (option == 'r')
+			s->rate = number;
+		else
+			return false;
+	}
+	s->addresses = argv + optind;
+	s->address_count = (unsigned)(argc - optind);
+	return s->address_count >= 1 && s->address_count <= ADDRESSES_MAX && s->rate <= RATE_MAX;
+}
+
 int main(int argc, char **argv)
 {
-	static struct server s;
+	static struct server s = {.delay_us = 10000, .loss_permille = 5, .slow_permille = 20};
 	struct sigaction usr1 = {.sa_handler = on_usr1};
-	if (argc < 2 || argc - 1 > ADDRESSES_MAX) {
-		fprintf(stderr, "usage: flaky ADDRESS...\n");
+	if (!read_options(&s, argc, argv)) {
+		fprintf(stderr, "usage: flaky [-d MS] [-l PERMILLE] [-s PERMILLE] [-r PACKETS] "
+				"ADDRESS...\n");
 		return 64;
 	}
 	sigaction(SIGUSR1, &usr1, NULL);
-	s.addresses = argv + 1;
-	s.address_count = (unsigned)argc - 1;
 	s.dice[0] = 42;
 	s.fast.slots = calloc(PENDING_MAX, sizeof(struct pending));
 	s.slow.slots = calloc(PENDING_MAX, sizeof(struct pending));
 	if (!s.fast.slots || !s.slow.slots)
 		die("memory");
-	for (int i = 1; i < argc; i++)
-		listen_on(&s, argv[i]);
+	for (unsigned i = 0; i < s.address_count; i++)
+		listen_on(&s, s.addresses[i]);
 	puts("ready");
 	fflush(stdout);
 	for (;;) {
 		serve(&s);
-		if (!asked_for_counts)
-			continue;
-		asked_for_counts = 0;
-		for (unsigned i = 0; i < GROUPS; i++)
-			printf("%llu%c", (unsigned long long)s.counts[i],
-			       i + 1 < GROUPS ? ' ' : '\n');
-		fflush(stdout);
+		if (asked_for_counts) {
+			asked_for_counts = 0;
+			print_counts(&s);
+		}
 	}
 }

@@ -1,10 +1,13 @@
 /*
- * patient ADDRESS PORT WARM_S SECONDS NAMES CACHE GAP_MS... - clients of low-TTL names.
+ * patient ADDRESS PORT WARM_S SECONDS CACHE GAP_MS:NAMES[:PATTERN]... - clients of low-TTL names.
  *
- * For each GAP_MS a group of NAMES names (dbN.hot.com, see flaky.c), each asked at random times that
- * far apart on average (Poisson), for WARM_S + SECONDS; what is asked in the first WARM_S does not
- * count, nor does a name's first question. With CACHE 1 each name has a cache in front that keeps answers for their TTL, a second at
- * least. Prints for each group a JSON object: latency, failures, and age of answers.
+ * For each of the last arguments a group of names, PATTERN with their number for "%u" (db%u.hot.com:
+ * see flaky.c), each asked at random times GAP_MS apart on average (Poisson), for WARM_S + SECONDS.
+ * What is asked in the first WARM_S does not count, nor does a name's first question, unless WARM_S
+ * is 0. With CACHE 1 each name has a cache in front that keeps answers for their TTL, a second at
+ * least; what it answers takes no time. Prints for each group a JSON object: latency, failures, age
+ * of answers, and how long after a change of the data (which changes all the time) somebody first
+ * saw it; and at last one with the latencies of each second, the first included.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,10 +26,12 @@ enum {
 	SOCKETS = 32,
 	IDS = 65536,
 	GROUPS_MAX = 16,
-	GROUP_NAMES = 1000,
+	GROUP_NAMES = 10000,   /* as in flaky.c */
 	PATIENCE_US = 2000000, /* CoreDNS's */
 	TTL_MS = 5000,
-	SLACK_MS = 200, /* of the age: a tenth to count in, the way here */
+	SLACK_MS = 200, /* of the age: a hundredth to count in, the way here */
+	PATTERN_SIZE = 80,
+	HISTOGRAM = 20000, /* hundredths of a second */
 };
 
 struct asked {
@@ -35,25 +40,38 @@ struct asked {
 	bool open, counts;
 };
 
+struct histogram {
+	uint64_t total, bins[HISTOGRAM];
+};
+
 struct group {
 	double next_us, mean_us;
-	uint64_t asked, failed, servfail, over_5ms, over_1s, answered, old, oldest_ms, age_sum_ms;
+	unsigned names;
+	char pattern[PATTERN_SIZE];
+	uint64_t asked, sent, failed, servfail, denied, over_5ms, over_1s, old;
+	struct histogram age, seen;
 	uint32_t *latencies_us;
 	size_t count, capacity;
 };
 
 struct cached {
-	uint64_t until_us, made_tenths;
+	uint64_t until_us, made; /* until_us 0: never answered */
+};
+
+struct moment { /* a question and how long it took */
+	uint32_t second, us;
 };
 
 struct patient {
 	int fds[SOCKETS];
-	unsigned names, group_count;
+	unsigned group_count;
 	bool cache;
 	uint64_t start_us, warm_us, end_us;
 	struct group groups[GROUPS_MAX];
 	struct cached *cached;
 	struct asked asked[IDS];
+	struct moment *moments;
+	size_t moment_count, moment_capacity;
 	uint16_t next_id;
 	unsigned short dice[3];
 };
@@ -71,67 +89,133 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* The age of data made at MADE (24 bits of tenths), as a client has it now. */
-static void note_age(struct group *g, uint64_t made)
+/* ---- counting -------------------------------------------------------------------------------- */
+
+static void count_in(struct histogram *h, uint64_t hundredths)
 {
-	uint64_t now = now_us(CLOCK_REALTIME) / 100000;
-	uint64_t age_ms = ((now - made) & 0xffffff) * 100;
-	g->answered++;
-	g->age_sum_ms += age_ms;
-	g->old += age_ms > TTL_MS + SLACK_MS;
-	if (age_ms > g->oldest_ms)
-		g->oldest_ms = age_ms;
+	h->bins[hundredths < HISTOGRAM ? hundredths : HISTOGRAM - 1]++;
+	h->total++;
+}
+
+static uint64_t histogram_ms(const struct histogram *h, double q)
+{
+	uint64_t wanted = (uint64_t)(q * (double)h->total), sum = 0;
+	for (unsigned i = 0; i < HISTOGRAM; i++) {
+		sum += h->bins[i];
+		if (sum > wanted || (sum > 0 && sum == h->total))
+			return 10ULL * i;
+	}
+	return 0;
+}
+
+/* Data made at MADE (24 bits of hundredths) reached a client now, who had BEFORE until now (0: none).
+ * What was changed at any time in between is seen for the first time. */
+static void note_age(struct group *g, uint64_t made, uint64_t before)
+{
+	uint64_t now = now_us(CLOCK_REALTIME) / 10000, age = (now - made) & 0xffffff;
+	uint64_t newer = (made - before) & 0xffffff;
+	count_in(&g->age, age);
+	g->old += 10 * age > TTL_MS + SLACK_MS;
+	if (before == 0 || newer > HISTOGRAM)
+		return; /* nothing, or older than what was here before */
+	for (uint64_t i = 0; i < newer; i++)
+		count_in(&g->seen, age + i);
+}
+
+static void *grown(void *items, size_t *capacity, size_t size)
+{
+	*capacity = *capacity ? 2 * *capacity : 4096;
+	items = realloc(items, *capacity * size);
+	if (!items)
+		die("memory");
+	return items;
 }
 
 static void note_latency(struct group *g, uint64_t us)
 {
-	if (g->count == g->capacity) {
-		g->capacity = g->capacity ? 2 * g->capacity : 4096;
-		g->latencies_us = realloc(g->latencies_us, g->capacity * sizeof(uint32_t));
-		if (!g->latencies_us)
-			die("memory");
-	}
+	if (g->count == g->capacity)
+		g->latencies_us = grown(g->latencies_us, &g->capacity, sizeof(uint32_t));
 	g->latencies_us[g->count++] = (uint32_t)us;
 	g->over_5ms += us > 5000;
 	g->over_1s += us > 1000000;
 }
 
+static void note_moment(struct patient *p, uint64_t at_us, uint64_t us)
+{
+	if (p->moment_count == p->moment_capacity)
+		p->moments = grown(p->moments, &p->moment_capacity, sizeof(*p->moments));
+	p->moments[p->moment_count++] = (struct moment){
+		.second = (uint32_t)((at_us - p->start_us) / 1000000), .us = (uint32_t)us};
+}
+
+/* ---- asking ---------------------------------------------------------------------------------- */
+
 static void close_asked(struct patient *p, struct asked *a, bool failed)
 {
 	struct group *g = &p->groups[a->name / GROUP_NAMES];
 	uint64_t us = now_us(CLOCK_MONOTONIC) - a->at_us;
+	us = us < PATIENCE_US ? us : PATIENCE_US;
 	a->open = false;
+	note_moment(p, a->at_us, us);
 	if (!a->counts)
 		return;
 	g->failed += failed;
-	note_latency(g, us < PATIENCE_US ? us : PATIENCE_US);
+	note_latency(g, us);
+}
+
+/* The question for the name of NUMBER in G. Returns its length. */
+static size_t put_question(const struct group *g, uint32_t number, uint16_t id, uint8_t *wire)
+{
+	static const uint8_t type_and_class[] = {0, 0, 1, 0, 1};
+	const char *split = strstr(g->pattern, "%u");
+	char text[PATTERN_SIZE + 12];
+	size_t len = 12;
+	(void)snprintf(text, sizeof(text), "%.*s%u%s", (int)(split - g->pattern), g->pattern,
+		       number, split + 2);
+	memset(wire, 0, 12);
+	wire[0] = (uint8_t)(id >> 8);
+	wire[1] = (uint8_t)id;
+	wire[2] = 1; /* RD */
+	wire[5] = 1;
+	for (const char *at = text; *at;) {
+		size_t label = strcspn(at, ".");
+		wire[len++] = (uint8_t)label;
+		memcpy(wire + len, at, label);
+		len += label;
+		at += label + (at[label] == '.');
+	}
+	memcpy(wire + len, type_and_class, sizeof(type_and_class));
+	return len + sizeof(type_and_class);
 }
 
 static void ask(struct patient *p, unsigned group)
 {
-	uint64_t now = now_us(CLOCK_MONOTONIC);
-	uint32_t name = group * GROUP_NAMES + (uint32_t)(erand48(p->dice) * p->names);
 	struct group *g = &p->groups[group];
-	bool counts = now >= p->warm_us && p->cached[name].until_us > 0;
+	uint64_t now = now_us(CLOCK_MONOTONIC);
+	uint32_t name = group * GROUP_NAMES + (uint32_t)(erand48(p->dice) * g->names);
+	const struct cached *cached = &p->cached[name];
+	bool counts = p->warm_us == p->start_us || (now >= p->warm_us && cached->until_us > 0);
 	g->asked += counts;
-	if (p->cache && p->cached[name].until_us > now) {
-		if (counts)
-			note_age(g, p->cached[name].made_tenths);
+	if (p->cache && cached->until_us > now) {
+		note_moment(p, now, 0);
+		if (counts) {
+			note_latency(g, 0);
+			note_age(g, cached->made, cached->made);
+		}
 		return;
 	}
 	struct asked *a = &p->asked[p->next_id];
 	if (a->open)
 		close_asked(p, a, true);
 	*a = (struct asked){.at_us = now, .name = name, .open = true, .counts = counts};
-	uint8_t wire[64] = {(uint8_t)(p->next_id >> 8), (uint8_t)p->next_id, 1, 0, 0, 1};
-	int len = snprintf((char *)wire + 13, 20, "db%u", name);
-	wire[12] = (uint8_t)len;
-	memcpy(wire + 13 + len, "\3hot\3com\0\0\1\0\1", 13);
-	(void)!send(p->fds[p->next_id % SOCKETS], wire, 26u + (size_t)len, MSG_DONTWAIT);
+	g->sent += counts;
+	uint8_t wire[PATTERN_SIZE + 40];
+	size_t len = put_question(g, name, p->next_id, wire);
+	(void)!send(p->fds[p->next_id % SOCKETS], wire, len, MSG_DONTWAIT);
 	p->next_id++;
 }
 
-/* The last record's TTL and data are the address's. */
+/* The last record is the address's. */
 static void take_reply(struct patient *p, const uint8_t *wire, size_t len)
 {
 	if (len < 12)
@@ -140,21 +224,24 @@ static void take_reply(struct patient *p, const uint8_t *wire, size_t len)
 	if (!a->open)
 		return;
 	struct group *g = &p->groups[a->name / GROUP_NAMES];
-	bool good = (wire[3] & 15) == 0 && wire[7] >= 2 && len > 40;
-	uint32_t name = a->name;
+	unsigned rcode = wire[3] & 15;
+	bool good = rcode == 0 && wire[7] >= 1 && len > 40 && wire[len - 13] == 1;
+	bool denied = rcode == 3;
+	struct cached *cached = &p->cached[a->name];
 	bool counts = a->counts;
-	close_asked(p, a, !good);
-	g->servfail += counts && !good;
+	close_asked(p, a, !good && !denied);
+	g->servfail += counts && !good && !denied;
+	g->denied += counts && denied;
 	if (!good)
 		return;
 	const uint8_t *rdata = wire + len - 4, *ttl = rdata - 6;
 	uint64_t made = (uint64_t)rdata[1] << 16 | (uint64_t)rdata[2] << 8 | rdata[3];
 	uint64_t ttl_s = (uint64_t)ttl[2] << 8 | ttl[3];
 	if (counts)
-		note_age(g, made);
-	p->cached[name] = (struct cached){.until_us = now_us(CLOCK_MONOTONIC) +
-						      (ttl_s > 1 ? ttl_s : 1) * 1000000,
-					  .made_tenths = made};
+		note_age(g, made, cached->made);
+	*cached = (struct cached){.until_us = now_us(CLOCK_MONOTONIC) +
+					      (ttl_s > 1 ? ttl_s : 1) * 1000000,
+				  .made = made};
 }
 
 static void give_up(struct patient *p, uint64_t patience_us)
@@ -167,7 +254,7 @@ static void give_up(struct patient *p, uint64_t patience_us)
 
 static double gap_us(struct patient *p, const struct group *g)
 {
-	return -log(1 - erand48(p->dice)) * g->mean_us / p->names;
+	return -log(1 - erand48(p->dice)) * g->mean_us / g->names;
 }
 
 static void run(struct patient *p)
@@ -204,10 +291,19 @@ static void run(struct patient *p)
 	give_up(p, 0);
 }
 
+/* ---- the figures ----------------------------------------------------------------------------- */
+
 static int compare(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 	return x < y ? -1 : x > y;
+}
+
+static int compare_moments(const void *a, const void *b)
+{
+	const struct moment *x = a, *y = b;
+	int order = compare(&x->second, &y->second);
+	return order ? order : compare(&x->us, &y->us);
 }
 
 static double quantile_ms(const struct group *g, double q)
@@ -215,54 +311,97 @@ static double quantile_ms(const struct group *g, double q)
 	return g->count ? g->latencies_us[(size_t)(q * (double)(g->count - 1))] / 1000.0 : 0;
 }
 
-static void print(struct patient *p)
+static void print_group(struct group *g)
 {
-	for (unsigned i = 0; i < p->group_count; i++) {
-		struct group *g = &p->groups[i];
-		qsort(g->latencies_us, g->count, sizeof(uint32_t), compare);
-		printf("{\"gap_ms\": %.0f, \"asked\": %llu, \"sent\": %zu, \"p50_ms\": %.3f, "
-		       "\"p99_ms\": %.3f, \"p999_ms\": %.3f, \"max_ms\": %.3f, "
-		       "\"over_5ms\": %llu, \"over_1s\": %llu, \"failed\": %llu, "
-		       "\"servfail\": %llu, \"answered\": %llu, \"old\": %llu, "
-		       "\"oldest_ms\": %llu, \"mean_age_ms\": %.0f}\n",
-		       g->mean_us / 1000, (unsigned long long)g->asked, g->count,
-		       quantile_ms(g, 0.5), quantile_ms(g, 0.99), quantile_ms(g, 0.999),
-		       quantile_ms(g, 1), (unsigned long long)g->over_5ms,
-		       (unsigned long long)g->over_1s, (unsigned long long)g->failed,
-		       (unsigned long long)g->servfail, (unsigned long long)g->answered,
-		       (unsigned long long)g->old, (unsigned long long)g->oldest_ms,
-		       g->answered ? (double)g->age_sum_ms / (double)g->answered : 0);
+	const struct {
+		const char *name;
+		uint64_t value;
+	} counts[] = {{"asked", g->asked},
+		      {"sent", g->sent},
+		      {"failed", g->failed},
+		      {"servfail", g->servfail},
+		      {"denied", g->denied},
+		      {"over_5ms", g->over_5ms},
+		      {"over_1s", g->over_1s},
+		      {"answered", g->age.total},
+		      {"old", g->old},
+		      {"age_p50_ms", histogram_ms(&g->age, 0.5)},
+		      {"age_p99_ms", histogram_ms(&g->age, 0.99)},
+		      {"oldest_ms", histogram_ms(&g->age, 1)},
+		      {"seen_p50_ms", histogram_ms(&g->seen, 0.5)},
+		      {"seen_p99_ms", histogram_ms(&g->seen, 0.99)},
+		      {"seen_max_ms", histogram_ms(&g->seen, 1)}};
+	qsort(g->latencies_us, g->count, sizeof(uint32_t), compare);
+	printf("{\"gap_ms\": %.0f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"p999_ms\": %.3f, "
+	       "\"max_ms\": %.3f",
+	       g->mean_us / 1000, quantile_ms(g, 0.5), quantile_ms(g, 0.99), quantile_ms(g, 0.999),
+	       quantile_ms(g, 1));
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		printf(", \"%s\": %llu", counts[i].name, (unsigned long long)counts[i].value);
+	puts("}");
+}
+
+/* For each second its number, the median, the 99th percentile and the worst, in microseconds. */
+static void print_moments(struct patient *p)
+{
+	const struct moment *m = p->moments;
+	if (p->moment_count > 0)
+		qsort(p->moments, p->moment_count, sizeof(*m), compare_moments);
+	printf("{\"seconds\": [");
+	for (size_t i = 0, end; i < p->moment_count; i = end) {
+		for (end = i; end < p->moment_count && m[end].second == m[i].second;)
+			end++;
+		size_t last = end - i - 1;
+		printf("%s[%u, %u, %u, %u]", i ? ", " : "", m[i].second, m[i + last / 2].us,
+		       m[i + last * 99 / 100].us, m[end - 1].us);
 	}
+	puts("]}");
+}
+
+/* "GAP_MS:NAMES[:PATTERN]" */
+static bool read_group(struct group *g, char *text)
+{
+	char *names = strchr(text, ':'), *pattern = names ? strchr(names + 1, ':') : NULL;
+	g->mean_us = atof(text) * 1000;
+	g->names = names ? (unsigned)atoi(names + 1) : 0;
+	(void)snprintf(g->pattern, sizeof(g->pattern), "%s",
+		       pattern ? pattern + 1 : "db%u.hot.com");
+	return g->mean_us > 0 && g->names > 0 && g->names <= GROUP_NAMES &&
+	       strstr(g->pattern, "%u");
 }
 
 int main(int argc, char **argv)
 {
 	static struct patient p;
 	struct sockaddr_in a = {.sin_family = AF_INET};
-	if (argc < 8 || argc - 7 > GROUPS_MAX || inet_pton(AF_INET, argv[1], &a.sin_addr) != 1) {
-		fprintf(stderr,
-			"usage: patient ADDRESS PORT WARM_S SECONDS NAMES CACHE GAP_MS...\n");
+	bool good = argc >= 7 && argc - 6 <= GROUPS_MAX &&
+		    inet_pton(AF_INET, argv[1], &a.sin_addr) == 1;
+	for (int i = 6; good && i < argc; i++)
+		good = read_group(&p.groups[p.group_count++], argv[i]);
+	if (!good) {
+		fprintf(stderr, "usage: patient ADDRESS PORT WARM_S SECONDS CACHE "
+				"GAP_MS:NAMES[:PATTERN]...\n");
 		return 64;
 	}
 	a.sin_port = htons((uint16_t)atoi(argv[2]));
 	p.start_us = now_us(CLOCK_MONOTONIC);
 	p.warm_us = p.start_us + (uint64_t)atoi(argv[3]) * 1000000;
 	p.end_us = p.warm_us + (uint64_t)atoi(argv[4]) * 1000000;
-	p.names = (unsigned)atoi(argv[5]);
-	p.cache = atoi(argv[6]) != 0;
+	p.cache = atoi(argv[5]) != 0;
 	p.dice[0] = 7;
 	p.cached = calloc(GROUPS_MAX * GROUP_NAMES, sizeof(*p.cached));
-	if (!p.cached || p.names == 0 || p.names > GROUP_NAMES)
-		die("names");
-	for (int i = 7; i < argc; i++)
-		p.groups[p.group_count++] = (struct group){.next_us = (double)p.start_us,
-							   .mean_us = atoi(argv[i]) * 1000.0};
+	if (!p.cached)
+		die("memory");
+	for (unsigned i = 0; i < p.group_count; i++)
+		p.groups[i].next_us = (double)p.start_us;
 	for (unsigned i = 0; i < SOCKETS; i++) {
 		p.fds[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 		if (p.fds[i] < 0 || connect(p.fds[i], (struct sockaddr *)&a, sizeof(a)))
 			die("socket");
 	}
 	run(&p);
-	print(&p);
+	for (unsigned i = 0; i < p.group_count; i++)
+		print_group(&p.groups[i]);
+	print_moments(&p);
 	return 0;
 }
