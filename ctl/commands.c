@@ -43,6 +43,13 @@ static json_t *make_flush(const struct invocation *in)
 	return in->given & OPTION_SUBTREE ? set(object, "subtree", json_true()) : object;
 }
 
+/* [FILE [NAME]] */
+static json_t *make_dump(const struct invocation *in)
+{
+	return in->argument_count > 1 ? set(empty(), "name", json_string(in->arguments[1]))
+				      : empty();
+}
+
 static json_t *make_stats(const struct invocation *in)
 {
 	return in->given & OPTION_INTERVAL
@@ -91,7 +98,17 @@ static const struct command table[] = {
 	 .parameters = make_name_type, .show = show_entries},
 	{"cache flush", "[NAME [TYPE]]", "forget a name, all below it too, or everything",
 	 "CacheFlush", 0, 2, OPTION_SUBTREE | OPTION_ALL, .parameters = make_flush,
-	 .show = show_removed},
+	 .run = transfer_flush},
+	{"cache dump", "[FILE [NAME]]", "all that is cached, or what is below a name", "CacheDump",
+	 0, 2, .parameters = make_dump, .run = transfer_dump},
+	{"cache load", "FILE", "ask for the names of a dump that are not cached", "CacheLoad", 1, 1,
+	 OPTION_RATE, .run = transfer_load},
+	{"prefetch list", "", "the names that are kept fresh", "PrefetchList", .collect = "names",
+	 .show = show_kept},
+	{"prefetch stats", "", "how keeping names fresh goes, and its rules", "PrefetchStats",
+	 .show = show_prefetch},
+	{"prefetch now", "NAME [TYPE]", "ask for a name anew, whatever the cache holds",
+	 "PrefetchNow", 1, 2, .parameters = make_name_type, .show = show_asked},
 	{"upstreams", "", "the servers that were asked: times, losses, quirks", "Upstreams",
 	 .collect = "servers", .show = show_upstreams},
 	{"forward list", "", "forward and stub zones", "ForwardList", .show = show_zones},

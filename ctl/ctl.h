@@ -12,6 +12,7 @@
  *   client.c     the socket, calls, and what went wrong in words
  *   live.c       what is shown again and again, in place on a terminal
  *   probe.c      asking names endlessly, without the daemon: probe_net.c, probe_tell.c
+ *   transfer.c   dump and load of the cache, and a long flush
  *   show*.c      replies for people
  *   table.c      aligned columns, colour
  */
@@ -151,8 +152,13 @@ bool live_end(struct live_frame *f, const struct invocation *in);
 
 run_fn probe_run;
 
-/* ---- show.c ---- */
+/* ---- transfer.c ---- */
 
+run_fn transfer_flush, transfer_dump, transfer_load;
+
+/* ---- show.c, show_prefetch.c ---- */
+
+show_fn show_kept, show_prefetch, show_asked;
 show_fn show_status, show_stats, show_cache, show_entries, show_removed, show_upstreams;
 show_fn show_zones, show_anchors, show_negative, show_check, show_settings, show_reload;
 show_fn show_level, show_version, show_explain;

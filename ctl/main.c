@@ -141,7 +141,9 @@ static bool take_part(void *context, json_t *reply)
 		return true;
 	}
 	json_t *list = json_object_get(s->kept, key);
-	if (json_array_extend(list, json_object_get(reply, key)) != 0 ||
+	if (json_array_extend(list, json_object_get(reply, key)) != 0)
+		die_no_memory();
+	if (json_object_get(reply, "truncated") &&
 	    json_object_set(s->kept, "truncated", json_object_get(reply, "truncated")) != 0)
 		die_no_memory();
 	return true;

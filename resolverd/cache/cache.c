@@ -254,6 +254,48 @@ void cache_walk(struct cache *c, bool (*fn)(void *context, const struct entry *e
 	}
 }
 
+/* One step of a walk over all shards. */
+static bool visit_some(struct cache *c, struct cache_cursor *at, shard_visit_fn *fn, void *context)
+{
+	if (at->shard == c->shard_count)
+		return false;
+	if (!shard_visit(&c->shards[at->shard], &at->position, fn, context))
+		*at = (struct cache_cursor){.shard = at->shard + 1};
+	return at->shard < c->shard_count;
+}
+
+bool cache_walk_some(struct cache *c, struct cache_cursor *at,
+		     bool (*fn)(void *context, const struct entry *e), void *context)
+{
+	struct walk w = {.fn = fn, .context = context};
+	bool more = visit_some(c, at, walk_visit, &w);
+	REQUIRE(!w.stopped);
+	return more;
+}
+
+bool cache_flush_some(struct cache *c, struct cache_cursor *at, const uint8_t *name, uint16_t type,
+		      bool subtree, uint64_t *removed)
+{
+	uint8_t lower[DNAME_MAX];
+	struct flush f = {.name = lower,
+			  .name_len = dname_lower(name, lower),
+			  .type = type,
+			  .subtree = subtree};
+	bool more = visit_some(c, at, flush_visit, &f);
+	*removed += f.removed;
+	return more;
+}
+
+unsigned cache_cursor_percent(const struct cache *c, const struct cache_cursor *at)
+{
+	if (at->shard == c->shard_count)
+		return 100;
+	const struct shard *s = &c->shards[at->shard];
+	uint32_t buckets = atomic_load_explicit(&s->bucket_count, memory_order_relaxed);
+	uint64_t within = 100ULL * MIN(at->position, buckets) / MAX(buckets, 1u);
+	return (unsigned)((100ULL * at->shard + within) / c->shard_count);
+}
+
 void cache_read_stats(struct cache *c, struct cache_stats *out)
 {
 	*out = (struct cache_stats){.used_bytes = c->base_bytes, .limit_bytes = c->limit_bytes};

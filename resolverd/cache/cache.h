@@ -85,4 +85,17 @@ uint64_t cache_flush_all(struct cache *c);
  * put, remove or flush. An entry that was there all the time is seen at least once. */
 void cache_walk(struct cache *c, bool (*fn)(void *context, const struct entry *e), void *context);
 
+/* The same in small steps, each a few hundred buckets of one shard, for walks that others should not
+ * have to wait for: from *AT on, zero-initialised at first. False at the end. FN may not stop it. */
+struct cache_cursor {
+	uint32_t shard, position;
+};
+bool cache_walk_some(struct cache *c, struct cache_cursor *at,
+		     bool (*fn)(void *context, const struct entry *e), void *context);
+/* A step of cache_flush() with a walk; REMOVED is added to. */
+bool cache_flush_some(struct cache *c, struct cache_cursor *at, const uint8_t *name, uint16_t type,
+		      bool subtree, uint64_t *removed);
+/* How far a walk has come. */
+unsigned cache_cursor_percent(const struct cache *c, const struct cache_cursor *at);
+
 void cache_read_stats(struct cache *c, struct cache_stats *out);

@@ -22,6 +22,7 @@ struct session { /* one thread */
 	struct call_stream stream;
 	uint64_t wake_us; /* of the stream; 0: at once */
 	bool streaming;
+	bool more;   /* several replies are wanted of it */
 	bool oneway; /* of the present call: no reply is wanted */
 	bool ended;
 };
@@ -95,6 +96,16 @@ bool call_bool(const struct call *call, const char *name)
 	return json_is_true(json_object_get(call->parameters, name));
 }
 
+size_t call_count(const struct call *call, const char *name)
+{
+	return json_array_size(json_object_get(call->parameters, name));
+}
+
+const char *call_item(const struct call *call, const char *name, size_t i)
+{
+	return json_string_value(json_array_get(json_object_get(call->parameters, name), i));
+}
+
 bool call_wants_more(const struct call *call)
 {
 	return call->more;
@@ -129,18 +140,32 @@ void call_invalid(struct call *call, const char *parameter)
 	put_service_error(call->session, "InvalidParameter", "parameter", parameter);
 }
 
+void call_expects_more(struct call *call)
+{
+	answer_once(call);
+	put_service_error(call->session, "ExpectedMore", NULL, NULL);
+}
+
 void call_stream(struct call *call, const struct call_stream *stream)
 {
 	struct session *s = call->session;
 
 	answer_once(call);
-	REQUIRE(call->more);
 	s->stream = *stream;
 	s->streaming = true;
+	s->more = call->more;
 	s->wake_us = 0;
 }
 
 /* ---- calls ---- */
+
+static bool is_list_of_strings(const json_t *value)
+{
+	for (size_t i = 0; i < json_array_size(value); i++)
+		if (!json_is_string(json_array_get(value, i)))
+			return false;
+	return json_is_array(value);
+}
 
 static bool has_kind(const json_t *value, enum verb_kind kind)
 {
@@ -151,6 +176,8 @@ static bool has_kind(const json_t *value, enum verb_kind kind)
 		return json_is_integer(value);
 	case VERB_BOOL:
 		return json_is_boolean(value);
+	case VERB_STRINGS:
+		return is_list_of_strings(value);
 	}
 	return false;
 }
@@ -300,6 +327,7 @@ static void pull_reply(struct session *s, struct now now)
 
 	switch (pull) {
 	case PULL_MORE:
+		REQUIRE(s->more);
 		s->wake_us = 0;
 		put_reply(s, reply, true);
 		break;

@@ -26,7 +26,7 @@
 enum {
 	/* Bytes in: the longest calls there are, a name of 1 kB or a path of 4 kB, with room to spare. */
 	SESSION_MESSAGE_MAX = 64 * 1024,
-	SESSION_PARAMETERS_MAX = 4,
+	SESSION_PARAMETERS_MAX = 8,
 };
 
 /* ---- what a service offers ---- */
@@ -36,7 +36,7 @@ struct call;
 /* Answers the call by exactly one of call_reply(), call_error() and call_stream(). */
 typedef void verb_fn(void *context, struct call *call);
 
-enum verb_kind { VERB_STRING, VERB_INT, VERB_BOOL };
+enum verb_kind { VERB_STRING, VERB_INT, VERB_BOOL, VERB_STRINGS /* a list of them */ };
 
 struct verb_parameter {
 	const char *name;
@@ -64,6 +64,9 @@ struct session_service { /* outlives its sessions */
 const char *call_string(const struct call *call, const char *name);
 int64_t call_int(const struct call *call, const char *name, int64_t absent);
 bool call_bool(const struct call *call, const char *name);
+/* Of a list: how many there are, 0 if it was not given; and each of them. */
+size_t call_count(const struct call *call, const char *name);
+const char *call_item(const struct call *call, const char *name, size_t i);
 /* The client takes several replies. */
 bool call_wants_more(const struct call *call);
 struct now call_now(const struct call *call);
@@ -74,6 +77,8 @@ void call_reply(struct call *call, json_t *parameters);
 void call_error(struct call *call, const char *error, json_t *parameters);
 /* org.varlink.service.InvalidParameter. */
 void call_invalid(struct call *call, const char *parameter);
+/* org.varlink.service.ExpectedMore: the verb makes sense only with several replies. */
+void call_expects_more(struct call *call);
 
 /* Several replies, if the client takes them, made one at a time. */
 enum pull {
@@ -86,7 +91,8 @@ struct call_stream {
 	void (*free)(void *state);
 	void *state;
 };
-/* STREAM's state is taken over. The caller has looked at call_wants_more(). */
+/* STREAM's state is taken over. Unless the client takes more (call_wants_more()) it makes one reply,
+ * PULL_LAST, which may come later. */
 void call_stream(struct call *call, const struct call_stream *stream);
 
 /* ---- the session ---- */

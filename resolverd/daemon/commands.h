@@ -7,6 +7,9 @@
  *   commands.c          the table, status, counters, servers, zones, log
  *   commands_cache.c    what is cached, shown and flushed
  *   commands_config.c   configuration, trust anchors and negative ones
+ *   commands_dump.c     all that is cached, told and asked for again; flushing much
+ *   commands_prefetch.c which names are kept fresh
+ *   commands_walk.c     the whole cache in steps
  *   commands_explain.c  why a name is answered as it is
  *   commands_words.c    entries, servers and errors as JSON and as words
  */
@@ -26,6 +29,7 @@ struct commands { /* main thread; all borrowed */
 	struct infra *infra;
 	struct ranges *ranges;
 	struct disk *disk;
+	struct prefetch_shared *prefetch;
 	struct worker *const *workers;
 	const unsigned *worker_count;
 	struct snapshot *const *snapshot; /* what is in effect */

@@ -150,19 +150,26 @@ void commands_cache_flush(void *context, struct call *call)
 		call_invalid(call, all ? "all" : "name");
 		return;
 	}
+	if (!all && (!words_read_name(call, name) || !words_read_type(call, &type)))
+		return;
+	if (call_wants_more(call) && (all || subtree)) {
+		log_notice("cache flush what=%s type=%s subtree=yes",
+			   all ? "everything" : call_string(call, "name"),
+			   call_string(call, "type") ? call_string(call, "type") : "all");
+		commands_flush_stream(c, call, all ? root : name, type);
+		return;
+	}
 	if (all) {
 		ranges_flush(c->ranges, root);
 		flush_tiers(c, root, 0, true, &flushed);
 	} else {
-		if (!words_read_name(call, name) || !words_read_type(call, &type))
-			return;
 		commands_flush(c, name, type, subtree, call_now(call), &flushed);
 	}
 	log_notice("cache flushed what=%s type=%s subtree=%s removed=%llu",
 		   all ? "everything" : call_string(call, "name"),
 		   call_string(call, "type") ? call_string(call, "type") : "all",
 		   subtree ? "yes" : "no", (unsigned long long)flushed.removed);
-	call_reply(call, commands_flushed(&flushed));
+	call_reply(call, commands_flush_json(&flushed, 100));
 }
 
 void commands_cache_stats(void *context, struct call *call)

@@ -6,6 +6,7 @@
 
 #include "dns/text.h"
 #include "resolve/answer.h"
+#include "resolve/prefetch_plan.h"
 
 enum {
 	RDATA_TEXT_MAX = 4096, /* of one record; what is longer is cut, with dots */
@@ -230,10 +231,11 @@ json_t *words_entry(const struct entry *e, struct now now)
 	char rcode[TYPE_TEXT_SIZE];
 	struct span text = entry_text(e);
 	bool extended = e->ede != EDE_NONE;
+	struct popularity popularity = popularity_read(e);
 
 	return json_pack(
 		"{s:o, s:o, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:b, s:b, s:i, s:I, "
-		"s:o}",
+		"s:I, s:I, s:o}",
 		"name", words_name(entry_name(e)), "type", words_type(e->type), "kind",
 		kind_word(e->kind), "rcode", rcode_text(e->rcode, rcode), "rank",
 		rank_word(e->rank), "verdict", words_verdict(e->verdict), "ttl_s",
@@ -245,7 +247,8 @@ json_t *words_entry(const struct entry *e, struct now now)
 		text.len > 0 ? words_text((const char *)text.at, text.len) : json_null(),
 		"wildcard", (e->flags & ENTRY_WILDCARD) != 0, "synthesised",
 		(e->flags & ENTRY_SYNTHESISED) != 0, "signatures", (int)e->sig_count, "size_bytes",
-		(json_int_t)e->size_bytes, "records", records_of(e, now));
+		(json_int_t)e->size_bytes, "hits", (json_int_t)popularity.hits, "gap_ms",
+		(json_int_t)popularity.gap_ms, "records", records_of(e, now));
 }
 
 /* ---- figures ---- */

@@ -43,3 +43,11 @@ verb_fn commands_cache_stats, commands_cache_show, commands_cache_flush;
 verb_fn commands_anchors, commands_nta_list, commands_nta_add, commands_nta_remove;
 verb_fn commands_config_check, commands_config_show, commands_config_reload;
 verb_fn commands_explain;
+verb_fn commands_cache_dump, commands_cache_load;
+verb_fn commands_prefetch_list, commands_prefetch_stats, commands_prefetch_now;
+
+/* The reply of CacheFlush. */
+json_t *commands_flush_json(const struct flushed *f, unsigned percent);
+/* CacheFlush of all at and below NAME, with progress. */
+void commands_flush_stream(const struct commands *c, struct call *call, const uint8_t *name,
+			   uint16_t type);

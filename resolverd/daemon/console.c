@@ -173,6 +173,7 @@ void console_open(struct console *c, const struct console_parts *parts)
 		.infra = parts->shared->infra,
 		.ranges = parts->shared->ranges,
 		.disk = warm_disk(parts->shared->warm),
+		.prefetch = parts->shared->prefetch,
 		.workers = parts->workers,
 		.worker_count = parts->worker_count,
 		.snapshot = parts->snapshot,

@@ -45,6 +45,7 @@ static struct service *make_service(void)
 	REQUIRE(cache_new(&cache, &c->cache) == OK && infra_new(&c->infra) == OK);
 	REQUIRE(ranges_new(1 << 20, &c->ranges) == OK);
 	REQUIRE(disk_open(&(struct disk_settings){0}, &c->disk) == OK);
+	REQUIRE(prefetch_shared_new(&c->prefetch) == OK);
 	REQUIRE(cache_reader_new(c->cache, &c->reader) == OK);
 	c->worker_count = &s->worker_count;
 	c->snapshot = &s->snapshot;

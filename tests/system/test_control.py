@@ -62,10 +62,17 @@ class Verbs(ControlCase):
             "NtaAdd": [{"name": "nta.org", "seconds": 60}], "NtaRemove": [{"name": "nta.org"}],
             "ConfigCheck": [{}], "ConfigShow": [{}], "ConfigReload": [{}], "LogLevel": [{}],
             "Version": [{}],
+            "CacheLoad": [{"questions": ["www.signed.org", "a..b"]}],
+            "PrefetchStats": [{}], "PrefetchNow": [{"name": "www.signed.org"}],
             "Explain": [{"name": n} for n in ("www.signed.org", "www.badsig.org", "localhost",
                                               "b.fwd.invalid")],
         }
-        self.assertEqual(set(calls), set(description.replies))
+        streams = {"CacheDump": {}, "PrefetchList": {}}
+        self.assertEqual(set(calls) | set(streams), set(description.replies))
+        for method, parameters in streams.items():
+            self.assertRefused("org.varlink.service.ExpectedMore", method)
+            for reply in link.stream_of(method, **parameters):
+                self.assertEqual(description.reply_problems(method, reply), [])
         for method, all_parameters in calls.items():
             for parameters in all_parameters:
                 with self.subTest(method, **parameters):

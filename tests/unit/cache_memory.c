@@ -529,6 +529,40 @@ static bool stop_at_ten(void *context, const struct entry *e)
 	return ++*(unsigned *)context < 10;
 }
 
+static bool count_entry(void *context, const struct entry *e)
+{
+	(void)e;
+	++*(unsigned *)context;
+	return true;
+}
+
+/* In steps, a walk sees and a flush removes all there is, and the end is a hundred per cent. */
+static void test_steps(void **state)
+{
+	static const uint8_t root[] = {0};
+	struct cache *c = new_cache(16 << 20);
+	struct cache_cursor walk = {0}, flush = {0};
+	unsigned seen = 0, percent = 0;
+	uint64_t removed = 0;
+	bool more = true;
+
+	(void)state;
+	for (unsigned i = 0; i < 5000; i++)
+		put_numbered(c, i, "", unit_now(0));
+	while (more) {
+		more = cache_walk_some(c, &walk, count_entry, &seen);
+		assert_true(cache_cursor_percent(c, &walk) >= percent);
+		percent = cache_cursor_percent(c, &walk);
+	}
+	assert_int_equal(percent, 100);
+	assert_int_equal(seen, 5000);
+	assert_false(cache_walk_some(c, &walk, count_entry, &seen));
+	while (cache_flush_some(c, &flush, root, 0, true, &removed))
+		;
+	assert_int_equal(removed, 5000);
+	cache_free(c);
+}
+
 static void test_walk_stops(void **state)
 {
 	(void)state;
@@ -627,6 +661,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_sizes_change),
 		cmocka_unit_test(test_flush_by_type_and_tree),
+		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_walk_stops),
 		cmocka_unit_test(test_sink),
 	};

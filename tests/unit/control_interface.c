@@ -17,6 +17,8 @@ static const char *kind_text(enum verb_kind kind)
 		return "int";
 	case VERB_BOOL:
 		return "bool";
+	case VERB_STRINGS:
+		return "[]string";
 	}
 	return "";
 }
