@@ -36,6 +36,7 @@ static enum step cut_step(struct query *q)
 		q->answer.rcode = RCODE_NXDOMAIN;
 		leg_weaken(q, VERDICT_INSECURE);
 		q->answer.ttl_s = MIN(q->answer.ttl_s, 60u); /* a reload may allow it any time */
+		servers_note_zone(q, TRACE_SOURCE_FORWARD);
 		query_trouble(q, EDE_FILTERED,
 			      "no name of the shapes that the forward zone's only list takes");
 		q->answer.ede = q->trouble.ede;
@@ -68,10 +69,28 @@ static void begin_check(struct query *q, unsigned index, struct reply *reply)
 	leg_check(q, reply, false);
 }
 
+/* Q's zone has no server that could be asked. */
+static void blame_addresses(struct query *q)
+{
+	const struct zone_context *z = &q->zone;
+	char zone[DNAME_TEXT_MAX];
+	dname_text(z->name, zone);
+	if (z->unroutable4 || z->unroutable6)
+		query_trouble(q, EDE_NO_REACHABLE_AUTHORITY,
+			      "the servers of %.150s have %s addresses only, to which there is no "
+			      "route",
+			      zone,
+			      !z->unroutable6  ? "IPv4"
+			      : z->unroutable4 ? "IPv4 and IPv6"
+					       : "IPv6");
+	else
+		query_trouble(q, EDE_NO_REACHABLE_AUTHORITY,
+			      "no usable address for a name server of %.150s", zone);
+}
+
 /* All servers are done with. */
 static enum step out_of_servers(struct query *q)
 {
-	char text[DNAME_TEXT_MAX];
 	if (may_fall_back(q)) {
 		q->skip_forward = true;
 		q->state = QUERY_CUT;
@@ -88,19 +107,9 @@ static enum step out_of_servers(struct query *q)
 		return validate_conclude_bogus(q);
 	}
 	if (q->zone.server_count == 0)
-		query_trouble(q, EDE_NO_REACHABLE_AUTHORITY,
-			      "no usable address for a name server of %s",
-			      dname_text(q->zone.name, text));
+		blame_addresses(q);
 	query_fail(q);
 	return STEP_WAIT;
-}
-
-static bool has_live_send(const struct query *q)
-{
-	for (unsigned i = 0; i < q->open_count; i++)
-		if (!upstream_is_late(q, q->open[i]))
-			return true;
-	return false;
 }
 
 static enum step ask_step(struct query *q)
@@ -109,7 +118,7 @@ static enum step ask_step(struct query *q)
 	bool waiting;
 	if (may_fall_back(q) && now_ms >= q->zone.since_ms + LIMIT_FALLBACK_MS)
 		return out_of_servers(q);
-	if (has_live_send(q) || q->throttled_until_ms > now_ms)
+	if (upstream_has_live(q) || q->throttled_until_ms > now_ms)
 		return STEP_WAIT;
 	minimize_question(q);
 	int index = servers_choose(q, &waiting);
@@ -196,9 +205,8 @@ static void follow_referral(struct query *q, const struct reply *reply)
 	struct resolver *r = q->resolver;
 	char text[DNAME_TEXT_MAX];
 	if (++q->referral_count > LIMIT_REFERRALS) {
-		metrics_add(r->metrics, METRIC_limits_hit_total, 1);
-		query_trouble(q, EDE_OTHER, "limit of %u referrals reached at %s", LIMIT_REFERRALS,
-			      dname_text(reply->cut, text));
+		query_limit(q, EDE_OTHER, "limit of %u referrals reached at %s", LIMIT_REFERRALS,
+			    dname_text(reply->cut, text));
 		query_fail(q);
 		return;
 	}
@@ -209,6 +217,7 @@ static void follow_referral(struct query *q, const struct reply *reply)
 	expires_ms = MIN(expires_ms, q->zone.expires_ms);
 	store_referral(q, reply, expires_ms);
 	servers_use_delegation(q, reply->cut, &reply->delegation, expires_ms);
+	servers_note_zone(q, TRACE_SOURCE_REFERRAL);
 	query_wake(q);
 }
 
@@ -310,6 +319,24 @@ static void set_aside(struct query *q, unsigned index, struct reply *reply)
 	query_wake(q);
 }
 
+static void note_reply(struct query *q, const struct send *s, const struct message *m,
+		       const struct reply *reply, bool doubtful)
+{
+	static_assert((int)TRACE_REPLY_ANSWER == (int)REPLY_ANSWER &&
+			      (int)TRACE_REPLY_BROKEN == (int)REPLY_BROKEN,
+		      "the same order");
+	const uint8_t *name = reply->kind == REPLY_REFERRAL ? reply->cut
+			      : reply->kind == REPLY_ALIAS  ? reply->target
+							    : NULL;
+	query_note(q,
+		   (struct trace_step){.kind = TRACE_REPLY,
+				       .number = s->number,
+				       .code = doubtful ? TRACE_REPLY_LAME : (uint8_t)reply->kind,
+				       .type = reply->rcode,
+				       .value = (uint32_t)m->wire.len,
+				       .name = name});
+}
+
 void iterate_reply(struct query *q, struct send *s, const struct message *m)
 {
 	unsigned index = s->server;
@@ -332,6 +359,8 @@ void iterate_reply(struct query *q, struct send *s, const struct message *m)
 		query_fail(q);
 		return;
 	}
+	bool doubtful = is_doubtful(q, reply, m->flags);
+	note_reply(q, s, m, reply, doubtful);
 	upstream_cancel_all(q);
 	bool useless = reply->kind == REPLY_LAME || reply->kind == REPLY_ERROR ||
 		       reply->kind == REPLY_BROKEN;
@@ -346,7 +375,7 @@ void iterate_reply(struct query *q, struct send *s, const struct message *m)
 		query_wake(q);
 		return;
 	}
-	if (is_doubtful(q, reply, m->flags)) {
+	if (doubtful) {
 		set_aside(q, index, reply);
 		return;
 	}

@@ -62,14 +62,14 @@ static enum step next_leg(struct query *q, const uint8_t *target, unsigned hops)
 	uint8_t *name = arena_alloc(&q->arena, DNAME_MAX);
 	q->alias_count += hops;
 	if (!name || q->alias_count > LIMIT_ALIASES || chain_has(q, target)) {
-		metrics_add(q->resolver->metrics, METRIC_limits_hit_total, 1);
-		query_trouble(q, EDE_OTHER, "CNAME chain %s at %s",
-			      q->alias_count > LIMIT_ALIASES ? "is too long" : "loops",
-			      dname_text(target, text));
+		query_limit(q, EDE_OTHER, "CNAME chain %s at %s",
+			    q->alias_count > LIMIT_ALIASES ? "is too long" : "loops",
+			    dname_text(target, text));
 		query_fail_chain(q);
 		return STEP_WAIT;
 	}
 	dname_lower(target, name);
+	query_note(q, (struct trace_step){.kind = TRACE_ALIAS, .name = name});
 	q->name = name;
 	q->zone.ready = false;
 	q->skip_forward = false;
@@ -96,6 +96,15 @@ void leg_check(struct query *q, struct reply *reply, bool cached)
 	memset(q->set_checks, 0, sizeof(q->set_checks));
 	memset(q->authority_checks, 0, sizeof(q->authority_checks));
 	q->state = QUERY_CHECK;
+}
+
+/* E (NULL: none) of the cache decides the leg. */
+static void note_cache(struct query *q, enum trace_cache what, const struct entry *e)
+{
+	int64_t age_ms = e ? q->resolver->now.cache_ms - entry_fetched_ms(e) : 0;
+	query_note(q, (struct trace_step){.kind = TRACE_CACHE,
+					  .code = what,
+					  .value = (uint32_t)MAX(age_ms, (int64_t)0)});
 }
 
 /* Sets from an unchecked entry (a referral's DS or its denial) go through validation first. */
@@ -155,6 +164,7 @@ static bool leg_from_entry(struct query *q, const struct entry *e, enum step *st
 	a = arena_alloc(&q->arena, sizeof(*a));
 	if (!a || answer_from_entry(e, q->name, q->qtype, r->now, &q->arena, a) != OK)
 		return false;
+	note_cache(q, unchecked ? TRACE_CACHE_UNCHECKED : TRACE_CACHE_ANSWER, e);
 	if (unchecked) {
 		*step = STEP_AGAIN;
 		return load_unchecked(q, a);
@@ -187,6 +197,7 @@ static bool leg_from_alias(struct query *q, enum step *step)
 		return false;
 	leg_weaken(q, e->verdict);
 	q->answer.rank = MIN(q->answer.rank, e->rank);
+	note_cache(q, TRACE_CACHE_ALIAS, e);
 	*step = next_leg(q, target.at, 1);
 	return true;
 }
@@ -207,6 +218,7 @@ static bool leg_failed_lately(struct query *q)
 	memcpy(text, words.at, len);
 	text[len] = '\0';
 	query_trouble(q, e->ede == EDE_NONE ? EDE_CACHED_ERROR : e->ede, "%s", text);
+	note_cache(q, TRACE_CACHE_FAILURE, e);
 	return true;
 }
 
@@ -248,12 +260,13 @@ enum step leg_step(struct query *q)
 {
 	struct resolver *r = q->resolver;
 	enum step step;
-	if (!q->refresh && (!q->fresh_only || q->alias_count > 0)) {
+	if (!q->anew && (!q->fresh_only || q->alias_count > 0)) {
 		if (leg_from_cache(q, &step) || (leg_recalled(q) && leg_from_cache(q, &step)))
 			return step;
 		struct answer *made = arena_alloc(&q->arena, sizeof(*made));
 		if (made && synthesise_answer(q, made)) {
 			metrics_add(r->metrics, METRIC_dnssec_synthesised_total, 1);
+			note_cache(q, TRACE_CACHE_MADE, NULL);
 			return take_synthesised(q, made);
 		}
 		if (leg_failed_lately(q)) {

@@ -52,8 +52,10 @@ static void unlink_query(struct query *q)
 
 static void budget_release(struct budget *b)
 {
-	if (--b->references == 0)
-		free(b);
+	if (--b->references > 0)
+		return;
+	trace_deinit(&b->trace);
+	free(b);
 }
 
 static void note_cost(struct resolver *r, const struct budget *b)
@@ -94,29 +96,44 @@ void query_discard(struct query *q)
 static void shed_oldest(struct resolver *r)
 {
 	struct query *q = r->oldest;
-	metrics_add(r->metrics, METRIC_limits_hit_total, 1);
-	query_trouble(q, EDE_OTHER, "overloaded: limit of %u questions in progress reached",
-		      LIMIT_QUERIES);
+	query_limit(q, EDE_OTHER, "overloaded: limit of %u questions in progress reached",
+		    LIMIT_QUERIES);
 	query_fail(q);
 }
 
-static struct budget *budget_new(void)
+static struct budget *budget_new(const struct resolver *r)
 {
 	struct budget *b = calloc(1, sizeof(*b));
-	if (b)
-		b->denial.hashes_left = LIMIT_NSEC3_HASHES;
+	if (!b)
+		return NULL;
+	b->denial.hashes_left = LIMIT_NSEC3_HASHES;
+	if (r->report)
+		trace_begin(&b->trace, r->now.mono_us);
 	return b;
 }
 
+/* Q takes its number in the trace. */
+static void begin_trace(struct query *q, const struct query *parent)
+{
+	struct trace *t = &q->budget->trace;
+	q->started_us = q->resolver->now.mono_us;
+	q->number = t->questions++;
+	query_note(q, (struct trace_step){.kind = TRACE_QUESTION,
+					  .number = parent ? parent->number : q->number,
+					  .type = q->qtype,
+					  .name = q->qname});
+}
+static_assert(LIMIT_SUBQUERIES < UINT8_MAX && LIMIT_SENDS < UINT8_MAX, "numbers fit a byte");
+
 struct query *query_open(struct resolver *r, const uint8_t *name, uint16_t type,
-			 struct budget *budget)
+			 struct query *parent)
 {
 	if (r->query_count >= LIMIT_QUERIES)
 		shed_oldest(r);
 	struct query *q = calloc(1, sizeof(*q));
 	if (!q)
 		return NULL;
-	q->budget = budget ? budget : budget_new();
+	q->budget = parent ? parent->budget : budget_new(r);
 	if (!q->budget) {
 		free(q);
 		return NULL;
@@ -147,6 +164,7 @@ struct query *query_open(struct resolver *r, const uint8_t *name, uint16_t type,
 		r->oldest = q;
 	r->newest = q;
 	r->query_count++;
+	begin_trace(q, parent);
 	query_wake(q);
 	return q;
 }
@@ -157,17 +175,64 @@ struct query *query_open_refresh(struct resolver *r, const uint8_t *name, uint16
 		return NULL;
 	struct query *q = query_open(r, name, type, NULL);
 	if (q)
-		q->refresh = q->fresh_only = q->budget->refresh = true;
+		q->refresh = q->anew = q->budget->refresh = true;
 	return q;
+}
+
+void query_watch(struct resolver *r, const struct event *ev)
+{
+	uint8_t lower[DNAME_MAX];
+	dname_lower(ev->name, lower);
+	struct query *q = query_find(r, lower, ev->type);
+	if (!q) {
+		q = query_open(r, lower, ev->type, NULL);
+		if (!q)
+			return;
+		q->anew = !ev->cached;
+		q->from_root = ev->from_root;
+	}
+	q->watched = true;
+}
+
+static void PRINTF_LIKE(3, 0)
+	set_trouble(struct query *q, uint16_t ede, const char *format, va_list args)
+{
+	vsnprintf(q->trouble.text, sizeof(q->trouble.text), format, args);
+	q->trouble.ede = ede;
 }
 
 void query_trouble(struct query *q, uint16_t ede, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	vsnprintf(q->trouble.text, sizeof(q->trouble.text), format, args);
+	set_trouble(q, ede, format, args);
 	va_end(args);
-	q->trouble.ede = ede;
+}
+
+static struct span text_span(const char *text)
+{
+	return span_of(text, strlen(text));
+}
+
+void query_limit(struct query *q, uint16_t ede, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	set_trouble(q, ede, format, args);
+	va_end(args);
+	query_count_limit(q, q->trouble.text);
+}
+
+void query_count_limit(struct query *q, const char *what)
+{
+	metrics_add(q->resolver->metrics, METRIC_limits_hit_total, 1);
+	query_note(q, (struct trace_step){.kind = TRACE_LIMIT, .text = text_span(what)});
+}
+
+void query_note(struct query *q, struct trace_step step)
+{
+	step.question = q->number;
+	trace_add(&q->budget->trace, q->resolver->now.mono_us, &step);
 }
 
 void query_wake(struct query *q)
@@ -216,7 +281,11 @@ static bool may_depend(struct query *q)
 	if (q->dependency_count < DEPENDENCIES_MAX && q->depth < LIMIT_DEPTH &&
 	    q->budget->subqueries < LIMIT_SUBQUERIES)
 		return true;
-	metrics_add(q->resolver->metrics, METRIC_limits_hit_total, 1);
+	if (q->depth >= LIMIT_DEPTH)
+		query_limit(q, EDE_OTHER, "limit of %u questions within each other reached",
+			    LIMIT_DEPTH);
+	else
+		query_limit(q, EDE_OTHER, "limit of %u sub-questions reached", LIMIT_SUBQUERIES);
 	return false;
 }
 
@@ -254,12 +323,15 @@ enum err query_need(struct query *q, const uint8_t *name, uint16_t type, bool fr
 		return ERR_LIMIT;
 	if (!child) {
 		q->budget->subqueries++;
-		child = query_open(r, lower, type, q->budget);
+		child = query_open(r, lower, type, q);
 		if (!child)
 			return ERR_LIMIT;
 		child->internal = true;
 		child->fresh_only = fresh;
 		child->depth = (uint8_t)(q->depth + 1);
+	} else {
+		query_note(q,
+			   (struct trace_step){.kind = TRACE_NEEDS, .name = copy.at, .type = type});
 	}
 	if (!link_parent(q, child))
 		return ERR_LIMIT;
@@ -282,6 +354,19 @@ static enum err answer_copy(const struct answer *a, struct arena *arena, struct 
 	return err;
 }
 
+/* P reads in its own trace what came of Q, which may have been traced elsewhere. */
+static void note_delivery(struct query *p, const struct query *q)
+{
+	const struct answer *a = &q->answer;
+	if (p->budget != q->budget)
+		query_note(p, (struct trace_step){.kind = TRACE_GOT,
+						  .name = q->qname,
+						  .type = a->rcode,
+						  .code = (uint8_t)a->verdict,
+						  .value = a->ede,
+						  .text = text_span(a->text ? a->text : "")});
+}
+
 /* Hand Q's answer to the questions that wait for it. */
 static void deliver_parents(struct query *q)
 {
@@ -297,6 +382,7 @@ static void deliver_parents(struct query *q)
 			d->answer = arena_alloc(&p->arena, sizeof(*d->answer));
 			if (d->answer && answer_copy(&q->answer, &p->arena, d->answer) != OK)
 				d->answer = NULL;
+			note_delivery(p, q);
 		}
 		query_wake(p);
 	}
@@ -328,6 +414,44 @@ static void leave_children(struct query *q)
 
 /* --- ending --------------------------------------------------------------------------------- */
 
+static void note_end(struct query *q)
+{
+	const struct answer *a = &q->answer;
+	query_note(q, (struct trace_step){.kind = TRACE_END,
+					  .type = a->rcode,
+					  .code = (uint8_t)a->verdict,
+					  .value = a->ede,
+					  .text = text_span(a->text ? a->text : "")});
+}
+
+/* Tell who keeps traces. What nobody asked for is part of the trace of who needed it. */
+static void report(struct query *q)
+{
+	struct resolver *r = q->resolver;
+	const struct answer *a = &q->answer;
+	const struct trace *t = &q->budget->trace;
+	if (!r->report || (q->internal && q->clients == 0 && !q->watched))
+		return;
+	struct trace_report report = {.name = q->qname,
+				      .type = q->qtype,
+				      .ended_ms = r->now.cache_ms,
+				      .took_us = r->now.mono_us - q->started_us,
+				      .rcode = a->rcode,
+				      .ede = a->ede,
+				      .verdict = a->verdict,
+				      .text = a->text,
+				      .client = q->client,
+				      .clients = q->clients,
+				      .packets = q->budget->sends,
+				      .question = q->number,
+				      .told = q->told,
+				      .refresh = q->refresh && q->clients == 0,
+				      .watched = q->watched,
+				      .steps = span_of(t->bytes, t->len),
+				      .lost = t->lost};
+	r->report(r->report_context, &report);
+}
+
 void query_finish(struct query *q)
 {
 	struct resolver *r = q->resolver;
@@ -343,9 +467,11 @@ void query_finish(struct query *q)
 		store &= prefetch_accept(r->prefetch, q);
 	if (store)
 		answer_store(a, r->cache, r->now, &q->arena);
-	if (q->waiters || !(q->internal || q->refresh))
+	if (q->waiters || !(q->internal || q->refresh || q->watched))
 		prefetch_answered(r->prefetch, q);
+	note_end(q);
 	waiters_answer(q);
+	report(q);
 	if (q->refresh)
 		prefetch_finished(r->prefetch, q);
 	q->state = QUERY_DONE;

@@ -22,6 +22,7 @@
 #include "resolve/resolver.h"
 #include "resolve/scrub.h"
 #include "resolve/throttle.h"
+#include "resolve/trace.h"
 
 struct kept;
 struct query;
@@ -35,6 +36,7 @@ struct budget { /* one per client query; counted, never reset */
 	bool refresh;	  /* no client asked for any of this: clients go first */
 	size_t received_bytes;
 	struct denial_budget denial;
+	struct trace trace;
 };
 
 /* Why nothing came of it: the words that explain a SERVFAIL. */
@@ -93,6 +95,7 @@ struct send {		/* one packet that may be answered; slots of the resolver */
 	bool stubborn; /* over TCP because UDP lost, not because the server wants it */
 	bool expired;  /* its time is over, but a late reply is still welcome */
 	uint8_t mismatches;
+	uint8_t number; /* in the trace */
 	uint64_t sent_us;
 	uint64_t deadline_ms, hedge_ms; /* hedge 0: none */
 };
@@ -131,10 +134,11 @@ struct zone_context { /* the zone whose servers are asked now */
 	unsigned server_count;
 	struct ns_name ns_names[NS_NAMES_MAX];
 	unsigned ns_name_count, ns_lookups;
-	uint64_t since_ms; /* mono: when its servers began to be asked */
-	bool ready;	   /* servers are filled in */
-	bool glue_tried;   /* add_parent_glue() has run */
-	bool from_hints;   /* the root's, not yet primed */
+	uint64_t since_ms;	       /* mono: when its servers began to be asked */
+	bool ready;		       /* servers are filled in */
+	bool glue_tried;	       /* add_parent_glue() has run */
+	bool from_hints;	       /* the root's, not yet primed */
+	bool unroutable4, unroutable6; /* has addresses of a family that is off or has no route */
 };
 
 struct query {
@@ -148,7 +152,9 @@ struct query {
 	bool priming;	   /* the question is the root's NS set */
 	bool primed;	   /* has waited for priming once */
 	bool fresh_only;   /* do not take the cache's answer for the question itself */
-	bool refresh;	   /* opened by prefetching: nothing of the chain comes from the cache */
+	bool refresh;	   /* opened by prefetching */
+	bool anew;	   /* nothing of the chain comes from the cache */
+	bool from_root;	   /* ... nor do delegations */
 	bool skip_forward; /* the forward zone's servers failed: iterate (fallback) */
 	uint8_t depth;
 	struct query *ready_next; /* also links finished ones until the step ends */
@@ -165,6 +171,14 @@ struct query {
 	struct waiter *waiters;
 	unsigned waiter_count;
 	struct parent_link *parents;
+
+	/* for who keeps traces */
+	uint8_t number; /* in the budget's trace */
+	uint8_t told;	/* TRACE_TOLD_... */
+	bool watched;	/* an operator asked */
+	unsigned clients;
+	struct endpoint client; /* who asked first */
+	uint64_t started_us;
 
 	/* the chain so far */
 	const uint8_t *name; /* the leg's owner name, lower case, in the arena */
@@ -222,6 +236,8 @@ struct resolver {
 	void *recall_context;
 	resolver_observe_fn *observe_keys;
 	void *observe_context;
+	trace_report_fn *report;
+	void *report_context;
 	/* mono; 0: not with these settings */
 	uint64_t observed_ms[SETTINGS_ANCHORS_MAX];
 	struct now now; /* of the step in progress */
@@ -262,16 +278,24 @@ enum { QUERY_BUCKETS = 4096 }; /* as many as LIMIT_QUERIES: chains stay short */
 
 /* The question for (NAME lower case, TYPE) in progress, or NULL. */
 struct query *query_find(struct resolver *r, const uint8_t *name, uint16_t type);
-/* Open one that is not in progress, charged to BUDGET (NULL: a budget of its own), and wake it. NULL if
- * memory is out. */
+/* Open one that is not in progress, needed by PARENT and charged to its budget (NULL: a budget of its
+ * own), and wake it. NULL if memory is out. */
 struct query *query_open(struct resolver *r, const uint8_t *name, uint16_t type,
-			 struct budget *budget);
+			 struct query *parent);
 /* ... that brings the answer anew. NULL also if the same is being asked already. */
 struct query *query_open_refresh(struct resolver *r, const uint8_t *name, uint16_t type);
+/* EV_WATCH: open one for an operator, or watch the one in progress. */
+void query_watch(struct resolver *r, const struct event *ev);
 /* Put Q on the list of questions that run before the step ends. */
 void query_wake(struct query *q);
 /* Note why things go wrong; the last word counts. */
 void query_trouble(struct query *q, uint16_t ede, const char *format, ...) PRINTF_LIKE(3, 4);
+/* The same where a limit was reached, which is counted too. */
+void query_limit(struct query *q, uint16_t ede, const char *format, ...) PRINTF_LIKE(3, 4);
+/* ... where the trouble is told in other words than WHAT. */
+void query_count_limit(struct query *q, const char *what);
+/* Q's next step, for the trace. */
+void query_note(struct query *q, struct trace_step step);
 /*
  * Need the answer to (NAME, TYPE): OK and *OUT if it has been resolved for Q already; ERR_BUSY if Q
  * waits for it now; ERR_LIMIT if the budget does not allow it or it would wait for itself.

@@ -42,6 +42,8 @@ enum err resolver_new(const struct resolver_parts *parts, struct resolver **out)
 	r->recall_context = parts->recall_context;
 	r->observe_keys = parts->observe_keys;
 	r->observe_context = parts->observe_context;
+	r->report = parts->report;
+	r->report_context = parts->report_context;
 	r->cookie_secret = *parts->cookie_secret;
 	rng_bytes(&r->rng, r->table_key.bytes, sizeof(r->table_key.bytes));
 	r->client_context = (struct client_context){.settings = parts->settings,
@@ -232,6 +234,9 @@ void resolver_step(struct resolver *r, struct now now, const struct event *ev, s
 		break;
 	case EV_REFRESH:
 		on_refresh(r, ev);
+		break;
+	case EV_WATCH:
+		query_watch(r, ev);
 		break;
 	}
 	run_ready(r);

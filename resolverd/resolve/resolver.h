@@ -18,6 +18,7 @@
 #include "cache/infra.h"
 #include "cache/ranges.h"
 #include "resolve/settings.h"
+#include "resolve/trace.h"
 
 struct resolver;
 struct prefetch_shared;
@@ -34,6 +35,7 @@ enum event_kind {
 	EV_NETWORK,  /* address families of the machine: see family fields */
 	EV_GONE,     /* the client of this token went away (connection closed): answer nothing */
 	EV_REFRESH,  /* ask for name and type anew, whatever the cache holds; nobody waits */
+	EV_WATCH, /* the same for an operator, who is told by a report that is marked as watched */
 };
 
 struct event {
@@ -43,8 +45,10 @@ struct event {
 	const struct endpoint *peer; /* EV_QUERY: the client; EV_REPLY: who it came from */
 	enum transport transport;    /* of the packet */
 	bool has_ipv4, has_ipv6;     /* EV_NETWORK: a route exists */
-	const uint8_t *name;	     /* EV_REFRESH */
-	uint16_t type;		     /* EV_REFRESH */
+	const uint8_t *name;	     /* EV_REFRESH, EV_WATCH */
+	uint16_t type;		     /* EV_REFRESH, EV_WATCH */
+	bool cached;		     /* EV_WATCH: what is cached will do, as for a client */
+	bool from_root;		     /* EV_WATCH: nor take delegations from the cache */
 };
 
 enum action_kind {
@@ -103,6 +107,10 @@ struct resolver_parts { /* what a resolver is made of; all borrowed and outlivin
 	/* NULL: nobody follows rollovers. */
 	resolver_observe_fn *observe_keys;
 	void *observe_context;
+	/* Told of every question that a client, the prefetch engine or an operator asked, when it ends.
+	 * NULL: nothing is traced. */
+	trace_report_fn *report;
+	void *report_context;
 };
 
 MUST_USE enum err resolver_new(const struct resolver_parts *parts, struct resolver **out);

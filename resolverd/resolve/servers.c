@@ -10,11 +10,15 @@ enum {
 	EXPLORE_REFRESH_PERMILLE = 100, /* rather at the expense of refreshes than of clients */
 };
 
+static bool is_forbidden(const struct query *q, const struct endpoint *e)
+{
+	return endpoint_is_unusable(e) ||
+	       (endpoint_is_loopback(e) && !q->settings->query_loopback && !q->zone.configured);
+}
+
 static bool family_usable(const struct query *q, const struct endpoint *e)
 {
 	const struct resolver *r = q->resolver;
-	if (endpoint_is_loopback(e) && !q->settings->query_loopback && !q->zone.configured)
-		return false;
 	return e->family == 4 ? q->settings->ipv4 && r->has_ipv4 : q->settings->ipv6 && r->has_ipv6;
 }
 
@@ -24,8 +28,13 @@ static void add_server(struct query *q, const struct endpoint *address, const ui
 	struct endpoint e = *address;
 	if (!z->configured)
 		e.port = q->settings->upstream_port;
-	if (endpoint_is_unusable(&e) || !family_usable(q, &e) || z->server_count == SERVERS_MAX)
+	if (is_forbidden(q, &e) || z->server_count == SERVERS_MAX)
 		return;
+	if (!family_usable(q, &e)) {
+		z->unroutable4 |= e.family == 4;
+		z->unroutable6 |= e.family == 6;
+		return;
+	}
 	for (unsigned i = 0; i < z->server_count; i++)
 		if (endpoint_equal(&z->servers[i].address, &e))
 			return; /* many names, one address: asked once */
@@ -109,6 +118,14 @@ static void use_configured(struct query *q, const struct settings_zone *zone)
 		add_server(q, &zone->servers[i], NULL);
 }
 
+void servers_note_zone(struct query *q, enum trace_source source)
+{
+	query_note(q, (struct trace_step){.kind = TRACE_ZONE,
+					  .code = source,
+					  .name = q->zone.name,
+					  .value = q->zone.server_count});
+}
+
 void servers_use_delegation(struct query *q, const uint8_t *name, const struct delegation *d,
 			    int64_t expires_ms)
 {
@@ -182,6 +199,7 @@ enum err servers_find_cut(struct query *q)
 	unsigned labels = dname_label_count(name);
 	if (zone && zone->forward) {
 		use_configured(q, zone);
+		servers_note_zone(q, TRACE_SOURCE_FORWARD);
 		return OK;
 	}
 	if (q->qtype == TYPE_DS && labels > 0) { /* DS lives on the parent's side of the cut */
@@ -191,14 +209,16 @@ enum err servers_find_cut(struct query *q)
 	for (;; name = dname_skip(name, 1), labels--) {
 		int64_t expires_ms;
 		struct delegation *d = NULL;
-		if (!zone || labels > stop)
+		if (!q->from_root && (!zone || labels > stop))
 			d = cached_delegation(q, name, &expires_ms);
 		if (d) {
 			servers_use_delegation(q, name, d, expires_ms);
+			servers_note_zone(q, TRACE_SOURCE_CACHE);
 			return OK;
 		}
 		if (zone && labels == stop) {
 			use_configured(q, zone);
+			servers_note_zone(q, TRACE_SOURCE_STUB);
 			return OK;
 		}
 		if (labels == 0)
@@ -210,6 +230,7 @@ enum err servers_find_cut(struct query *q)
 	}
 	servers_use_delegation(q, (const uint8_t *)"", &settings->hints, INT64_MAX);
 	q->zone.from_hints = true;
+	servers_note_zone(q, TRACE_SOURCE_HINTS);
 	return OK;
 }
 
@@ -317,9 +338,8 @@ static bool look_up_next(struct query *q, bool with_glue)
 			continue; /* a name inside the zone without glue leads nowhere */
 		if (z->ns_lookups >= LIMIT_NS_LOOKUPS ||
 		    q->budget->ns_lookups >= LIMIT_NS_LOOKUPS_TOTAL) {
-			metrics_add(q->resolver->metrics, METRIC_limits_hit_total, 1);
-			query_trouble(q, EDE_NO_REACHABLE_AUTHORITY,
-				      "limit of name server look-ups reached");
+			query_limit(q, EDE_NO_REACHABLE_AUTHORITY,
+				    "limit of name server look-ups reached");
 			return false;
 		}
 		z->ns_lookups++;

@@ -20,3 +20,5 @@ void servers_allow_probe(struct query *q);
 /* Ask the servers of D, the delegation of NAME that ends at EXPIRES_MS, from now on. */
 void servers_use_delegation(struct query *q, const uint8_t *name, const struct delegation *d,
 			    int64_t expires_ms);
+/* For the trace: the servers of q->zone are asked from here on, known from SOURCE. */
+void servers_note_zone(struct query *q, enum trace_source source);

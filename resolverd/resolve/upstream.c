@@ -197,6 +197,7 @@ static void count_send(struct query *q, struct send *s)
 	metrics_add(r->metrics,
 		    tcp ? METRIC_upstream_tcp_sent_total : METRIC_upstream_udp_sent_total, 1);
 	q->sends++;
+	s->number = q->budget->trace.packets++;
 	q->budget->sends++;
 	r->max_sends_per_client = MAX(r->max_sends_per_client, q->budget->sends);
 	q->zone.servers[s->server].sends++;
@@ -204,6 +205,11 @@ static void count_send(struct query *q, struct send *s)
 		r->hedge_base /= 2;
 		r->hedges /= 2;
 	}
+}
+
+static void note_throttled(struct query *q, enum trace_throttle by, uint32_t wait_ms)
+{
+	query_note(q, (struct trace_step){.kind = TRACE_THROTTLED, .code = by, .value = wait_ms});
 }
 
 static bool refresh_may_send(struct query *q, unsigned index)
@@ -215,6 +221,7 @@ static bool refresh_may_send(struct query *q, unsigned index)
 		return true;
 	metrics_add(r->metrics, METRIC_prefetch_throttled_total, 1);
 	query_trouble(q, EDE_OTHER, "held back by max-rate of prefetching");
+	note_throttled(q, TRACE_THROTTLE_PREFETCH, wait_ms);
 	q->throttled_until_ms = now_mono_ms(r->now) + wait_ms;
 	return false;
 }
@@ -251,6 +258,7 @@ static bool has_turn(struct query *q, const struct settings_zone *zone, unsigned
 	metrics_add(r->metrics, METRIC_upstream_throttled_total, 1);
 	query_trouble(q, EDE_OTHER, "held back by rate-limit %u of the zone's configuration",
 		      zone->rate_limit);
+	note_throttled(q, TRACE_THROTTLE_ZONE, wait_ms);
 	q->held_back = wait_ms == THROTTLE_NEVER;
 	if (q->held_back)
 		return false;
@@ -262,12 +270,9 @@ static bool has_turn(struct query *q, const struct settings_zone *zone, unsigned
 static bool within_budget(struct query *q, unsigned index)
 {
 	const struct settings_zone *zone = q->zone.configured;
-	struct resolver *r = q->resolver;
 	if (q->budget->sends >= LIMIT_SENDS || q->sends >= LIMIT_SENDS_PER_QUERY) {
-		metrics_add(r->metrics, METRIC_limits_hit_total, 1);
-		query_trouble(q, EDE_OTHER, "limit of %u upstream packets reached",
-			      q->budget->sends >= LIMIT_SENDS ? LIMIT_SENDS
-							      : LIMIT_SENDS_PER_QUERY);
+		query_limit(q, EDE_OTHER, "limit of %u upstream packets reached",
+			    q->budget->sends >= LIMIT_SENDS ? LIMIT_SENDS : LIMIT_SENDS_PER_QUERY);
 		return false;
 	}
 	if (q->budget->refresh && !refresh_may_send(q, index))
@@ -302,6 +307,27 @@ static bool try_tcp(const struct query *q, const struct server *server)
 {
 	const struct settings_zone *zone = q->zone.configured;
 	return q->refresh && server->losses >= 2 && !server->tcp_failed && !zone;
+}
+
+bool upstream_has_live(const struct query *q)
+{
+	for (unsigned i = 0; i < q->open_count; i++)
+		if (!upstream_is_late(q, q->open[i]))
+			return true;
+	return false;
+}
+
+static void note_send(struct query *q, const struct send *s, bool hedge)
+{
+	query_note(q, (struct trace_step){
+			      .kind = TRACE_SEND,
+			      .number = s->number,
+			      .code = (uint8_t)((s->transport == TRANSPORT_TCP ? TRACE_TCP : 0) |
+						(hedge ? TRACE_HEDGE : 0) |
+						(s->with_edns ? 0 : TRACE_PLAIN)),
+			      .type = s->minimized ? s->qtype : 0,
+			      .name = s->minimized ? q->minimize.name : NULL,
+			      .server = &q->zone.servers[s->server].address});
 }
 
 bool upstream_send(struct query *q, unsigned index)
@@ -339,9 +365,11 @@ bool upstream_send(struct query *q, unsigned index)
 		release_slot(r, s);
 		return false;
 	}
+	bool hedge = upstream_has_live(q);
 	q->open[q->open_count++] = s;
 	set_timers(q, s, &known);
 	count_send(q, s);
+	note_send(q, s, hedge);
 	struct action act = {.kind = ACT_SEND,
 			     .token = s->token,
 			     .packet = packet,
@@ -357,6 +385,7 @@ static void on_lost(struct query *q, struct send *s)
 	struct server *server = &q->zone.servers[s->server];
 	char text[ENDPOINT_TEXT_SIZE];
 	metrics_add(r->metrics, METRIC_upstream_failures_total, 1);
+	query_note(q, (struct trace_step){.kind = TRACE_LOST, .number = s->number});
 	query_trouble(q, EDE_NETWORK_ERROR, "%s %s", endpoint_text(&server->address, text),
 		      s->transport == TRANSPORT_TCP ? "refused or closed TCP" : "is unreachable");
 	if (s->transport == TRANSPORT_TCP && !server->tcp_lost) {
@@ -399,6 +428,10 @@ static void on_timeout(struct query *q, struct send *s)
 	struct server *server = &q->zone.servers[s->server];
 	char address[ENDPOINT_TEXT_SIZE], zone[DNAME_TEXT_MAX];
 	metrics_add(r->metrics, METRIC_upstream_timeouts_total, 1);
+	query_note(q,
+		   (struct trace_step){.kind = TRACE_TIMEOUT,
+				       .number = s->number,
+				       .value = (uint32_t)((r->now.mono_us - s->sent_us) / 1000)});
 	query_trouble(q, EDE_NO_REACHABLE_AUTHORITY, "no answer from %s for %s",
 		      endpoint_text(&server->address, address), dname_text(q->zone.name, zone));
 	if (s->transport == TRANSPORT_TCP) {

@@ -15,6 +15,8 @@ void upstream_cancel(struct query *q, struct send *s);
 void upstream_cancel_all(struct query *q);
 /* S is not waited for any more, but its reply is still welcome. */
 bool upstream_is_late(const struct query *q, const struct send *s);
+/* There is one whose reply is waited for. */
+bool upstream_has_live(const struct query *q);
 /* EV_REPLY and EV_LOST. */
 void upstream_event(struct resolver *r, const struct event *ev);
 /* Retransmission and hedging times of Q's sends have come. */

@@ -55,6 +55,21 @@ static void note_rtt(struct query *q, const struct send *s)
 			    r->now);
 }
 
+static void note_wrong(struct query *q, const struct send *s, enum trace_wrong how)
+{
+	query_note(q, (struct trace_step){.kind = TRACE_WRONG, .number = s->number, .code = how});
+}
+
+static void note_again(struct query *q, const struct send *s, enum trace_reply why, uint16_t rcode,
+		       size_t len)
+{
+	query_note(q, (struct trace_step){.kind = TRACE_REPLY,
+					  .number = s->number,
+					  .code = why,
+					  .type = rcode,
+					  .value = (uint32_t)len});
+}
+
 /* Ask the server of S again over TCP; S itself is done with. */
 static void retry_tcp(struct query *q, struct send *s)
 {
@@ -66,8 +81,9 @@ static void retry_tcp(struct query *q, struct send *s)
 	query_wake(q);
 }
 
-static void mismatch(struct query *q, struct send *s)
+static void mismatch(struct query *q, struct send *s, enum trace_wrong how)
 {
+	note_wrong(q, s, how);
 	metrics_add(q->resolver->metrics, METRIC_upstream_mismatch_total, 1);
 	if (s->transport == TRANSPORT_TCP) { /* no stranger can write there: the server is broken */
 		q->zone.servers[s->server].bad = true;
@@ -87,12 +103,16 @@ static bool try_again(struct query *q, struct send *s, const struct message *m,
 	uint16_t rcode = (uint16_t)(message_rcode(m) | (uint16_t)(edns->extended_rcode << 4));
 	bool udp = s->transport == TRANSPORT_UDP;
 	if (udp && ((m->flags & FLAG_TC) || rcode == RCODE_BADCOOKIE)) {
+		note_again(q, s,
+			   rcode == RCODE_BADCOOKIE ? TRACE_REPLY_COOKIE : TRACE_REPLY_TRUNCATED,
+			   rcode, m->wire.len);
 		retry_tcp(q, s);
 		return true;
 	}
 	bool dislikes = rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP || rcode == RCODE_BADVERS;
 	if (dislikes && s->with_edns && (status == EDNS_ABSENT || rcode == RCODE_BADVERS)) {
 		/* RFC 6891 §7. Remembered for the server only when nobody could have forged it. */
+		note_again(q, s, TRACE_REPLY_NO_EDNS, rcode, m->wire.len);
 		server->no_edns = true;
 		if (!udp)
 			infra_set_quirk(q->resolver->infra, &server->address, INFRA_NO_EDNS, true,
@@ -116,6 +136,7 @@ static bool settle_case(struct query *q, struct send *s)
 		return true;
 	}
 	metrics_add(q->resolver->metrics, METRIC_upstream_mismatch_total, 1);
+	note_wrong(q, s, TRACE_WRONG_CASE);
 	retry_tcp(q, s);
 	return false;
 }
@@ -125,8 +146,7 @@ static bool charge_bytes(struct query *q, size_t len)
 	q->budget->received_bytes += len;
 	if (q->budget->received_bytes <= LIMIT_RECEIVED_BYTES)
 		return true;
-	metrics_add(q->resolver->metrics, METRIC_limits_hit_total, 1);
-	query_trouble(q, EDE_OTHER, "limit of %u received bytes reached", LIMIT_RECEIVED_BYTES);
+	query_limit(q, EDE_OTHER, "limit of %u received bytes reached", LIMIT_RECEIVED_BYTES);
 	query_fail(q);
 	return false;
 }
@@ -161,27 +181,31 @@ void upstream_reply(struct resolver *r, struct send *s, const struct event *ev)
 		return;
 	if (message_view(ev->packet, &m) != OK) {
 		metrics_add(r->metrics, METRIC_upstream_malformed_total, 1);
-		if (is_cut_short(s, ev))
+		if (is_cut_short(s, ev)) {
+			note_again(q, s, TRACE_REPLY_TRUNCATED, RCODE_NOERROR, ev->packet.len);
 			retry_tcp(q, s);
-		else
-			mismatch(q, s);
+		} else {
+			mismatch(q, s, TRACE_WRONG_MALFORMED);
+		}
 		return;
 	}
 	enum match match = match_reply(s, &m, ev);
 	enum edns_status status = edns_view(&m, &edns);
 	if (match == MATCH_NO || status == EDNS_FORMERR) {
-		mismatch(q, s);
+		mismatch(q, s, TRACE_WRONG_MISMATCH);
 		return;
 	}
 	if (match == MATCH_CASE_DIFFERS && !settle_case(q, s))
 		return;
 	if (!cookie_agrees(q, s, &edns)) {
 		metrics_add(r->metrics, METRIC_upstream_mismatch_total, 1);
+		note_wrong(q, s, TRACE_WRONG_COOKIE);
 		retry_tcp(q, s);
 		return;
 	}
 	if (s->transport == TRANSPORT_TCP && (m.flags & FLAG_TC)) {
-		mismatch(q, s); /* there is no larger transport: what is missing never comes */
+		/* There is no larger transport: what is missing never comes. */
+		mismatch(q, s, TRACE_WRONG_MALFORMED);
 		return;
 	}
 	metrics_add(r->metrics, METRIC_upstream_replies_total, 1);

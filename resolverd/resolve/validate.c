@@ -286,6 +286,18 @@ static enum verdict verify_with_zone(struct query *q, struct rrset *set, struct 
 	return verify_with_zone(q, set, memo);
 }
 
+/* SET NULL: the denial of what was asked for. */
+static void note_check(struct query *q, enum trace_kind kind, enum verdict verdict,
+		       const struct rrset *set)
+{
+	const char *why = verdict == VERDICT_BOGUS ? q->trouble.text : "";
+	query_note(q, (struct trace_step){.kind = kind,
+					  .code = (uint8_t)verdict,
+					  .name = set ? set->owner : q->reply->target,
+					  .type = set ? set->type : 0,
+					  .text = span_of(why, strlen(why))});
+}
+
 static enum verdict check_set(struct query *q, struct rrset *set, struct checked *memo)
 {
 	if (memo->done)
@@ -303,6 +315,8 @@ static enum verdict check_set(struct query *q, struct rrset *set, struct checked
 	else
 		memo->verdict = verify_with_zone(q, set, memo);
 	memo->done = memo->verdict != VERDICT_UNCHECKED;
+	if (memo->done)
+		note_check(q, TRACE_CHECK, memo->verdict, set);
 	return memo->verdict;
 }
 
@@ -392,7 +406,7 @@ static enum verdict from_denial(struct query *q, enum denial_result result, cons
 		q->answer.text = q->trouble.text;
 		return VERDICT_INSECURE;
 	case DENIAL_LIMIT:
-		metrics_add(q->resolver->metrics, METRIC_limits_hit_total, 1);
+		query_count_limit(q, "limit of NSEC3 hashes reached");
 		blame_denial(q, EDE_DNSSEC_BOGUS, zone, "limit of NSEC3 hashes reached");
 		return VERDICT_BOGUS;
 	case DENIAL_NONE:
@@ -554,6 +568,7 @@ static enum step on_bogus(struct query *q)
 	if (!worth_it || q->bogus_retries >= BOGUS_RETRIES || !has_other_server(q) ||
 	    q->reply_cached)
 		return validate_conclude_bogus(q);
+	query_note(q, (struct trace_step){.kind = TRACE_ELSEWHERE});
 	q->bogus_retries++;
 	q->zone.servers[q->reply_server].bad = true;
 	q->bogus_reply = q->reply;
@@ -578,6 +593,8 @@ enum step validate_step(struct query *q)
 	bool negative = q->reply->kind == REPLY_NODATA || q->reply->kind == REPLY_NXDOMAIN;
 	if (negative && v != VERDICT_UNCHECKED && v != VERDICT_BOGUS) {
 		enum verdict denial = check_negative(q);
+		if (denial != VERDICT_UNCHECKED)
+			note_check(q, TRACE_DENIAL, denial, NULL);
 		if (denial != VERDICT_SECURE)
 			v = denial;
 	}

@@ -58,7 +58,9 @@ static enum err spend(struct query *q, const struct crypto_check *check)
 	unsigned cost_us = crypto_cost_us(check);
 	if (b->signature_checks >= LIMIT_SIGNATURE_CHECKS ||
 	    b->failed_checks >= LIMIT_FAILED_CHECKS) {
-		metrics_add(q->resolver->metrics, METRIC_limits_hit_total, 1);
+		query_count_limit(q, b->failed_checks >= LIMIT_FAILED_CHECKS
+					     ? "limit of failed signature checks reached"
+					     : "limit of signature checks reached");
 		return ERR_LIMIT;
 	}
 	if (!verify_has_turn(q, cost_us))

@@ -82,6 +82,8 @@ static bool add_waiter(struct query *q, const struct client *client)
 	w->hash_next = *at;
 	*at = w;
 	r->waiter_count++;
+	if (q->clients++ == 0)
+		q->client = client->peer;
 	return true;
 }
 
@@ -185,6 +187,8 @@ static void answer_waiter(struct query *q, struct waiter *w)
 					   CLIENT_STALE, r->reply_buffer, sizeof(r->reply_buffer))
 		      : client_reply_answer(&r->client_context, &w->client, &q->answer,
 					    r->reply_buffer, sizeof(r->reply_buffer));
+	if (stale)
+		q->told |= TRACE_TOLD_STALE;
 	send_answer(r, w, len);
 }
 
@@ -209,6 +213,13 @@ static struct client_error late_error(const struct query *q)
 	return error;
 }
 
+static void note_told(struct query *q, enum trace_told what)
+{
+	if (!(q->told & what)) /* the first tells for all */
+		query_note(q, (struct trace_step){.kind = TRACE_PATIENCE, .code = what});
+	q->told = (uint8_t)(q->told | what);
+}
+
 /* W has waited long enough: stale data, or SERVFAIL and why. The question goes on without it. */
 static void on_patience_over(struct resolver *r, struct waiter *w)
 {
@@ -217,6 +228,7 @@ static void on_patience_over(struct resolver *r, struct waiter *w)
 	uint64_t end_ms = w->client.arrived_ms + q->settings->client_ms;
 	size_t len;
 	if (stale) {
+		note_told(q, TRACE_TOLD_STALE);
 		len = client_reply_entry(&r->client_context, &w->client, stale, r->now,
 					 CLIENT_STALE, r->reply_buffer, sizeof(r->reply_buffer));
 	} else if (now_mono_ms(r->now) < end_ms &&
@@ -224,6 +236,7 @@ static void on_patience_over(struct resolver *r, struct waiter *w)
 		return; /* nothing stale to give: the whole budget of time, then */
 	} else {
 		struct client_error error = late_error(q);
+		note_told(q, TRACE_TOLD_SERVFAIL);
 		metrics_add(r->metrics, METRIC_answers_late_total, 1);
 		len = client_reply_error(&r->client_context, &w->client, &error, r->reply_buffer,
 					 sizeof(r->reply_buffer));

@@ -1,4 +1,5 @@
 #include "sim/sim.h"
+#include "sim/traces.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -274,7 +275,9 @@ static void start(struct sim *s)
 				       .infra = s->infra,
 				       .ranges = s->ranges,
 				       .metrics = &s->metrics,
-				       .cookie_secret = &s->cookie_secret};
+				       .cookie_secret = &s->cookie_secret,
+				       .report = traces_check,
+				       .report_context = s};
 	memset(s->cookie_secret.bytes, (int)s->seed, sizeof(s->cookie_secret.bytes));
 	rng_init_seeded(&parts.rng, s->seed);
 	REQUIRE(resolver_new(&parts, &s->resolver) == OK);

@@ -9,6 +9,7 @@
  *   world.c     zones and hosts          server.c, lies.c   what hosts answer
  *   net.c       loss, delay, addresses   client.c           who asks, when, and how
  *   oracle.c    the truth                check.c            answers compared with it
+ *   traces.c    decision traces make sense
  */
 #include "base/heap.h"
 #include "resolve/resolver.h"
