@@ -18,6 +18,7 @@ import time
 import dns.rdatatype
 
 BACKEND_PORT = 5300
+LATE_S = 6      # as a cloud provider's resolver now and then
 
 
 class Query:
@@ -55,6 +56,7 @@ class Link:
         self.addresses = addresses
         self.delay_s = 0.0      # one way
         self.loss = 0.0         # share of packets, each way
+        self.late = 0.0         # share of UDP replies that take LATE_S more
         self.silent = False     # drop everything, as a dead host does
         self.edit = None        # edit(reply) -> bytes, list of bytes, or None to drop; UDP and TCP
         self.fronts = []        # UDP sockets towards the resolver
@@ -159,13 +161,14 @@ class Wire:
         if not found or link.silent or self._rng.random() < link.loss:
             return
         _, front, client, query_id = found
+        late_s = LATE_S if self._rng.random() < link.late else 0
         for reply in self._edited(link, query_id + data[2:]):
-            self._send(link, front, reply, client)
+            self._send(link, front, reply, client, late_s)
 
-    def _send(self, link, sock, data, address):
-        if link.delay_s:
+    def _send(self, link, sock, data, address, late_s=0):
+        if link.delay_s + late_s:
             self._serial += 1
-            due = time.monotonic() + link.delay_s
+            due = time.monotonic() + link.delay_s + late_s
             heapq.heappush(self._due, (due, self._serial, sock, data, address))
         else:
             self._put(sock, data, address)
