@@ -65,6 +65,27 @@ static json_t *make_nta_add(const struct invocation *in)
 				      : object;
 }
 
+/* NAME SERVER... */
+static json_t *make_forward_add(const struct invocation *in)
+{
+	json_t *object = set(empty(), "name", json_string(in->arguments[0]));
+	json_t *servers = json_array();
+
+	for (size_t i = 1; i < in->argument_count; i++)
+		if (json_array_append_new(servers, json_string(in->arguments[i])) != 0)
+			die_no_memory();
+	set(object, "servers", servers);
+	if (in->given & OPTION_TCP)
+		set(object, "transport", json_string("tcp"));
+	if (in->given & OPTION_RATE)
+		set(object, "rate_limit", json_integer(in->rate));
+	if (in->given & OPTION_FALLBACK)
+		set(object, "fallback", json_true());
+	if (in->given & OPTION_INSECURE)
+		set(object, "insecure", json_true());
+	return object;
+}
+
 /* [FILE], which the daemon will look for from another directory. */
 static json_t *make_check(const struct invocation *in)
 {
@@ -112,6 +133,14 @@ static const struct command table[] = {
 	{"upstreams", "", "the servers that were asked: times, losses, quirks", "Upstreams",
 	 .collect = "servers", .show = show_upstreams},
 	{"forward list", "", "forward and stub zones", "ForwardList", .show = show_zones},
+	{"forward add", "NAME SERVER...", "forward what is below a name, until the daemon ends",
+	 "ForwardAdd", 2, CTL_ARGUMENTS_MAX,
+	 OPTION_TCP | OPTION_RATE | OPTION_FALLBACK | OPTION_INSECURE,
+	 .parameters = make_forward_add, .show = show_forwarded},
+	{"forward remove", "NAME", "take that back, or leave out a zone of the configuration",
+	 "ForwardRemove", 1, 1, .parameters = make_name_type, .show = show_forwarded},
+	{"forward reset", "", "all forward zones as configured", "ForwardReset",
+	 .show = show_forwarded},
 	{"anchors", "", "trust anchors, negative ones too", "Anchors", .show = show_anchors},
 	{"nta list", "", "names below which nothing is validated", "NtaList",
 	 .show = show_negative},

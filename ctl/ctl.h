@@ -54,6 +54,8 @@ enum {
 	OPTION_COUNT = 1 << 9,
 	OPTION_TIMEOUT = 1 << 10,
 	OPTION_SLOW = 1 << 11,
+	OPTION_FALLBACK = 1 << 12,
+	OPTION_INSECURE = 1 << 13,
 };
 
 struct invocation { /* the command line */
@@ -158,7 +160,7 @@ run_fn transfer_flush, transfer_dump, transfer_load;
 
 /* ---- show.c, show_prefetch.c ---- */
 
-show_fn show_kept, show_prefetch, show_asked;
+show_fn show_kept, show_prefetch, show_asked, show_forwarded;
 show_fn show_status, show_stats, show_cache, show_entries, show_removed, show_upstreams;
 show_fn show_zones, show_anchors, show_negative, show_check, show_settings, show_reload;
 show_fn show_level, show_version, show_explain;

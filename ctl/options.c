@@ -25,6 +25,8 @@ static const struct option_row rows[] = {
 	{"count", "NUMBER", OPTION_COUNT, 0, "so many and no more"},
 	{"timeout", "TIME", OPTION_TIMEOUT, 0, "how long to wait for an answer"},
 	{"slow", "TIME", OPTION_SLOW, 0, "tell of what takes longer"},
+	{"fallback", NULL, OPTION_FALLBACK, 0, "where the servers fail, ask the public tree"},
+	{"insecure", NULL, OPTION_INSECURE, 0, "validate nothing there"},
 };
 
 const struct option_row *options(size_t *count)

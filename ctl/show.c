@@ -313,7 +313,7 @@ void show_upstreams(struct invocation *in, const json_t *r)
 void show_zones(struct invocation *in, const json_t *r)
 {
 	static const char *const titles[] = {"zone",	 "kind",     "servers", "transport",
-					     ">limit/s", "fallback", "only"};
+					     ">limit/s", "fallback", "from",	"only"};
 	struct table t = {0};
 	const json_t *z;
 	size_t i;
@@ -329,11 +329,22 @@ void show_zones(struct invocation *in, const json_t *r)
 		table_add(&t, "%s", text(z, "transport"));
 		table_add(&t, "%" PRId64, number(z, "rate_limit"));
 		table_add(&t, "%s", truth(z, "fallback") ? "yes" : "no");
+		table_add(&t, "%s", truth(z, "added") ? "run time" : "configuration");
 		table_add(&t, "%s", only);
 		free(servers);
 		free(only);
 	}
 	table_end(&t, in);
+	char *removed = joined(json_object_get(r, "removed"));
+	if (*removed)
+		printf("Left out at run time: %s\n", removed);
+	free(removed);
+}
+
+void show_forwarded(struct invocation *in, const json_t *r)
+{
+	puts("In effect until the daemon ends: the configuration file is as it was");
+	show_removed(in, r);
 }
 
 /* ---- trust ---- */

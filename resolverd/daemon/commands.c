@@ -274,33 +274,6 @@ static void upstreams(void *context, struct call *call)
 	free_upstreams(u);
 }
 
-/* ---- zones ---- */
-
-static json_t *zone_json(const struct settings_zone *z)
-{
-	json_t *servers = json_array(), *only = json_array();
-
-	for (size_t i = 0; i < z->server_count; i++)
-		words_append(&servers, words_endpoint(&z->servers[i]));
-	for (size_t i = 0; i < z->only_count; i++)
-		words_append(&only, words_text(z->only[i], strlen(z->only[i])));
-	return json_pack("{s:o, s:s, s:o, s:s, s:I, s:o, s:b, s:b}", "name", words_name(z->name),
-			 "kind", z->forward ? "forward" : "stub", "servers", servers, "transport",
-			 z->tcp ? "tcp" : "udp", "rate_limit", (json_int_t)z->rate_limit, "only",
-			 only, "fallback", z->fallback, "insecure", z->insecure);
-}
-
-static void forward_list(void *context, struct call *call)
-{
-	const struct commands *c = context;
-	const struct settings *s = &(*c->snapshot)->settings;
-	json_t *zones = json_array();
-
-	for (size_t i = 0; i < s->zone_count; i++)
-		words_append(&zones, zone_json(&s->zones[i]));
-	call_reply(call, json_pack("{s:o}", "zones", zones));
-}
-
 /* ---- log ---- */
 
 static void log_level(void *context, struct call *call)
@@ -350,7 +323,18 @@ static const struct verb table[] = {
 	 .changes = true,
 	 {NAME, OPTIONAL("type", VERB_STRING)}},
 	{"Upstreams", upstreams, .changes = false, {}},
-	{"ForwardList", forward_list, .changes = false, {}},
+	{"ForwardList", commands_forward_list, .changes = false, {}},
+	{"ForwardAdd",
+	 commands_forward_add,
+	 .changes = true,
+	 {NAME,
+	  {"servers", VERB_STRINGS, false},
+	  OPTIONAL("transport", VERB_STRING),
+	  OPTIONAL("rate_limit", VERB_INT),
+	  OPTIONAL("fallback", VERB_BOOL),
+	  OPTIONAL("insecure", VERB_BOOL)}},
+	{"ForwardRemove", commands_forward_remove, .changes = true, {NAME}},
+	{"ForwardReset", commands_forward_reset, .changes = true, {}},
 	{"Anchors", commands_anchors, .changes = false, {}},
 	{"NtaList", commands_nta_list, .changes = false, {}},
 	{"NtaAdd", commands_nta_add, .changes = true, {NAME, OPTIONAL("seconds", VERB_INT)}},

@@ -4,12 +4,13 @@
  * (control/io.resolverd.varlink, which is their specification). They run on the main thread and read
  * what the workers share; what changes something goes through the functions that the server gives.
  *
- *   commands.c          the table, status, counters, servers, zones, log
+ *   commands.c          the table, status, counters, servers, log
  *   commands_cache.c    what is cached, shown and flushed
  *   commands_config.c   configuration, trust anchors and negative ones
  *   commands_dump.c     all that is cached, told and asked for again; flushing much
  *   commands_prefetch.c which names are kept fresh
  *   commands_walk.c     the whole cache in steps
+ *   commands_forward.c  forward and stub zones
  *   commands_explain.c  why a name is answered as it is
  *   commands_words.c    entries, servers and errors as JSON and as words
  */
@@ -18,6 +19,7 @@
 #include "cache/infra.h"
 #include "cache/ranges.h"
 #include "control/session.h"
+#include "daemon/forwards.h"
 #include "daemon/negative.h"
 #include "daemon/rates.h"
 #include "daemon/snapshot.h"
@@ -34,6 +36,7 @@ struct commands { /* main thread; all borrowed */
 	const unsigned *worker_count;
 	struct snapshot *const *snapshot; /* what is in effect */
 	const struct negative *negative;
+	const struct forwards *forwards; /* changed at run time */
 	const struct rates *rates;
 	const char *path; /* of the configuration; NULL: defaults */
 	uint64_t started_us;
@@ -47,6 +50,9 @@ struct commands { /* main thread; all borrowed */
 	/* Add NAME for so long, 0: remove it. ERR_NOT_FOUND, ERR_LIMIT, ERR_NO_MEMORY. */
 	enum err (*set_negative)(void *context, const uint8_t *name, uint32_t seconds);
 	void *negative_context;
+	/* Use a copy of FRESH. ERR_NO_MEMORY. */
+	enum err (*set_forwards)(void *context, const struct forwards *fresh);
+	void *forwards_context;
 };
 
 /* The verbs; their context is a struct commands. COUNT: how many. */

@@ -122,6 +122,20 @@ static void open_http(struct console *c, const struct console_parts *parts)
 		log_error("metrics not served reason=\"%s\"", err_text(ERR_NO_MEMORY));
 }
 
+/* ---- forward zones ---- */
+
+static enum err set_forwards(void *context, const struct forwards *fresh)
+{
+	struct console *c = context;
+	struct forwards before = c->forwards;
+
+	c->forwards = *fresh;
+	enum err err = c->publish(c->server);
+	if (err != OK)
+		c->forwards = before;
+	return err;
+}
+
 /* ---- negative anchors ---- */
 
 static enum err set_negative(void *context, const uint8_t *name, uint32_t seconds)
@@ -178,6 +192,7 @@ void console_open(struct console *c, const struct console_parts *parts)
 		.worker_count = parts->worker_count,
 		.snapshot = parts->snapshot,
 		.negative = &c->negative,
+		.forwards = &c->forwards,
 		.rates = &c->rates,
 		.path = parts->path,
 		.started_us = parts->loop->now.mono_us,
@@ -186,6 +201,8 @@ void console_open(struct console *c, const struct console_parts *parts)
 		.set_negative = set_negative,
 		.reload_context = parts->server,
 		.negative_context = c,
+		.set_forwards = set_forwards,
+		.forwards_context = c,
 	};
 	c->service = (struct session_service){
 		.vendor = "resolverd",

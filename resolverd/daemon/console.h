@@ -17,10 +17,11 @@ struct console { /* main thread; zero-initialised is closed */
 	struct control_server control;
 	struct http *http;
 	struct negative negative;
+	struct forwards forwards;
 	struct rates rates;
 	enum config_readonly readonly;
 	const char *restart[CONSOLE_RESTART_MAX]; /* keys; static texts */
-	/* Give everybody the negative anchors as they stand now. */
+	/* Give everybody the negative anchors and forward zones as they stand now. */
 	enum err (*publish)(void *server);
 	void *server;
 	struct loop *loop;

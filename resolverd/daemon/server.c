@@ -117,13 +117,14 @@ static void close_shared(struct server *s)
 
 /* ---- trust anchors ---- */
 
-/* Give everybody the anchors as they stand now. */
+/* Give everybody the configuration with anchors, and what was changed at run time, as they stand
+ * now. */
 static enum err publish_anchors(struct server *s)
 {
-	size_t count;
-	const struct anchor *list = anchors_list(s->shared.anchors, &count);
-	struct snapshot *fresh =
-		snapshot_with_anchors(s->snapshot, list, count, &s->console.negative);
+	struct snapshot_changes changes = {.negative = &s->console.negative,
+					   .forwards = &s->console.forwards};
+	changes.anchors = anchors_list(s->shared.anchors, &changes.anchor_count);
+	struct snapshot *fresh = snapshot_with_changes(s->snapshot, &changes);
 
 	if (!fresh)
 		return ERR_NO_MEMORY;

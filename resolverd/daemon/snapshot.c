@@ -17,7 +17,7 @@ struct snapshot *snapshot_new(struct config *config)
 	return s;
 }
 
-/* Names of NEGATIVE behind those of the configuration, and the index anew. */
+/* Names of NEGATIVE behind those of the configuration. */
 static enum err add_negative(struct snapshot *s, const struct negative *negative)
 {
 	struct settings *settings = &s->settings;
@@ -39,12 +39,23 @@ static enum err add_negative(struct snapshot *s, const struct negative *negative
 	}
 	settings->negative_anchors = names;
 	settings->negative_anchor_count = old_count + negative->count;
-	return settings_finish(settings, &s->arena);
+	return OK;
 }
 
-struct snapshot *snapshot_with_anchors(struct snapshot *s, const struct anchor *anchors,
-				       size_t count, const struct negative *negative)
+static enum err lay_over(struct snapshot *s, const struct snapshot_changes *changes)
 {
+	enum err err = add_negative(s, changes->negative);
+
+	if (changes->negative->count == 0 && changes->forwards->count == 0)
+		return err; /* the index of the configuration still holds */
+	if (err == OK)
+		err = forwards_apply(changes->forwards, &s->settings, &s->arena);
+	return err == OK ? settings_finish(&s->settings, &s->arena) : err;
+}
+
+struct snapshot *snapshot_with_changes(struct snapshot *s, const struct snapshot_changes *changes)
+{
+	size_t count = changes->anchor_count;
 	struct snapshot *fresh = calloc(1, sizeof(*fresh));
 	struct anchor *copy = calloc(count + 1, sizeof(*copy));
 
@@ -54,7 +65,7 @@ struct snapshot *snapshot_with_anchors(struct snapshot *s, const struct anchor *
 		return NULL;
 	}
 	if (count > 0)
-		memcpy(copy, anchors, count * sizeof(*copy));
+		memcpy(copy, changes->anchors, count * sizeof(*copy));
 	fresh->base = snapshot_use(s->base ? s->base : s);
 	fresh->config = s->config;
 	fresh->settings = s->config->settings;
@@ -62,7 +73,7 @@ struct snapshot *snapshot_with_anchors(struct snapshot *s, const struct anchor *
 	fresh->settings.anchors = fresh->anchors = copy;
 	fresh->settings.anchor_count = count;
 	atomic_init(&fresh->users, 1);
-	if (add_negative(fresh, negative) != OK) {
+	if (lay_over(fresh, changes) != OK) {
 		snapshot_release(fresh);
 		return NULL;
 	}

@@ -6,12 +6,13 @@
 #include <stdatomic.h>
 
 #include "daemon/config.h"
+#include "daemon/forwards.h"
 #include "daemon/negative.h"
 
 struct snapshot {		     /* any thread */
 	const struct config *config; /* immutable */
 	struct settings settings;    /* CONFIG's, with the trust anchors as they stand now */
-	struct arena arena;	     /* of negative anchors added at run time, with their index */
+	struct arena arena;	     /* of what was changed at run time, with its index */
 	struct anchor *anchors;	     /* what settings.anchors points to; NULL: CONFIG's own */
 	struct snapshot *base;	     /* whose CONFIG it is; NULL: this one's */
 	_Atomic unsigned users;
@@ -19,9 +20,14 @@ struct snapshot {		     /* any thread */
 
 /* Take CONFIG over for one user. NULL if memory is out: CONFIG is freed then. */
 struct snapshot *snapshot_new(struct config *config);
-/* The configuration of S with a copy of these trust anchors, and NEGATIVE beside its own negative
- * ones, for one user. NULL if memory is out. */
-struct snapshot *snapshot_with_anchors(struct snapshot *s, const struct anchor *anchors,
-				       size_t count, const struct negative *negative);
+/* What is laid over the configuration at run time. */
+struct snapshot_changes {
+	const struct anchor *anchors;
+	size_t anchor_count;
+	const struct negative *negative; /* beside those of the configuration */
+	const struct forwards *forwards;
+};
+/* The configuration of S with copies of these, for one user. NULL if memory is out. */
+struct snapshot *snapshot_with_changes(struct snapshot *s, const struct snapshot_changes *changes);
 struct snapshot *snapshot_use(struct snapshot *s);
 void snapshot_release(struct snapshot *s); /* NULL is fine */

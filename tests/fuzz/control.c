@@ -22,11 +22,19 @@ static enum err refuse_negative(void *context, const uint8_t *name, uint32_t sec
 	return seconds ? OK : ERR_NOT_FOUND;
 }
 
+static enum err refuse_forwards(void *context, const struct forwards *fresh)
+{
+	(void)context;
+	REQUIRE(fresh->count <= FORWARDS_MAX);
+	return fresh->count % 2 ? OK : ERR_NO_MEMORY;
+}
+
 struct service { /* made once */
 	struct commands commands;
 	struct snapshot *snapshot;
 	unsigned worker_count;
 	struct negative negative;
+	struct forwards forwards;
 	struct rates rates;
 	struct session_service service;
 };
@@ -50,6 +58,8 @@ static struct service *make_service(void)
 	c->worker_count = &s->worker_count;
 	c->snapshot = &s->snapshot;
 	c->negative = &s->negative;
+	c->forwards = &s->forwards;
+	c->set_forwards = refuse_forwards;
 	c->rates = &s->rates;
 	c->reload = refuse_reload;
 	c->set_negative = refuse_negative;

@@ -62,6 +62,8 @@ class Verbs(ControlCase):
             "NtaAdd": [{"name": "nta.org", "seconds": 60}], "NtaRemove": [{"name": "nta.org"}],
             "ConfigCheck": [{}], "ConfigShow": [{}], "ConfigReload": [{}], "LogLevel": [{}],
             "Version": [{}],
+            "ForwardAdd": [{"name": "x.invalid", "servers": ["192.0.2.99"]}],
+            "ForwardRemove": [{"name": "x.invalid"}], "ForwardReset": [{}],
             "CacheLoad": [{"questions": ["www.signed.org", "a..b"]}],
             "PrefetchStats": [{}], "PrefetchNow": [{"name": "www.signed.org"}],
             "Explain": [{"name": n} for n in ("www.signed.org", "www.badsig.org", "localhost",
@@ -192,6 +194,40 @@ class Verbs(ControlCase):
         self.assertEqual((zone["name"], zone["kind"], zone["servers"], zone["only"]),
                          ("fwd.invalid.", "forward", ["192.0.2.99:53"], ["a-*"]))
         self.assertRegex(self.ctl.text("forward", "list"), r"fwd\.invalid\. +forward ")
+
+    def test_zones_change(self):
+        """A zone is added, replaced, left out and taken back; a reload keeps that, nothing is written."""
+        ns = next(s for s in self.net.servers.values() if any(z.name == "plain.com." for z in s.zones))
+        address = ns.addresses[0]
+        self.addCleanup(self.ctl.text, "forward", "reset")
+        self.assertStatus(self.ask("www.plain.com"), "NOERROR")
+        self.ctl.text("forward", "add", "plain.com", "192.0.2.98", "192.0.2.97:5353", "--tcp",
+                      "--rate", "10", "--fallback")
+        zone = next(z for z in self.zones() if z["name"] == "plain.com.")
+        self.assertEqual((zone["servers"], zone["transport"], zone["rate_limit"], zone["fallback"],
+                          zone["added"]),
+                         (["192.0.2.98:53", "192.0.2.97:5353"], "tcp", 10, True, True))
+        text = self.ctl.text("forward", "add", "plain.com", address, "--insecure")
+        self.assertIn("until the daemon ends", text)
+        self.net.clear_queries()
+        self.until(lambda: self.ask("www.plain.com").rcode() == 0 and
+                   [q for q in self.net.queries("www.plain.com.") if q.server == ns.name])
+        self.ctl.json("config", "reload")
+        self.assertIn("plain.com.", [z["name"] for z in self.zones()])
+        self.ctl.text("forward", "remove", "plain.com")
+        self.assertNotIn("plain.com.", [z["name"] for z in self.zones()])
+        self.ctl.text("forward", "remove", "fwd.invalid")
+        self.assertEqual(self.zones(), [])
+        self.assertIn("fwd.invalid.", self.ctl.text("forward", "list"))
+        self.assertEqual(self.ctl.run("forward", "remove", "fwd.invalid").returncode, 1)
+        self.ctl.text("forward", "reset")
+        self.assertEqual([(z["name"], z["added"]) for z in self.zones()], [("fwd.invalid.", False)])
+        for words in (("a..b", "192.0.2.1"), ("a", "x"), ("a", "0.0.0.0"), ("a",),
+                      ("a", *["192.0.2.1"] * 17)):
+            self.assertEqual(self.ctl.run("forward", "add", *words).returncode, 64, words)
+
+    def zones(self):
+        return self.ctl.json("forward", "list")["zones"]
 
     def test_anchors(self):
         zone, = self.ctl.json("anchors")["anchors"]
