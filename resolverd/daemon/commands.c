@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "daemon/commands_words.h"
+#include "daemon/sandbox.h"
 
 enum {
 	STATS_INTERVAL_MS = 1000,
@@ -65,6 +66,9 @@ static json_t *warnings_json(const struct commands *c)
 	if (sum(c, METRIC_dnssec_root_not_yet_valid_total) > 0)
 		words_append(&list, json_string("signatures of the root were not valid yet: is the "
 						"system's clock right?"));
+	if (sandbox_refused() > 0)
+		words_append(&list, json_string("the sandbox refused system calls: an attack, or a "
+						"mistake in it; the log names them"));
 	if (sum(c, METRIC_dnssec_anchor_mismatch_total) > 0)
 		words_append(
 			&list,

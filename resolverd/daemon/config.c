@@ -35,6 +35,7 @@ typedef MEMBER_OF(resolution) raw_resolution;
 typedef MEMBER_OF(prefetch) raw_prefetch;
 typedef MEMBER_OF(serve_stale) raw_serve_stale;
 typedef MEMBER_OF(log) raw_log;
+typedef MEMBER_OF(sandbox) raw_sandbox;
 
 static const cyaml_schema_field_t access_fields[] = {
 	LIST("allow", raw_access, allow),
@@ -170,6 +171,12 @@ static const cyaml_schema_field_t log_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t sandbox_fields[] = {
+	WORD("enabled", raw_sandbox, enabled),
+	WORD("user", raw_sandbox, user),
+	CYAML_FIELD_END,
+};
+
 #define TOP_FIELDS(dnssec_fields)                                                                  \
 	{                                                                                          \
 		LIST("listen", struct raw_config, listen),                                         \
@@ -190,7 +197,8 @@ static const cyaml_schema_field_t log_fields[] = {
 			ZONES("local-zones", local_zones, &local_zone_schema),                     \
 			GROUP("prefetch", prefetch, prefetch_fields),                              \
 			GROUP("serve-stale", serve_stale, serve_stale_fields),                     \
-			GROUP("log", log, log_fields), CYAML_FIELD_END,                            \
+			GROUP("log", log, log_fields), GROUP("sandbox", sandbox, sandbox_fields),  \
+			CYAML_FIELD_END,                                                           \
 	}
 
 static const cyaml_schema_field_t fields_with_word[] = TOP_FIELDS(dnssec_word_fields);

@@ -13,6 +13,7 @@
  *   config_source.c   the file and where each key stands in it
  *   config_build.c    from words to settings
  *   config_console.c  the same for what the operator uses: control and metrics
+ *   config_sandbox.c  the same for what is given up at the start
  *   config_zones.c    the same for zones, hints and anchors
  *   config_value.c    words: numbers, sizes, times, names
  */
@@ -51,6 +52,10 @@ struct config { /* immutable; in its own arena */
 	bool ipv4_auto, ipv6_auto; /* asked only if the machine has a route */
 	enum log_level log_level;
 	bool log_queries;
+	bool sandbox;		  /* sandbox.h */
+	const char *sandbox_user; /* account to be; NULL: the one that there is */
+	uid_t sandbox_uid;	  /* of sandbox_user */
+	gid_t sandbox_gid;
 	const char *control_socket; /* path; NULL: none */
 	const char *control_group;  /* name; NULL: the daemon's own */
 	gid_t control_gid;	    /* of control_group */

@@ -396,11 +396,12 @@ static enum err build_stale(struct config_build *b, const struct raw_config *raw
 enum err config_build(struct config_build *b, const struct raw_config *raw)
 {
 	static enum err (*const parts[])(struct config_build *, const struct raw_config *) = {
-		build_service,	      build_cache,
-		build_resolution,     build_log,
-		build_stale,	      config_hints_build,
-		config_anchors_build, config_zones_build,
-		config_console_build, config_prefetch_build,
+		build_service,	       build_cache,
+		build_resolution,      build_log,
+		build_stale,	       config_hints_build,
+		config_anchors_build,  config_zones_build,
+		config_console_build,  config_sandbox_build,
+		config_prefetch_build,
 	};
 
 	settings_init(&b->config->settings);

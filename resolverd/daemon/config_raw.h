@@ -68,6 +68,9 @@ struct raw_config {
 	struct {
 		char *level, *queries;
 	} log;
+	struct {
+		char *enabled, *user;
+	} sandbox;
 };
 
 struct config_build { /* what the builders work on */
@@ -82,6 +85,8 @@ enum { CONFIG_KEY_MAX = 160 };
 MUST_USE enum err config_build(struct config_build *b, const struct raw_config *raw);
 /* Control and metrics: config_console.c. */
 MUST_USE enum err config_console_build(struct config_build *b, const struct raw_config *raw);
+/* What is given up at the start: config_sandbox.c. */
+MUST_USE enum err config_sandbox_build(struct config_build *b, const struct raw_config *raw);
 /* The parts that are told in zones and records: config_zones.c. */
 MUST_USE enum err config_zones_build(struct config_build *b, const struct raw_config *raw);
 MUST_USE enum err config_hints_build(struct config_build *b, const struct raw_config *raw);

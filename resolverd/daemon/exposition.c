@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "daemon/config.h"
+#include "daemon/sandbox.h"
 
 #define FIGURE(name, type, help) [EXPOSITION_##name] = {#name, #type, help},
 static const struct {
@@ -50,6 +51,7 @@ static void read_figures(const struct exposition *e, uint64_t mono_us,
 	out[EXPOSITION_cache_expired_evictions_total] = cache.expired_evictions;
 	out[EXPOSITION_cache_rejected_total] = cache.rejected;
 	out[EXPOSITION_denial_used_bytes] = ranges_used_bytes(e->ranges);
+	out[EXPOSITION_sandbox_refused_total] = sandbox_refused();
 	out[EXPOSITION_workers] = e->worker_count;
 	out[EXPOSITION_start_time_seconds] = (uint64_t)e->started_unix_s;
 	for (unsigned i = 0; i < e->worker_count; i++) {

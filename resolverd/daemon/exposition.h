@@ -37,6 +37,7 @@
 	X(waiting_clients, gauge, "client queries that wait for an answer")                        \
 	X(prefetch_kept_names, gauge, "hot names that are kept fresh")                             \
 	X(prefetch_waiting, gauge, "of those, names whose refresh waits for the rate limit")       \
+	X(sandbox_refused_total, counter, "system calls that the sandbox refused; must be 0")      \
 	X(start_time_seconds, gauge, "when the daemon started, in seconds since 1970")
 
 #define EXPOSITION_ENUM(name, type, help) EXPOSITION_##name,

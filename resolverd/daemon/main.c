@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "daemon/config.h"
+#include "daemon/sandbox.h"
 #include "daemon/server.h"
 #include "daemon/signals.h"
 
@@ -102,5 +103,9 @@ int main(int argc, char **argv)
 	}
 	log_init(config->log_level, NULL, NULL);
 	signals_block();
+	if (sandbox_enter(config) != OK) {
+		config_free(config);
+		return EX_OSERR;
+	}
 	return server_run(config, path);
 }

@@ -8,6 +8,7 @@
 
 #include "daemon/anchors.h"
 #include "daemon/console.h"
+#include "daemon/sandbox.h"
 #include "daemon/service.h"
 #include "daemon/signals.h"
 #include "daemon/worker.h"
@@ -269,9 +270,10 @@ static void tell_start(const struct server *s)
 		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", i ? "," : "",
 					endpoint_text(&c->listen[i], text));
 	log_notice("started version=%s listen=%s workers=%u memory=%zuM tcp_connections=%u "
-		   "config=%s",
+		   "sandbox=%s config=%s",
 		   RESOLVERD_VERSION, list, c->workers, c->memory_bytes >> 20,
-		   s->shared.tcp_connections * c->workers, s->path ? s->path : "defaults");
+		   s->shared.tcp_connections * c->workers, sandbox_text(),
+		   s->path ? s->path : "defaults");
 	service_ready("serving");
 }
 
@@ -296,6 +298,8 @@ static void note_unchangeable(struct server *s, const struct config *fresh)
 		console_needs_restart(&s->console, "workers");
 	if (old->memory_bytes != fresh->memory_bytes)
 		console_needs_restart(&s->console, "cache.memory");
+	if (old->sandbox != fresh->sandbox || old->sandbox_uid != fresh->sandbox_uid)
+		console_needs_restart(&s->console, "sandbox");
 	if (strcmp(old->state_path, fresh->state_path) != 0)
 		console_needs_restart(&s->console, "cache.path");
 	if (old->disk_bytes != fresh->disk_bytes)
@@ -369,6 +373,7 @@ static void handle_log_timer(void *context)
 	struct server *s = context;
 
 	log_tick();
+	sandbox_tick();
 	console_tick(&s->console, s->loop.now);
 	warm_tick(s->shared.warm, s->loop.now);
 	loop_timer_set(&s->loop, &s->log_timer, s->loop.now.mono_us + LOG_TICK_MS * 1000ULL);

@@ -362,7 +362,11 @@ static void tell_figures(struct worker *w)
 static void *run(void *context)
 {
 	struct worker *w = context;
+	char name[16];
 
+	/* For top(1) and the debugger. A thread may name itself without writing to /proc. */
+	(void)snprintf(name, sizeof(name), "worker/%u", w->index);
+	(void)pthread_setname_np(pthread_self(), name);
 	cache_reader_wake(w->reader);
 	tell_network(w);
 	loop_timer_set(&w->loop, &w->tick, w->loop.now.mono_us + TICK_MS * 1000ULL);
@@ -541,13 +545,9 @@ enum err worker_listen(struct worker *w, const struct endpoint *address, bool *t
 
 enum err worker_start(struct worker *w)
 {
-	char name[16];
-
 	if (pthread_create(&w->thread, NULL, run, w) != 0)
 		return ERR_SYSTEM;
 	w->running = true;
-	(void)snprintf(name, sizeof(name), "worker/%u", w->index);
-	(void)pthread_setname_np(w->thread, name); /* for top(1) and the debugger */
 	return OK;
 }
 

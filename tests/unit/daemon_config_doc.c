@@ -133,12 +133,14 @@ static void test_example(void **state)
 	free(keys);
 }
 
-/* A group of this system in place of the example's: what is checked is the rest. */
-static void replace_group(char *text)
+/* A group and an account of this system in place of the example's: what is checked is the rest. */
+static void replace_accounts(char *text)
 {
-	char *at = strstr(text, "group: resolverd");
-	if (at)
-		memcpy(at, "group: root     ", sizeof("group: resolverd") - 1);
+	char *group = strstr(text, "group: resolverd"), *user = strstr(text, "user: resolverd");
+	if (group)
+		memcpy(group, "group: root     ", sizeof("group: resolverd") - 1);
+	if (user)
+		memcpy(user, "user: root     ", sizeof("user: resolverd") - 1);
 }
 
 /* With every "#" before a key taken away it is a configuration: "#  key:", but "# prose". */
@@ -147,7 +149,7 @@ static void test_example_is_good(void **state)
 	(void)state;
 	char *text = read_doc("etc/resolverd.yaml"), *out = text;
 	bool line_begins = true;
-	replace_group(text);
+	replace_accounts(text);
 	for (const char *at = text; *at; at++) {
 		bool is_key = line_begins && *at == '#' && (at[1] != ' ' || at[2] == ' ');
 		line_begins = *at == '\n';

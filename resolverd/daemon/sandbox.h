@@ -1,0 +1,28 @@
+#pragma once
+/*
+ * What the daemon gives up before it reads its first packet, so that a mistake in it is worth
+ * little to whoever finds it. It holds in a container too, where no service manager does this.
+ *
+ *   account       root's powers go, as far as the configuration names another account to be
+ *   capabilities  all but those that listening on a low port needs
+ *   Landlock      files are written below cache.path and beside the control socket, nowhere else;
+ *                 no program is run
+ *   seccomp       only the system calls that serving needs
+ *
+ * What the kernel does not have is left out and named in the log. A system call that is refused is
+ * either an attack or a mistake in the list: it fails with EPERM, is told once a second with its
+ * name, and counted. It is done before the first thread begins; threads inherit it.
+ */
+#include "daemon/config.h"
+
+/* Give up what CONFIG does not need. ERR_SYSTEM if the account it names cannot be taken: then
+ * nothing may go on. No thread may have begun. */
+MUST_USE enum err sandbox_enter(const struct config *config);
+
+/* System calls refused so far. From any thread. */
+uint64_t sandbox_refused(void);
+/* Tell of those refused since the last call. Main thread, now and then. */
+void sandbox_tick(void);
+
+/* What holds, as words: "capabilities,landlock,seccomp", or "none". Static. */
+const char *sandbox_text(void);
