@@ -110,13 +110,14 @@ class Resolver:
             "workers": self.threads,
             "access": {"allow": ["loopback", "private", "192.0.2.0/24", "2001:db8:2::/64"]},
             "control": {"socket": os.path.join(self.dir, "control.sock")},
-            "cache": {"path": os.path.join(self.dir, "cache"), "memory": self.cache,
-                      "disk": "16M"},
+            "cache": {"memory": self.cache},
             "root-hints": self.lab.hints,
             "dnssec": {"enabled": self.dnssec, "trust-anchors": self.lab.trust_anchors},
             "log": {"level": "info"},
         }
         own.update(config)
+        # Never the system's own cache, nor that of another daemon.
+        own["cache"] = {"path": os.path.join(self.dir, "cache"), "disk": "16M", **own["cache"]}
         own = {key: value for key, value in own.items() if value is not None}
         os.makedirs(os.path.join(self.dir, "cache"), exist_ok=True)
         self.binary = os.path.join(self.lab.build, "resolverd")
