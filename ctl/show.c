@@ -164,6 +164,25 @@ void show_cache(struct invocation *in, const json_t *r)
 	}
 }
 
+/* A map of names and numbers, if there is anything in it. */
+static void print_map(const struct invocation *in, const char *title, json_t *map)
+{
+	const char *titles[] = {title, ">total"};
+	struct table t = {0};
+	json_t *value;
+	const char *key;
+
+	if (json_object_size(map) == 0)
+		return;
+	table_begin(&t, titles, ARRAY_LEN(titles));
+	json_object_foreach(map, key, value)
+	{
+		table_add(&t, "%s", key);
+		table_add(&t, "%" PRId64, (int64_t)json_integer_value(value));
+	}
+	table_end(&t, in);
+}
+
 void show_stats_since(struct invocation *in, const json_t *before, const json_t *r)
 {
 	static const char *const titles[] = {"counter", ">total", ">a second"};
@@ -185,6 +204,8 @@ void show_stats_since(struct invocation *in, const json_t *before, const json_t 
 					  (double)MAX(elapsed_s, (int64_t)1));
 	}
 	table_end(&t, in);
+	print_map(in, "names made by search lists", json_object_get(r, "search_expansions"));
+	print_map(in, "changed records", json_object_get(r, "changes"));
 	print_cache(json_object_get(r, "cache"));
 	size_t i;
 	json_array_foreach(json_object_get(r, "workers"), i, value)

@@ -143,6 +143,32 @@ static json_t *worker_json(const struct worker *w, unsigned index, struct now no
 			 counters_json(worker_metrics(w), totals));
 }
 
+/* How often each key of FAMILY was counted. */
+static json_t *family_json(const struct commands *c, enum family family)
+{
+	const struct metrics *list[CONFIG_WORKERS_MAX];
+	struct family_view v;
+	json_t *map = json_object();
+	char text[DNAME_TEXT_MAX];
+
+	for (unsigned i = 0; i < *c->worker_count; i++)
+		list[i] = worker_metrics(c->workers[i]);
+	metrics_read_family(list, *c->worker_count, family, &v);
+	/* One behind the keys stands for all others. */
+	for (size_t i = 0; map && i <= v.key_count; i++) {
+		bool rest = i == v.key_count;
+		const char *key = rest ? "other" : dname_text(v.keys[i].at, text);
+		json_t *value = json_integer((json_int_t)(rest ? v.other : v.values[i]));
+		if (rest && v.other == 0) {
+			json_decref(value);
+		} else if (json_object_set_new(map, key, value) != 0) {
+			json_decref(map);
+			map = NULL;
+		}
+	}
+	return map;
+}
+
 static json_t *stats_json(const struct commands *c, struct now now)
 {
 	uint64_t totals[METRIC_COUNT] = {0};
@@ -150,8 +176,11 @@ static json_t *stats_json(const struct commands *c, struct now now)
 
 	for (unsigned i = 0; i < *c->worker_count; i++)
 		words_append(&workers, worker_json(c->workers[i], i, now, totals));
-	return json_pack("{s:I, s:o, s:o, s:o}", "time_unix_s", (json_int_t)now.unix_s, "counters",
-			 counters_json(NULL, totals), "cache", words_cache(c), "workers", workers);
+	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "time_unix_s", (json_int_t)now.unix_s,
+			 "counters", counters_json(NULL, totals), "search_expansions",
+			 family_json(c, FAMILY_search_expansions_total), "changes",
+			 family_json(c, FAMILY_prefetch_changed_by_zone_total), "cache",
+			 words_cache(c), "workers", workers);
 }
 
 struct stats_stream {

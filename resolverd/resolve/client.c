@@ -9,9 +9,11 @@
 #define COLD __attribute__((noinline, cold))
 
 enum {
-	OPT_BARE_SIZE = 11, /* an OPT record without options */
-	ANY_TTL_S = 3600,   /* RFC 8482 §4.2 leaves it to us; long, so that asking stops */
-	HINTS_TTL_S = 60,   /* soon the real NS set of the root is there */
+	OPT_BARE_SIZE = 11,  /* an OPT record without options */
+	ANY_TTL_S = 3600,    /* RFC 8482 §4.2 leaves it to us; long, so that asking stops */
+	FILTERED_TTL_S = 60, /* a reload may allow the name any time */
+	FILTERED_SOA_SIZE = sizeof(uint16_t) + DNAME_MAX + 16 + 5 * sizeof(uint32_t),
+	HINTS_TTL_S = 60, /* soon the real NS set of the root is there */
 	TYPE_RESERVED = 0,
 	/* RFC 6895 §3.1: from 128 on QTYPEs and meta types; what we know of is among the last. */
 	QTYPE_FIRST = 128,
@@ -313,6 +315,50 @@ static size_t answer_local(struct client_context *ctx, const struct client *c, c
 	return client_reply_answer(ctx, c, &a, out, size_bytes);
 }
 
+/* The SOA that says how long such names do not exist: otherwise nobody downstream would remember it
+ * (RFC 2308 §5), and all of them come again. Into ROOM. */
+static void filtered_soa(const struct settings_zone *z, struct rrset *out,
+			 uint8_t room[static FILTERED_SOA_SIZE])
+{
+	struct writer w = writer_of(room, FILTERED_SOA_SIZE);
+	const uint8_t *nobody = (const uint8_t *)"\6nobody\7invalid"; /* RFC 6303 §3 */
+	size_t name_len = dname_len(z->name), nobody_len = dname_len(nobody);
+	uint16_t len = (uint16_t)(name_len + nobody_len + 5 * sizeof(uint32_t));
+	writer_bytes(&w, span_of(&len, sizeof(len)));
+	writer_bytes(&w, span_of(z->name, name_len));
+	writer_bytes(&w, span_of(nobody, nobody_len));
+	static const uint32_t numbers[] = {1, 3600, 1200, 604800, FILTERED_TTL_S};
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		writer_u32(&w, numbers[i]);
+	REQUIRE(!w.failed);
+	*out = (struct rrset){.owner = z->name,
+			      .type = TYPE_SOA,
+			      .rclass = CLASS_IN,
+			      .ttl_s = FILTERED_TTL_S,
+			      .rr_count = 1,
+			      .rdata = writer_span(&w)};
+}
+
+/* A name below a forward zone that has none of the shapes that live there: nobody is asked, and no
+ * question is opened. 0: not so. */
+static COLD size_t answer_filtered(struct client_context *ctx, const struct client *c,
+				   const uint8_t *qname, uint8_t *out, size_t size_bytes)
+{
+	const struct settings_zone *z = settings_zone_for(ctx->settings, qname, c->qtype);
+	uint8_t room[FILTERED_SOA_SIZE];
+	struct answer a;
+	if (!z || settings_zone_only_allows(z, qname))
+		return 0;
+	own_answer(&a, c);
+	a.rcode = RCODE_NXDOMAIN;
+	a.ede = EDE_FILTERED;
+	a.text = "no name of the shapes that the forward zone's only list takes";
+	a.authority_count = 1;
+	filtered_soa(z, &a.authority[0], room);
+	metrics_add(ctx->metrics, METRIC_forward_filtered_total, 1);
+	return client_reply_answer(ctx, c, &a, out, size_bytes);
+}
+
 /* ---- answers from the cache ------------------------------------------------------------------ */
 
 /* E may be told to C as it is: of a rank that answers (RFC 2181 §5.4.1), and checked, unless C wants
@@ -364,6 +410,9 @@ static COLD size_t answer_without_fresh(struct client_context *ctx, struct now n
 					const struct client *c, struct span qname,
 					const struct entry *stale, uint8_t *out, size_t size_bytes)
 {
+	size_t filtered = answer_filtered(ctx, c, qname.at, out, size_bytes);
+	if (filtered > 0)
+		return filtered;
 	if (c->qtype == TYPE_NS && qname.len == 1) {
 		size_t len = answer_root_servers(ctx, c, out, size_bytes);
 		if (len > 0)

@@ -4,6 +4,7 @@
  */
 #include "base/cursor.h"
 #include "resolve/client.h"
+#include "resolve/search.h"
 #include "resolve/sentinel.h"
 
 #define COLD __attribute__((noinline, cold))
@@ -175,6 +176,17 @@ static inline void count_reply(struct metrics *metrics, const struct outcome *sa
 		metrics_add(metrics, METRIC_answers_nxdomain_total, 1);
 }
 
+/* What was denied may be one of the names that a search list makes. */
+static COLD void count_search(const struct reply *r)
+{
+	uint8_t name[DNAME_MAX];
+	dname_lower(r->c->qname, name);
+	const uint8_t *suffix = search_suffix(r->ctx->settings, name);
+	if (suffix)
+		metrics_count_key(r->ctx->metrics, FAMILY_search_expansions_total,
+				  span_of(suffix, dname_len(suffix)));
+}
+
 /* The header, around LEN bytes with COUNTS records, and the OPT record; returns the whole length. */
 static size_t reply_end(struct reply *r, size_t len, const uint16_t counts[static SECTION_COUNT])
 {
@@ -185,6 +197,8 @@ static size_t reply_end(struct reply *r, size_t len, const uint16_t counts[stati
 	else if (r->opt_size > 0)
 		REQUIRE(edns_render(&r->opt, r->out + len, r->opt_size) == r->opt_size);
 	count_reply(r->ctx->metrics, &r->says);
+	if (r->says.rcode == RCODE_NXDOMAIN && r->c->has_question)
+		count_search(r);
 	return len + r->opt_size;
 }
 

@@ -2,6 +2,7 @@
 import time
 
 import case
+from control import Ctl
 
 UPSTREAM = "198.51.100.53"
 DEAD = "198.51.100.90"
@@ -115,8 +116,20 @@ class Only(ForwardCase):
         self.assertData(self.ask("n7.corp.internal"), "10.4.0.7")
         self.net.clear_queries()
         for name in "www.corp.internal", "n17.corp.internal", "a.b.corp.internal":
-            self.assertStatus(self.ask(name), "NXDOMAIN")
+            reply = self.ask(name)
+            self.assertStatus(reply, "NXDOMAIN")
+            self.assertEqual(str(reply.authority[0].name), "corp.internal.")
         self.assertEqual(self.net.queries(), [])
+
+    def test_search_list(self):
+        """What a search list makes of public names costs nothing upstream, and is counted."""
+        self.net.clear_queries()
+        for _ in range(3):
+            self.assertStatus(self.ask("db.rds.amazonaws.com.corp.internal"), "NXDOMAIN")
+        self.assertEqual(self.net.queries(), [])
+        ctl = Ctl(self.net, self.daemon)
+        self.assertEqual(ctl.json("stats")["search_expansions"], {"corp.internal.": 3})
+        self.assertRegex(ctl.text("stats"), r"\ncorp\.internal\. +3\n")
 
 
 class RateLimit(ForwardCase):
