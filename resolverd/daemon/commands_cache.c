@@ -136,6 +136,37 @@ void commands_flush(const struct commands *c, const uint8_t *name, uint16_t type
 	flush_tiers(c, name, type, subtree, out);
 }
 
+static bool is_same_zone(const struct settings_zone *a, const struct settings_zone *b)
+{
+	bool same = dname_equal(a->name, b->name) && a->forward == b->forward &&
+		    a->insecure == b->insecure && a->fallback == b->fallback &&
+		    a->server_count == b->server_count;
+	for (size_t i = 0; same && i < a->server_count; i++)
+		same = endpoint_equal(&a->servers[i], &b->servers[i]);
+	return same;
+}
+
+/* Forget what lies below the zones of A that B lacks. */
+static void flush_missing(const struct commands *c, const struct settings *a,
+			  const struct settings *b, struct now now)
+{
+	struct flushed flushed;
+	for (size_t i = 0; i < a->zone_count; i++) {
+		bool found = false;
+		for (size_t k = 0; k < b->zone_count && !found; k++)
+			found = is_same_zone(&a->zones[i], &b->zones[k]);
+		if (!found)
+			commands_flush(c, a->zones[i].name, 0, true, now, &flushed);
+	}
+}
+
+void commands_flush_zones(const struct commands *c, const struct settings *old,
+			  const struct settings *fresh, struct now now)
+{
+	flush_missing(c, old, fresh, now);
+	flush_missing(c, fresh, old, now);
+}
+
 void commands_cache_flush(void *context, struct call *call)
 {
 	static const uint8_t root[] = {0};

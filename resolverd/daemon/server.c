@@ -322,6 +322,8 @@ static enum err use_config(struct server *s, struct config *fresh)
 		s->snapshot = old;
 		return err;
 	}
+	commands_flush_zones(&s->console.commands, &old->config->settings, &fresh->settings,
+			     s->loop.now);
 	snapshot_release(old);
 	log_set_level(s->snapshot->config->log_level);
 	return OK;

@@ -399,6 +399,9 @@ enum step leg_checked(struct query *q, enum verdict verdict)
 	case REPLY_NODATA:
 		a->rcode = reply->kind == REPLY_NXDOMAIN ? RCODE_NXDOMAIN : RCODE_NOERROR;
 		a->ttl_s = MIN(a->ttl_s, negative_ttl(q, reply));
+		/* That the public tree lacks a private zone's name says nothing about it: it must not
+		 * outlive the failure of the zone's servers. */
+		a->no_store |= q->skip_forward;
 		return finish(q);
 	case REPLY_TOO_LONG:
 		a->rcode = RCODE_YXDOMAIN;

@@ -132,6 +132,19 @@ class Only(ForwardCase):
         self.assertRegex(ctl.text("stats"), r"\ncorp\.internal\. +3\n")
 
 
+class Border(ForwardCase):
+    def test_added_and_removed(self):
+        """What one side of a forward zone's border denied is not told by the other."""
+        ctl = Ctl(self.net, self.daemon)
+        inside = [zone("corp.internal.", UPSTREAM, insecure=True)]
+        for zones in [], inside, [], inside:
+            self.daemon.configure({"forward-zones": zones})
+            ctl.run("config", "reload")
+            time.sleep(0.2)             # workers adopt it between two batches
+            self.assertEqual(case.data(self.ask("www.corp.internal")),
+                             ["10.3.2.1"] if zones else [])
+
+
 class RateLimit(ForwardCase):
     config = {"forward-zones": [zone(name, UPSTREAM, insecure=True, **{"rate-limit": 20})
                                 for name in ("corp.internal.", "other.internal.")]}
