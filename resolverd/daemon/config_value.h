@@ -26,3 +26,6 @@ bool config_value_name(const char *word, uint8_t out[static DNAME_MAX]);
 
 /* An address that can be written to or bound to, with a port from 1. */
 bool config_value_endpoint(const char *word, uint16_t default_port, struct endpoint *out);
+
+/* E is the resolver of an Amazon VPC, at one of the addresses that it has in each of them. */
+bool config_value_is_provider(const struct endpoint *e);

@@ -10,6 +10,7 @@
 
 enum {
 	NEGATIVE_MAX = 10000,
+	PROVIDER_RATE = 900,  /* it drops what is above 1024, and others send too */
 	RECORDS_MAX = 100000, /* of one local zone */
 	RECORD_TEXT_MAX = 65536 * 4 + 2 * DNAME_TEXT_MAX,
 };
@@ -330,10 +331,18 @@ static enum err read_only(struct config_build *b, const struct zone_place *at,
 	return OK;
 }
 
+static uint32_t default_rate(const struct settings_zone *z)
+{
+	for (size_t i = 0; i < z->server_count; i++)
+		if (config_value_is_provider(&z->servers[i]))
+			return PROVIDER_RATE;
+	return 0;
+}
+
 static enum err read_transport(struct config_build *b, const struct zone_place *at,
 			       const struct raw_zone *raw, struct settings_zone *z)
 {
-	uint64_t rate = 0;
+	uint64_t rate = default_rate(z);
 
 	if (raw->transport && strcmp(raw->transport, "udp") != 0 &&
 	    strcmp(raw->transport, "tcp") != 0)

@@ -26,6 +26,9 @@ enum {
 	/* Times one address is asked the same question. Unbound 5. With a fifth of all packets lost
 	 * each way, three tries at each of two servers fail once in 460 questions, five once in 27,000. */
 	LIMIT_SENDS_PER_SERVER = 5,
+	/* The same where packets are counted (rate-limit): loss there is throttling, and every repetition
+	 * makes it worse. Stripe saw retries at three levels multiply their load by seven. */
+	LIMIT_SENDS_PER_COUNTED = 2,
 	/* Bytes received for one client query. PowerDNS 100 kB. */
 	LIMIT_RECEIVED_BYTES = 200 * 1024,
 	/* Labels revealed one by one while minimising (RFC 9156 §2.3: MAX_MINIMISE_COUNT 10). */

@@ -129,7 +129,8 @@ struct checked {
 struct zone_context { /* the zone whose servers are asked now */
 	uint8_t name[DNAME_MAX];
 	const struct settings_zone *configured; /* forward or stub, or NULL */
-	int64_t expires_ms;			/* of the delegation: bounds what it refers to */
+	bool place_taken;   /* the next packet was counted when it had to queue: throttle.h */
+	int64_t expires_ms; /* of the delegation: bounds what it refers to */
 	struct server servers[SERVERS_MAX];
 	unsigned server_count;
 	struct ns_name ns_names[NS_NAMES_MAX];

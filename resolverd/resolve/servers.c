@@ -4,9 +4,10 @@
 #include "resolve/upstream.h"
 
 enum {
-	BAND_US = 10000,       /* servers within this (and 30 %) of the fastest count as equal */
-	PROBE_MS = 300,	       /* a server that is thought dead is asked again after this long */
-	EXPLORE_PERMILLE = 20, /* now and then a server whose speed is unknown or was worse */
+	BAND_US = 10000,	 /* servers within this (and 30 %) of the fastest count as equal */
+	PROBE_MS = 300,		 /* a server that is thought dead is asked again after this long */
+	PROBE_COUNTED_MS = 3000, /* and one that counts packets, which may take 6 s to answer */
+	EXPLORE_PERMILLE = 20,	 /* now and then a server whose speed is unknown or was worse */
 	EXPLORE_REFRESH_PERMILLE = 100, /* rather at the expense of refreshes than of clients */
 };
 
@@ -234,12 +235,23 @@ enum err servers_find_cut(struct query *q)
 	return OK;
 }
 
+bool servers_are_counted(const struct query *q)
+{
+	return q->zone.configured && q->zone.configured->rate_limit > 0;
+}
+
+/* How often one server may be asked the same question. */
+static unsigned sends_max(const struct query *q)
+{
+	return servers_are_counted(q) ? LIMIT_SENDS_PER_COUNTED : LIMIT_SENDS_PER_SERVER;
+}
+
 /* How long an answer from S is expected to take; UINT64_MAX if S is out of the question. */
 static uint64_t expected_us(struct query *q, const struct server *s, bool *backed_off)
 {
 	struct infra_server known;
 	*backed_off = false;
-	if (s->bad || (s->use_tcp && s->tcp_failed) || s->sends >= LIMIT_SENDS_PER_SERVER)
+	if (s->bad || (s->use_tcp && s->tcp_failed) || s->sends >= sends_max(q))
 		return UINT64_MAX;
 	for (unsigned i = 0; i < q->open_count; i++)
 		if (!upstream_is_late(q, q->open[i]) && &q->zone.servers[q->open[i]->server] == s)
@@ -361,11 +373,13 @@ uint32_t servers_bad_case_ms(struct query *q, unsigned index)
 
 void servers_allow_probe(struct query *q)
 {
+	uint64_t now_ms = now_mono_ms(q->resolver->now);
+	uint64_t rest_ms = servers_are_counted(q) ? PROBE_COUNTED_MS : PROBE_MS;
 	for (unsigned i = 0; i < q->zone.server_count; i++) {
 		struct server *s = &q->zone.servers[i];
-		bool rested = s->last_sent_us / 1000 + PROBE_MS <= now_mono_ms(q->resolver->now);
-		if (!s->bad && rested && s->sends >= LIMIT_SENDS_PER_SERVER)
-			s->sends = LIMIT_SENDS_PER_SERVER - 1;
+		bool rested = s->last_sent_us / 1000 + rest_ms <= now_ms;
+		if (!s->bad && rested && s->sends >= sends_max(q))
+			s->sends = (uint8_t)(sends_max(q) - 1);
 	}
 	query_wake(q);
 }

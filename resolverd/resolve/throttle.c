@@ -19,37 +19,50 @@ struct throttle_limit throttle_limit_of(uint32_t rate, unsigned packets)
 				       .burst_us = (rate / 8) * (uint64_t)1000000 / even};
 }
 
-uint32_t throttle_pass(_Atomic uint64_t *arrival, const struct throttle_limit *limit,
-		       struct now now)
+/* Let *ARRIVAL pass by COST_US, unless it would be more than MOST_US ahead of NOW before: false.
+ * *AHEAD_US is how far it was. */
+static bool advance(_Atomic uint64_t *arrival, uint64_t cost_us, uint64_t most_us, struct now now,
+		    uint64_t *ahead_us)
 {
 	uint64_t old = atomic_load_explicit(arrival, memory_order_relaxed);
 	for (;;) {
 		uint64_t start = MAX(old, now.mono_us);
-		if (start > now.mono_us + limit->burst_us)
-			return (uint32_t)((start - limit->burst_us - now.mono_us) / 1000 + 1);
-		if (atomic_compare_exchange_weak_explicit(arrival, &old, start + limit->cost_us,
+		*ahead_us = start - now.mono_us;
+		if (*ahead_us > most_us)
+			return false;
+		if (atomic_compare_exchange_weak_explicit(arrival, &old, start + cost_us,
 							  memory_order_relaxed,
 							  memory_order_relaxed))
-			return 0;
+			return true;
 	}
+}
+
+uint32_t throttle_pass(_Atomic uint64_t *arrival, const struct throttle_limit *limit,
+		       struct now now)
+{
+	uint64_t ahead_us;
+	if (advance(arrival, limit->cost_us, limit->burst_us, now, &ahead_us))
+		return 0;
+	return (uint32_t)((ahead_us - limit->burst_us) / 1000 + 1);
 }
 
 uint32_t throttle_take(struct throttle *t, const struct throttle_want *want, uint32_t patience_ms,
 		       struct now now)
 {
 	struct throttle_limit limit = throttle_limit_of(want->rate, want->packets);
-	_Atomic uint64_t *arrival = &t->arrival_us[slot_of(&want->server)];
-	uint64_t old = atomic_load_explicit(arrival, memory_order_relaxed);
-	for (;;) {
-		uint64_t start = MAX(old, now.mono_us), first = now.mono_us + limit.burst_us;
-		uint64_t wait_ms = start > first ? (start - first + 999) / 1000 : 0;
-		if (wait_ms > patience_ms)
-			return THROTTLE_NEVER;
-		if (atomic_compare_exchange_weak_explicit(arrival, &old, start + limit.cost_us,
-							  memory_order_relaxed,
-							  memory_order_relaxed))
-			return (uint32_t)wait_ms;
-	}
+	uint64_t ahead_us, most_us = limit.burst_us + patience_ms * UINT64_C(1000);
+	if (!advance(&t->arrival_us[slot_of(&want->server)], limit.cost_us, most_us, now,
+		     &ahead_us))
+		return THROTTLE_NEVER;
+	return ahead_us > limit.burst_us ? (uint32_t)((ahead_us - limit.burst_us + 999) / 1000) : 0;
+}
+
+void throttle_lose(struct throttle *t, const struct throttle_want *want, struct now now)
+{
+	struct throttle_limit limit = throttle_limit_of(want->rate, THROTTLE_LOST_PACKETS - 1);
+	uint64_t ahead_us, most_us = limit.burst_us + THROTTLE_PENALTY_MS * UINT64_C(1000);
+	(void)advance(&t->arrival_us[slot_of(&want->server)], limit.cost_us, most_us, now,
+		      &ahead_us);
 }
 
 uint32_t throttle_take_spare(struct throttle *t, const struct throttle_want *want, struct now now)

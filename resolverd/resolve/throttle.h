@@ -5,6 +5,10 @@
  * arrival time of the generic cell rate algorithm. It is the server that counts, so zones that are
  * forwarded to the same one share its allowance. Servers are found by a hash of their address, so
  * limits outlive a reload; two in one slot share it, which errs on the safe side.
+ *
+ * A packet that is lost there was one too many: others on the same interface send too, and nobody
+ * tells how many. Each loss is charged like several packets, so that half a percent of losses, which
+ * is the network's, costs a twentieth of the rate, and a quarter of all packets lost two thirds.
  */
 #include <stdatomic.h>
 #include <stdint.h>
@@ -17,6 +21,9 @@ enum {
 	/* A TCP exchange costs handshake, query, acknowledgement and close. */
 	THROTTLE_TCP_PACKETS = 5,
 	THROTTLE_NEVER = UINT32_MAX,
+	THROTTLE_LOST_PACKETS = 10,
+	/* Losses never charge ahead for longer: the rate comes back within a second of the last. */
+	THROTTLE_PENALTY_MS = 1000,
 };
 
 struct throttle { /* zero-initialised; any thread */
@@ -41,6 +48,8 @@ uint32_t throttle_take(struct throttle *t, const struct throttle_want *want, uin
 /* For what can wait: it has no place in the line, and the burst is left to others. 0: go, counted; or
  * the milliseconds after which to ask again. */
 uint32_t throttle_take_spare(struct throttle *t, const struct throttle_want *want, struct now now);
+/* A packet of WANT's had no answer in time. */
+void throttle_lose(struct throttle *t, const struct throttle_want *want, struct now now);
 
 /* One bucket by itself. */
 struct throttle_limit {
@@ -48,6 +57,6 @@ struct throttle_limit {
 };
 /* RATE a second, an eighth of it in a burst; each time PACKETS are taken. RATE is at least 1. */
 struct throttle_limit throttle_limit_of(uint32_t rate, unsigned packets);
-/* As throttle_take(), with *ARRIVAL_US as the bucket's state. */
+/* As throttle_take_spare(), with *ARRIVAL_US as the bucket's state. */
 uint32_t throttle_pass(_Atomic uint64_t *arrival_us, const struct throttle_limit *limit,
 		       struct now now);

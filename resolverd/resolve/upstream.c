@@ -10,7 +10,9 @@ enum {
 	UPSTREAM_TCP_MS =
 		3000, /* connect and answer: a TCP exchange has retransmissions of its own */
 	UPSTREAM_STUBBORN_MS = 700, /* less than between two pushes of a refresh */
-	UPSTREAM_RTO_MAX_MS = 800,  /* clients wait 1.8 s: two tries must fit */
+	/* Where packets are counted a repetition costs more than waiting; a second try must fit. */
+	UPSTREAM_RTO_COUNTED_MS = 600,
+	UPSTREAM_RTO_MAX_MS = 800, /* clients wait 1.8 s: two tries must fit */
 	UPSTREAM_LATE_MS =
 		6500,	     /* replies this late are still welcome: the provider takes up to 6 s */
 	TURN_LATE_MS = 50,   /* a turn missed by more is lost: others have theirs by now */
@@ -170,9 +172,8 @@ static struct span build_packet(struct query *q, struct send *s, const struct in
 static bool hedging_allowed(struct query *q)
 {
 	struct resolver *r = q->resolver;
-	const struct settings_zone *zone = q->zone.configured;
-	if (zone && zone->rate_limit > 0)
-		return false; /* never towards a resolver that counts packets */
+	if (servers_are_counted(q))
+		return false;
 	return r->hedges * 1000 <= r->hedge_base * HEDGE_PERMILLE + 10 * 1000;
 }
 
@@ -185,6 +186,8 @@ static void set_timers(struct query *q, struct send *s, const struct infra_serve
 		return;
 	}
 	uint64_t rto = (uint64_t)infra_rto_ms(known) << MIN(server->losses, 4);
+	if (servers_are_counted(q))
+		rto = MAX(rto, (uint64_t)UPSTREAM_RTO_COUNTED_MS);
 	s->deadline_ms = now_ms + MIN(rto, (uint64_t)UPSTREAM_RTO_MAX_MS);
 	if (known->known && q->open_count == 1 && q->zone.server_count > 1)
 		s->hedge_ms = now_ms + infra_hedge_ms(known);
@@ -236,15 +239,18 @@ static struct endpoint lowest_server(const struct settings_zone *zone)
 	return *lowest;
 }
 
+static struct throttle_want want_of(const struct settings_zone *zone, unsigned packets)
+{
+	return (struct throttle_want){
+		.server = lowest_server(zone), .rate = zone->rate_limit, .packets = packets};
+}
+
 /* May Q send as far as ZONE's rate limit goes? If not, it waits in line, or for nothing. */
-static bool has_turn(struct query *q, const struct settings_zone *zone, unsigned index)
+static bool has_turn(struct query *q, const struct settings_zone *zone, bool tcp)
 {
 	struct resolver *r = q->resolver;
 	uint64_t now_ms = now_mono_ms(r->now), turn_ms = q->turn_ms;
-	bool tcp = zone->tcp || q->zone.servers[index].use_tcp;
-	struct throttle_want want = {.server = lowest_server(zone),
-				     .rate = zone->rate_limit,
-				     .packets = tcp ? THROTTLE_TCP_PACKETS : 1};
+	struct throttle_want want = want_of(zone, tcp ? THROTTLE_TCP_PACKETS : 1);
 	uint32_t patience_ms =
 		MIN((uint32_t)LIMIT_CLIENT_MS, LIMIT_LINE * 1000u / zone->rate_limit);
 	q->turn_ms = 0;
@@ -267,7 +273,7 @@ static bool has_turn(struct query *q, const struct settings_zone *zone, unsigned
 	return false;
 }
 
-static bool within_budget(struct query *q, unsigned index)
+static bool within_budget(struct query *q, unsigned index, bool tcp)
 {
 	const struct settings_zone *zone = q->zone.configured;
 	if (q->budget->sends >= LIMIT_SENDS || q->sends >= LIMIT_SENDS_PER_QUERY) {
@@ -277,7 +283,7 @@ static bool within_budget(struct query *q, unsigned index)
 	}
 	if (q->budget->refresh && !refresh_may_send(q, index))
 		return false;
-	return !zone || zone->rate_limit == 0 || has_turn(q, zone, index);
+	return !zone || zone->rate_limit == 0 || has_turn(q, zone, tcp);
 }
 
 /* The oldest but one: what was sent first is the first to be answered if all answers are late, those
@@ -335,18 +341,19 @@ bool upstream_send(struct query *q, unsigned index)
 	struct resolver *r = q->resolver;
 	struct server *server = &q->zone.servers[index];
 	struct infra_server known;
-	if (!within_budget(q, index))
+	const struct settings_zone *zone = q->zone.configured;
+	infra_get(r->infra, &server->address, r->now, &known);
+	bool tcp = server->use_tcp || (known.quirks & INFRA_TCP_ONLY) || (zone && zone->tcp);
+	bool stubborn = !tcp && try_tcp(q, server);
+	tcp |= stubborn;
+	if (!within_budget(q, index, tcp))
 		return false;
 	if (q->open_count == SENDS_OPEN_MAX)
 		upstream_cancel(q, least_promising(q));
-	infra_get(r->infra, &server->address, r->now, &known);
 	struct send *s = take_slot(r);
 	if (!s)
 		return false;
-	const struct settings_zone *zone = q->zone.configured;
-	bool tcp = server->use_tcp || (known.quirks & INFRA_TCP_ONLY) || (zone && zone->tcp);
-	s->stubborn = !tcp && try_tcp(q, server);
-	tcp |= s->stubborn;
+	s->stubborn = stubborn;
 	s->query = q;
 	s->server = index;
 	s->id = rng_u16(&r->rng);
@@ -422,6 +429,15 @@ bool upstream_is_late(const struct query *q, const struct send *s)
 	return s->expired || slow;
 }
 
+/* Where packets are counted, a lost one was one too many. */
+static void note_counted_loss(struct query *q)
+{
+	if (!servers_are_counted(q))
+		return;
+	struct throttle_want want = want_of(q->zone.configured, 1);
+	throttle_lose(q->resolver->throttle, &want, q->resolver->now);
+}
+
 static void on_timeout(struct query *q, struct send *s)
 {
 	struct resolver *r = q->resolver;
@@ -440,6 +456,7 @@ static void on_timeout(struct query *q, struct send *s)
 		upstream_cancel(q, s);
 	} else {
 		infra_loss(r->infra, &server->address, r->now);
+		note_counted_loss(q);
 		server->losses++;
 		s->expired = true;
 	}

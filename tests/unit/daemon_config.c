@@ -267,21 +267,23 @@ static void test_zones(void **state)
 	struct config *c = must_load(
 		"resolution: {port: 5353, query-loopback: true, prime: false, ipv6: false}\n"
 		"forward-zones:\n"
-		"- {name: Eu-West-1.Compute.Internal, servers: [169.254.169.253], rate-limit: "
-		"900,\n"
+		"- {name: Eu-West-1.Compute.Internal, servers: [169.254.169.253],\n"
 		"   only: ['IP-*', 'i-*']}\n"
 		"- {name: example., servers: ['192.0.2.1:53', '[2001:db8::1]:54'], transport: "
 		"tcp,\n"
 		"   fallback: true, insecure: true}\n"
 		"stub-zones:\n"
-		"- {name: 17.172.in-addr.arpa., servers: [192.0.2.2], insecure: false}\n"
+		"- {name: 17.172.in-addr.arpa., servers: ['fd00:ec2::253'], rate-limit: 0, "
+		"insecure: false}\n"
 		"- {name: 31.172.in-addr.arpa., servers: [192.0.2.2]}\n"
 		"- {name: 32.172.in-addr.arpa., servers: [192.0.2.2]}\n");
 	const struct settings_zone *z = c->settings.zones;
 
 	assert_int_equal(c->settings.zone_count, 5);
 	assert_true(z[0].forward && z[0].insecure && !z[0].tcp && !z[0].fallback);
-	assert_int_equal(z[0].rate_limit, 900);
+	assert_int_equal(z[0].rate_limit, 900); /* the provider's */
+	assert_int_equal(z[1].rate_limit, 0);
+	assert_int_equal(z[2].rate_limit, 0); /* if the operator says so */
 	assert_int_equal(z[0].servers[0].port, 5353);
 	assert_memory_equal(z[0].name,
 			    "\x09"

@@ -235,13 +235,49 @@ static void test_line(void **state)
 	assert_int_equal(throttle_take(&t, &want, 0, now_at(last_ms + 20)), 0);
 }
 
+static const struct throttle_want provider = {
+	.server = {.family = 4, .port = 53, .addr = {169, 254, 169, 253}},
+	.rate = 900,
+	.packets = 1};
+
+/* How many of a client's packets pass in a second when LOSS_PERCENT of them are lost. */
+static unsigned rate_at_loss(unsigned loss_percent)
+{
+	struct throttle t = {0};
+	unsigned passed = 0;
+	struct now now = now_at(0);
+	for (; now.mono_us < now_at(20000).mono_us; now.mono_us += 50) {
+		if (throttle_take_spare(&t, &provider, now) > 0)
+			continue;
+		passed++;
+		if (passed * 37 % 100 < loss_percent)
+			throttle_lose(&t, &provider, now);
+	}
+	return passed / 20;
+}
+
+static void test_losses(void **state)
+{
+	(void)state;
+	unsigned whole = rate_at_loss(0);
+	assert_in_range(whole, 700, 900);
+	assert_in_range(rate_at_loss(1), whole * 90 / 100, whole * 94 / 100);
+	assert_in_range(rate_at_loss(25), whole * 28 / 100, whole * 34 / 100);
+	assert_in_range(rate_at_loss(100), whole * 9 / 100, whole * 11 / 100);
+	/* An outage over, the rate is back within a second. */
+	struct throttle t = {0};
+	for (unsigned i = 0; i < 10000; i++)
+		throttle_lose(&t, &provider, now_at(0));
+	assert_int_equal(throttle_take_spare(&t, &provider, now_at(1200)), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_popularity), cmocka_unit_test(test_hot),
 		cmocka_unit_test(test_lead),	   cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_claims),	   cmocka_unit_test(test_buckets),
-		cmocka_unit_test(test_line),
+		cmocka_unit_test(test_line),	   cmocka_unit_test(test_losses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
