@@ -8,9 +8,11 @@
 enum {
 	SHARDS_MAX = 64,	    /* writers of 64 cores seldom meet: they lock on misses only */
 	SHARE_MIN = 16 * ENTRY_MAX, /* in each of several shards the largest entry finds room */
-	KEY_HEAD = 3,		    /* kind and type before the name in what is hashed */
 	SHARD_SHIFT = 48,	    /* the shard is chosen by bits the shard does not use */
 };
+
+/* 2^64 divided by the golden ratio: neighbours are spread over all bits. */
+#define SET_FACTOR UINT64_C(0x9e3779b97f4a7c15)
 
 struct cache_reader { /* its own thread */
 	struct cache *cache;
@@ -26,13 +28,13 @@ struct cache {
 	size_t limit_bytes, base_bytes;
 };
 
+/* Only the name is hashed with the secret: who cannot foresee that hash cannot foresee either where
+ * the types of a name go, which are set apart by a constant (an odd one, so that no two meet). */
 static struct shard *shard_of(const struct cache *c, struct shard_key *key)
 {
-	uint8_t bytes[KEY_HEAD + DNAME_MAX];
-	bytes[0] = key->kind;
-	memcpy(bytes + 1, &key->type, sizeof(key->type));
-	memcpy(bytes + KEY_HEAD, key->name, key->name_len);
-	uint64_t hash = hash_bytes(&c->hash_key, span_of(bytes, KEY_HEAD + key->name_len));
+	uint64_t set = (uint64_t)key->type << 8 | key->kind;
+	uint64_t hash = hash_bytes(&c->hash_key, span_of(key->name, key->name_len));
+	hash ^= set * SET_FACTOR;
 	key->hash = (uint32_t)hash;
 	return &c->shards[(hash >> SHARD_SHIFT) & (c->shard_count - 1)];
 }
