@@ -17,12 +17,14 @@ struct index_node {
 	const struct settings_zone *zone;
 };
 
-/* An access rule as words that are compared under a mask, in the byte order of memory. */
+/* An access rule as words that are compared under a mask; the first byte is the lowest. */
 struct index_access {
 	uint64_t net[2], mask[2];
 	uint8_t bits;
 	bool allow;
 };
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "first bytes are taken from words");
 
 enum { FAMILY_IPV4, FAMILY_IPV6, FAMILY_COUNT };
 
@@ -35,6 +37,8 @@ struct settings_index {
 	uint32_t slot_mask;
 	struct index_access *access[FAMILY_COUNT]; /* longest prefix first */
 	size_t access_count[FAMILY_COUNT];
+	/* Where to begin among them: the first that can match an address, by its first byte. */
+	uint32_t access_from[FAMILY_COUNT][UINT8_MAX + 1];
 };
 
 /* ---- walking --------------------------------------------------------------------------------- */
@@ -238,7 +242,8 @@ bool settings_allows(const struct settings *s, const struct endpoint *client)
 	uint64_t words[2];
 	unsigned family = address_words(client, words);
 	const struct index_access *access = s->index->access[family];
-	for (size_t i = 0; i < s->index->access_count[family]; i++) {
+	size_t first = s->index->access_from[family][words[0] & UINT8_MAX];
+	for (size_t i = first; i < s->index->access_count[family]; i++) {
 		const struct index_access *a = &access[i];
 		if (((words[0] ^ a->net[0]) & a->mask[0]) == 0 &&
 		    ((words[1] ^ a->net[1]) & a->mask[1]) == 0)
@@ -312,6 +317,18 @@ static bool access_is_before(const struct index_access *a, const struct index_ac
 	return a->bits != b->bits ? a->bits > b->bits : !a->allow && b->allow;
 }
 
+static void index_first_bytes(struct settings_index *x, unsigned family)
+{
+	const struct index_access *list = x->access[family];
+	for (unsigned byte = 0; byte <= UINT8_MAX; byte++) {
+		uint32_t i = 0;
+		while (i < x->access_count[family] &&
+		       ((list[i].net[0] ^ byte) & list[i].mask[0] & UINT8_MAX) != 0)
+			i++;
+		x->access_from[family][byte] = i;
+	}
+}
+
 static enum err index_access_rules(struct settings_index *x, const struct settings *s,
 				   struct arena *arena)
 {
@@ -329,6 +346,8 @@ static enum err index_access_rules(struct settings_index *x, const struct settin
 			list[at] = list[at - 1];
 		list[at] = rule;
 	}
+	for (unsigned family = 0; family < FAMILY_COUNT; family++)
+		index_first_bytes(x, family);
 	return OK;
 }
 
