@@ -301,6 +301,22 @@ static bool link_parent(struct query *q, struct query *child)
 	return true;
 }
 
+/* What the cache holds validated: a question of its own would find just that. */
+static struct answer *cached_answer(struct query *q, struct span name, uint16_t type)
+{
+	struct resolver *r = q->resolver;
+	const struct entry *e = answer_find(r->client_context.reader, name.at, name.len, type,
+					    q->settings->dnssec, r->now);
+	if (!e || !entry_is_fresh(e, r->now) || e->rank < RANK_FORWARDED)
+		return NULL;
+	if (e->verdict == VERDICT_UNCHECKED && q->settings->dnssec)
+		return NULL;
+	struct answer *a = arena_alloc(&q->arena, sizeof(*a));
+	if (!a || answer_from_entry(e, name.at, type, r->now, &q->arena, a) != OK)
+		return NULL;
+	return a;
+}
+
 enum err query_need(struct query *q, const uint8_t *name, uint16_t type, bool fresh,
 		    const struct answer **out)
 {
@@ -317,6 +333,9 @@ enum err query_need(struct query *q, const uint8_t *name, uint16_t type, bool fr
 		return ERR_LIMIT;
 	d = &q->dependencies[q->dependency_count++];
 	*d = (struct dependency){.name = copy.at, .type = type, .fresh = fresh};
+	*out = d->answer = fresh ? NULL : cached_answer(q, copy, type);
+	if (*out)
+		return OK;
 	struct query *child = query_find(r, lower, type);
 	unsigned left = ANCESTORS_MAX;
 	if (child && waits_for(q, child, &left))

@@ -298,8 +298,9 @@ void query_count_limit(struct query *q, const char *what);
 /* Q's next step, for the trace. */
 void query_note(struct query *q, struct trace_step step);
 /*
- * Need the answer to (NAME, TYPE): OK and *OUT if it has been resolved for Q already; ERR_BUSY if Q
- * waits for it now; ERR_LIMIT if the budget does not allow it or it would wait for itself.
+ * Need the answer to (NAME, TYPE): OK and *OUT if it has been resolved for Q already, or stands in the
+ * cache and FRESH does not forbid to take it from there; ERR_BUSY if Q waits for it now; ERR_LIMIT if
+ * the budget does not allow it or it would wait for itself.
  */
 MUST_USE enum err query_need(struct query *q, const uint8_t *name, uint16_t type, bool fresh,
 			     const struct answer **out);
