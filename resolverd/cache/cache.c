@@ -26,6 +26,7 @@ struct cache {
 	struct shard *shards;
 	uint32_t shard_count; /* a power of two */
 	size_t limit_bytes, base_bytes;
+	_Atomic uint64_t flushes; /* begun so far */
 };
 
 /* Only the name is hashed with the secret: who cannot foresee that hash cannot foresee either where
@@ -152,7 +153,23 @@ static struct shard_key key_of(const struct entry *e)
 enum err cache_put(struct cache *c, const struct entry *e, struct now now)
 {
 	struct shard_key key = key_of(e);
-	return shard_put(shard_of(c, &key), &key, e, now);
+	return shard_put(shard_of(c, &key), &key, e, now, NULL);
+}
+
+struct cache_since cache_since(struct cache *c)
+{
+	return (struct cache_since){.cache = c, .flushes = atomic_load(&c->flushes)};
+}
+
+bool cache_flushed_since(const struct cache_since *since)
+{
+	return atomic_load(&since->cache->flushes) != since->flushes;
+}
+
+enum err cache_put_since(const struct cache_since *since, const struct entry *e, struct now now)
+{
+	struct shard_key key = key_of(e);
+	return shard_put(shard_of(since->cache, &key), &key, e, now, since);
 }
 
 enum err cache_restore(struct cache *c, const struct entry *e, struct now now)
@@ -161,20 +178,14 @@ enum err cache_restore(struct cache *c, const struct entry *e, struct now now)
 	return shard_restore(shard_of(c, &key), &key, e, now);
 }
 
-static bool remove_key(struct cache *c, enum entry_kind kind, const uint8_t *name, uint16_t type,
-		       bool tell)
+bool cache_remove(struct cache *c, enum entry_kind kind, const uint8_t *name, uint16_t type)
 {
 	uint8_t lower[DNAME_MAX];
 	struct shard_key key = {.name = lower,
 				.name_len = dname_lower(name, lower),
 				.type = type,
 				.kind = (uint8_t)kind};
-	return shard_remove(shard_of(c, &key), &key, tell);
-}
-
-bool cache_remove(struct cache *c, enum entry_kind kind, const uint8_t *name, uint16_t type)
-{
-	return remove_key(c, kind, name, type, true);
+	return shard_remove(shard_of(c, &key), &key);
 }
 
 struct flush {
@@ -185,40 +196,33 @@ struct flush {
 	uint64_t removed;
 };
 
+static bool is_flushed(const struct flush *f, const struct entry *e)
+{
+	/* A type of 0 stands for all types of a name that does not exist. */
+	if (f->type != 0 && e->type != 0 && e->type != f->type)
+		return false;
+	return f->subtree ? dname_is_within(entry_name(e), f->name)
+			  : span_equal(span_of(entry_name(e), e->name_len),
+				       span_of(f->name, f->name_len));
+}
+
 static enum shard_visit flush_visit(void *context, const struct entry *e)
 {
 	struct flush *f = context;
-	/* A type of 0 stands for all types of a name that does not exist. */
-	if (f->type != 0 && e->type != 0 && e->type != f->type)
-		return SHARD_KEEP;
-	if (f->subtree ? !dname_is_within(entry_name(e), f->name)
-		       : !span_equal(span_of(entry_name(e), e->name_len),
-				     span_of(f->name, f->name_len)))
+	if (!is_flushed(f, e) && !entry_passes(e, f->name, f->subtree))
 		return SHARD_KEEP;
 	f->removed++;
 	return SHARD_REMOVE;
 }
 
-/* All kinds of one name and type, without a walk; the answer that it does not exist, too. */
-static uint64_t flush_key(struct cache *c, const uint8_t *name, uint16_t type)
-{
-	uint64_t removed = 0;
-	for (enum entry_kind kind = 0; kind < ENTRY_KIND_COUNT; kind++) {
-		removed += remove_key(c, kind, name, type, false);
-		removed += remove_key(c, kind, name, 0, false);
-	}
-	return removed;
-}
-
 uint64_t cache_flush(struct cache *c, const uint8_t *name, uint16_t type, bool subtree)
 {
-	if (type != 0 && !subtree)
-		return flush_key(c, name, type);
 	uint8_t lower[DNAME_MAX];
 	struct flush f = {.name = lower,
 			  .name_len = dname_lower(name, lower),
 			  .type = type,
 			  .subtree = subtree};
+	atomic_fetch_add(&c->flushes, 1);
 	for (uint32_t i = 0; i < c->shard_count; i++) {
 		uint32_t position = 0;
 		while (shard_visit(&c->shards[i], &position, flush_visit, &f))

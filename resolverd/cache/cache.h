@@ -73,10 +73,26 @@ MUST_USE enum err cache_put(struct cache *c, const struct entry *e, struct now n
  * expired, is newer and stays: ERR_EXISTS. Else as cache_put(). */
 MUST_USE enum err cache_restore(struct cache *c, const struct entry *e, struct now now);
 
+/*
+ * A point in time between flushes. What was learned before a flush must not enter after it: whoever
+ * begins to learn takes one, and puts what it has learned through it.
+ */
+struct cache_since {
+	struct cache *cache;
+	uint64_t flushes;
+};
+struct cache_since cache_since(struct cache *c);
+/* As cache_put(); ERR_CLOSED if there was a flush, of whatever, since. */
+MUST_USE enum err cache_put_since(const struct cache_since *since, const struct entry *e,
+				  struct now now);
+bool cache_flushed_since(const struct cache_since *since);
+
 /* Remove one key. Returns whether it was there. */
 bool cache_remove(struct cache *c, enum entry_kind kind, const uint8_t *name, uint16_t type);
 /* Remove every entry of NAME with TYPE (0: any type), all kinds, and the answer that NAME does not
- * exist; with SUBTREE also everything below NAME. Returns how many. Walks the whole table in steps, holding one shard's lock at a time. */
+ * exist; with SUBTREE also everything below NAME; and the answers to other questions whose aliases
+ * lead there. Returns how many. Walks the whole table in steps, holding one shard's lock at a
+ * time. */
 uint64_t cache_flush(struct cache *c, const uint8_t *name, uint16_t type, bool subtree);
 uint64_t cache_flush_all(struct cache *c);
 

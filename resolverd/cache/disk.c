@@ -231,15 +231,29 @@ static bool is_covered(const void *context, const struct disk_item *item)
 	       disk_record_generation(item->record) < rule->generation;
 }
 
-enum err disk_flush(struct disk *d, const uint8_t *name, uint16_t type, bool subtree)
+static void keep_log(struct disk *d)
+{
+	uint8_t log[DISK_LOG_BYTES_MAX];
+	size_t len = disk_rules_write_log(&d->rules, log);
+	if (disk_put_blob(d, DISK_LOG_BLOB, span_of(log, len)) != OK)
+		log_debug("log of flushes not kept: path=%s", d->path);
+}
+
+void disk_flush_begin(struct disk *d, const uint8_t *name, uint16_t type, bool subtree)
 {
 	struct disk_rule rule;
 	if (!d->path)
-		return OK;
+		return;
 	disk_rules_add(&d->rules, name, type, subtree, &rule);
 	/* A batch that is being written now is of an older generation, so the rule covers it. */
 	disk_count(&d->counters.removed, disk_pending_purge(&d->pending, is_covered, &rule));
-	return disk_wait(d);
+	keep_log(d);
+}
+
+enum err disk_flush(struct disk *d, const uint8_t *name, uint16_t type, bool subtree)
+{
+	disk_flush_begin(d, name, type, subtree);
+	return d->path ? disk_wait(d) : OK;
 }
 
 enum err disk_flush_all(struct disk *d)

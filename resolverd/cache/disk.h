@@ -121,7 +121,8 @@ void disk_remove(struct disk *d, enum entry_kind kind, const uint8_t *name, uint
 
 /*
  * Remove every entry of NAME with TYPE (0: any type), all kinds, and the answer that NAME does not
- * exist; with SUBTREE also everything below NAME; from the file and from what waits. Nothing of it
+ * exist; with SUBTREE also everything below NAME; and the answers to other questions whose aliases
+ * lead there; from the file and from what waits. Nothing of it
  * comes back, even if the machine dies right after the return. The control thread's: waits for a
  * commit, up to DISK_FLUSH_WAIT_S. Loads that run meanwhile have handed over by the return, so
  * whoever flushes all tiers flushes memory before and after this call.
@@ -130,6 +131,8 @@ void disk_remove(struct disk *d, enum entry_kind kind, const uint8_t *name, uint
  * the file: the data are hidden from this process, and it goes on trying.
  */
 MUST_USE enum err disk_flush(struct disk *d, const uint8_t *name, uint16_t type, bool subtree);
+/* The same without waiting: hidden from now on, durably with the next commit. */
+void disk_flush_begin(struct disk *d, const uint8_t *name, uint16_t type, bool subtree);
 /* The same for everything. Blobs stay: they are not cache. */
 MUST_USE enum err disk_flush_all(struct disk *d);
 

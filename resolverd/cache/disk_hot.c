@@ -197,15 +197,13 @@ static void load_item(struct hot_load *l, struct reader *from)
 
 	struct disk_buffer to = {.at = r->record, .size = sizeof(r->record)};
 	struct entry *e;
-	bool future;
 	pthread_mutex_lock(&r->lock);
 	enum err err = disk_fetch(r, &key, &to);
 	if (err == OK)
-		err = disk_record_entry(bytes, r->record, to.len, l->clock, &e, &future);
+		err = disk_record_view(r, bytes, to.len, l->clock, &e);
 	if (err == OK && e->size_bytes > l->max_bytes - l->bytes) {
 		l->go_on = false;
 	} else if (err == OK) {
-		disk_count(&r->disk->counters.future, future);
 		last_hit_s = MAX(MIN(last_hit_s, l->clock.now_ms / 1000), 0);
 		merge_popularity(e, hits, (uint32_t)last_hit_s, gap_ms);
 		l->bytes += e->size_bytes;

@@ -45,6 +45,8 @@ enum {
 	DISK_REMOVALS_MAX = 20000,  /* of a commit: as many as may come */
 };
 
+#define DISK_LOG_BLOB "flushed" /* the log of disk_rules.h */
+
 struct disk_counters {
 #define DISK_FIELD(name, help) _Atomic uint64_t name;
 	DISK_COUNTER_LIST(DISK_FIELD)
@@ -123,3 +125,8 @@ struct disk_buffer {
 };
 MUST_USE enum err disk_fetch(struct disk_reader *r, const struct disk_key *key,
 			     struct disk_buffer *out);
+
+/* The entry of KEY in R->record, LEN bytes, on the scale of CLOCK. ERR_NOT_FOUND if it holds what was
+ * flushed under another name; ERR_CORRUPT. */
+MUST_USE enum err disk_record_view(struct disk_reader *r, struct span key, size_t len,
+				   struct disk_clock clock, struct entry **out);

@@ -125,16 +125,25 @@ struct load { /* one call of disk_load_name() */
 	size_t item_count;
 };
 
-/* Hand over the entry in the reader's record. ERR_CORRUPT. */
-static enum err hand_over(struct load *l, struct span key, size_t len)
+enum err disk_record_view(struct disk_reader *r, struct span key, size_t len,
+			  struct disk_clock clock, struct entry **out)
 {
-	struct disk *d = l->reader->disk;
-	struct entry *e;
+	uint32_t generation = disk_record_generation(r->record);
 	bool future;
-	enum err err = disk_record_entry(key, l->reader->record, len, l->clock, &e, &future);
+	enum err err = disk_record_entry(key, r->record, len, clock, out, &future);
 	if (err != OK)
 		return err;
-	disk_count(&d->counters.future, future);
+	disk_count(&r->disk->counters.future, future);
+	return disk_rules_hide_entry(&r->disk->rules, *out, generation) ? ERR_NOT_FOUND : OK;
+}
+
+/* Hand over the entry in the reader's record. ERR_NOT_FOUND if it is hidden, ERR_CORRUPT. */
+static enum err hand_over(struct load *l, struct span key, size_t len)
+{
+	struct entry *e;
+	enum err err = disk_record_view(l->reader, key, len, l->clock, &e);
+	if (err != OK)
+		return err;
 	l->count++;
 	l->go_on = l->fn(l->context, e) && l->count < DISK_NAME_ENTRIES_MAX;
 	return OK;
@@ -148,8 +157,7 @@ static void load_pending(struct load *l)
 		if (item->removal || is_flushed(l->reader->disk, key, item->record))
 			continue;
 		memcpy(l->reader->record, item->record, item->size);
-		/* It never left memory, so only a lack of that makes it fail: then it is not
-		 * found. */
+		/* It never left memory: it is whole, and at most hidden. */
 		(void)!hand_over(l, key, item->size);
 	}
 }
@@ -178,7 +186,7 @@ static void load_record(struct load *l)
 		err = hand_over(l, key, to.len);
 	if (err == ERR_SYSTEM)
 		page_failed(r->disk, err);
-	else if (err != OK)
+	else if (err != OK && err != ERR_NOT_FOUND)
 		record_failed(r->disk, key, err == ERR_UNSUPPORTED ? err : ERR_CORRUPT);
 }
 

@@ -181,6 +181,28 @@ static enum err read_meta(struct disk_writer *w)
 	return OK;
 }
 
+/* The log of flushes, which stands among the blobs. */
+static enum err read_log(struct disk_writer *w)
+{
+	struct disk_cursor *c = &w->collect.cursor;
+	struct disk_buffer record = {.size = sizeof(struct disk_record) + DISK_LOG_BYTES_MAX};
+	struct disk_key key;
+	disk_key_blob(&key, DISK_LOG_BLOB);
+	enum err err = disk_cursor_seek(c, &w->view, disk_key_span(&key));
+	if (err == ERR_NOT_FOUND || (err == OK && !span_equal(c->node.key, disk_key_span(&key))))
+		return OK;
+	if (err != OK)
+		return err;
+	record.at = malloc(record.size);
+	err = record.at ? read_record(c, &record) : ERR_SYSTEM;
+	if (err == OK)
+		disk_rules_read_log(&w->disk->rules,
+				    span_of(record.at + sizeof(struct disk_record),
+					    record.len - sizeof(struct disk_record)));
+	free(record.at);
+	return err;
+}
+
 static enum err read_rules(struct disk_writer *w)
 {
 	struct disk_cursor *c = &w->collect.cursor;
@@ -199,7 +221,7 @@ static enum err read_rules(struct disk_writer *w)
 		disk_rules_restore(&w->disk->rules, &rule);
 		err = disk_cursor_next(c);
 	}
-	return err == ERR_NOT_FOUND ? OK : err;
+	return err == OK || err == ERR_NOT_FOUND ? read_log(w) : err;
 }
 
 /* Open the file once and see whether it is ours. */

@@ -1,5 +1,7 @@
 #include "cache/disk_rules.h"
 
+#include "base/cursor.h"
+
 static const uint8_t root_name[] = {0};
 
 static void init_rule(struct disk_rule *rule, const uint8_t *name, uint16_t type, bool subtree)
@@ -47,6 +49,103 @@ static struct disk_rule *place_for(struct disk_rules *r, struct disk_rule *rule)
 	return &r->at[count];
 }
 
+/* ---- the log ---- */
+
+static void log_forget(struct disk_rules *r, unsigned index)
+{
+	r->log_count--;
+	memmove(&r->log[index], &r->log[index + 1], (r->log_count - index) * sizeof(r->log[0]));
+}
+
+/* F is older than nothing that is there, but for what it says anew. */
+static void log_add(struct disk_rules *r, const struct disk_flushed *f)
+{
+	if (f->subtree && f->name[0] == 0) {
+		r->log_floor = MAX(r->log_floor, f->generation);
+		r->log_count = 0;
+		return;
+	}
+	for (unsigned i = 0; i < r->log_count; i++) {
+		if (r->log[i].subtree == f->subtree && dname_equal(r->log[i].name, f->name)) {
+			log_forget(r, i);
+			break;
+		}
+	}
+	if (r->log_count == DISK_LOG_MAX) {
+		r->log_floor = MAX(r->log_floor, r->log[0].generation);
+		log_forget(r, 0);
+	}
+	r->log[r->log_count++] = *f;
+}
+
+bool disk_rules_hide_entry(struct disk_rules *r, const struct entry *e, uint32_t generation)
+{
+	static const uint8_t root[] = {0};
+	if (e->kind != ENTRY_ANSWER && e->kind != ENTRY_ANSWER_DO)
+		return false;
+	pthread_mutex_lock(&r->lock);
+	bool hidden = generation < r->log_floor && entry_passes(e, root, true);
+	/* Latest first: most answers are younger than most flushes. */
+	for (unsigned i = r->log_count; i > 0 && !hidden; i--) {
+		const struct disk_flushed *f = &r->log[i - 1];
+		if (generation >= f->generation)
+			continue;
+		hidden = entry_passes(e, f->name, f->subtree);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return hidden;
+}
+
+size_t disk_rules_write_log(struct disk_rules *r, uint8_t out[static DISK_LOG_BYTES_MAX])
+{
+	struct writer w = writer_of(out, DISK_LOG_BYTES_MAX);
+	pthread_mutex_lock(&r->lock);
+	writer_u32(&w, r->log_floor);
+	for (unsigned i = 0; i < r->log_count; i++) {
+		const struct disk_flushed *f = &r->log[i];
+		writer_u32(&w, f->generation);
+		writer_u8(&w, f->subtree);
+		writer_bytes(&w, span_of(f->name, dname_len(f->name)));
+	}
+	pthread_mutex_unlock(&r->lock);
+	REQUIRE(!w.failed);
+	return writer_len(&w);
+}
+
+static bool read_flushed(struct reader *from, struct disk_flushed *out)
+{
+	size_t len;
+	out->generation = reader_u32(from);
+	out->subtree = reader_u8(from) != 0;
+	if (from->failed || dname_view(span_of(from->at, reader_left(from)), &len) != OK)
+		return false;
+	dname_lower(reader_bytes(from, len).at, out->name);
+	return true;
+}
+
+void disk_rules_read_log(struct disk_rules *r, struct span saved)
+{
+	struct reader from = reader_of(saved);
+	struct disk_flushed known[DISK_LOG_MAX], f;
+	uint32_t newest = reader_u32(&from);
+	pthread_mutex_lock(&r->lock);
+	unsigned count = r->log_count;
+	memcpy(known, r->log, count * sizeof(known[0]));
+	r->log_count = 0;
+	r->log_floor = MAX(r->log_floor, newest);
+	while (reader_left(&from) > 0 && read_flushed(&from, &f)) {
+		newest = MAX(newest, f.generation);
+		log_add(r, &f);
+	}
+	for (unsigned i = 0; i < count; i++)
+		log_add(r, &known[i]);
+	/* What is put from now on is younger than all that was flushed. */
+	atomic_store(&r->generation, MAX(atomic_load(&r->generation), newest));
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* ---- rules ---- */
+
 void disk_rules_add(struct disk_rules *r, const uint8_t *name, uint16_t type, bool subtree,
 		    struct disk_rule *out)
 {
@@ -55,6 +154,9 @@ void disk_rules_add(struct disk_rules *r, const uint8_t *name, uint16_t type, bo
 	struct disk_rule *place = place_for(r, out);
 	out->generation = atomic_fetch_add(&r->generation, 1) + 1;
 	*place = *out;
+	struct disk_flushed flushed = {.generation = out->generation, .subtree = out->subtree};
+	dname_copy(out->name, flushed.name);
+	log_add(r, &flushed);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -87,7 +189,14 @@ void disk_rules_restart(struct disk_rules *r, uint32_t generation)
 		rule->durable = false;
 		rule->position = rule->start;
 	}
-	atomic_store(&r->generation, newest);
+	/* Rather too much is hidden: some of these may stand in the file already. */
+	for (unsigned i = 0; i < r->log_count; i++) {
+		r->log[i].generation = MAX(r->log[i].generation, generation + 1);
+		newest = MAX(newest, r->log[i].generation);
+	}
+	if (r->log_floor > 0)
+		newest = r->log_floor = MAX(r->log_floor, generation + 1);
+	atomic_store(&r->generation, MAX(newest, atomic_load(&r->generation)));
 	pthread_mutex_unlock(&r->lock);
 }
 

@@ -257,6 +257,55 @@ static bool payload_is_valid(const struct entry *e)
 	return false;
 }
 
+/* The message that was rendered, but for its header's fields, in WIRE. */
+static enum err restore_message(const struct entry *e, uint8_t wire[static MESSAGE_MAX],
+				struct message *out)
+{
+	struct answer_view view;
+	if (entry_answer(e, &view) != OK)
+		return ERR_MALFORMED;
+	struct writer w = writer_of(wire, MESSAGE_MAX);
+	writer_u16(&w, 0);
+	writer_u16(&w, FLAG_QR);
+	writer_u16(&w, 1);
+	for (size_t i = 0; i < ARRAY_LEN(view.counts); i++)
+		writer_u16(&w, view.counts[i]);
+	writer_bytes(&w, span_of(entry_name(e), e->name_len));
+	writer_u16(&w, TYPE_ANY);
+	writer_u16(&w, CLASS_IN);
+	writer_bytes(&w, view.body);
+	return w.failed ? ERR_MALFORMED : message_view(writer_span(&w), out);
+}
+
+static bool name_passes(const struct message *m, size_t offset, const uint8_t *name, bool subtree)
+{
+	uint8_t here[DNAME_MAX];
+	if (!subtree)
+		return message_name_equal(m, offset, name);
+	message_name(m, offset, here);
+	return dname_is_within(here, name);
+}
+
+bool entry_passes(const struct entry *e, const uint8_t *name, bool subtree)
+{
+	uint8_t wire[MESSAGE_MAX];
+	struct message m;
+	struct record r;
+	if (e->kind != ENTRY_ANSWER && e->kind != ENTRY_ANSWER_DO)
+		return false;
+	if (restore_message(e, wire, &m) != OK)
+		return true;
+	struct record_iter it = record_iter_of(&m);
+	while (record_next(&it, &r) && r.section == SECTION_ANSWER) {
+		if (name_passes(&m, r.owner_offset, name, subtree))
+			return true;
+		/* A denial at the chain's end has no owner but the zone's. */
+		if (r.type == TYPE_CNAME && name_passes(&m, r.rdata_offset, name, subtree))
+			return true;
+	}
+	return false;
+}
+
 static bool name_is_valid(const struct entry *e)
 {
 	size_t len;

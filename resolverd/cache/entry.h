@@ -151,3 +151,7 @@ struct answer_view {
 	struct span body;
 };
 MUST_USE enum err entry_answer(const struct entry *e, struct answer_view *out);
+
+/* E is a rendered answer whose alias chain passes through NAME, or, with SUBTREE, through any name
+ * at or below it: it holds what NAME says, under another name. One that does not parse does. */
+bool entry_passes(const struct entry *e, const uint8_t *name, bool subtree);

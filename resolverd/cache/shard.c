@@ -444,39 +444,44 @@ static enum err put_locked(struct shard *s, const struct shard_key *key, const s
 	return OK;
 }
 
-static enum err put(struct shard *s, const struct shard_key *key, const struct entry *e,
-		    struct now now, bool restore)
+static enum err put_counted(struct shard *s, const struct shard_key *key, const struct entry *e,
+			    struct now now, bool restore)
 {
-	pthread_mutex_lock(&s->lock);
 	enum err err = ERR_LIMIT;
 	if (e->size_bytes <= s->limit_bytes / ENTRY_SHARE)
 		err = put_locked(s, key, e, now, restore);
 	if (err == ERR_LIMIT || err == ERR_NO_MEMORY)
 		s->stats.rejected++;
-	pthread_mutex_unlock(&s->lock);
 	return err;
 }
 
 enum err shard_put(struct shard *s, const struct shard_key *key, const struct entry *e,
-		   struct now now)
+		   struct now now, const struct cache_since *since)
 {
-	return put(s, key, e, now, false);
+	pthread_mutex_lock(&s->lock);
+	enum err err = since && cache_flushed_since(since) ? ERR_CLOSED
+							   : put_counted(s, key, e, now, false);
+	pthread_mutex_unlock(&s->lock);
+	return err;
 }
 
 enum err shard_restore(struct shard *s, const struct shard_key *key, const struct entry *e,
 		       struct now now)
 {
-	return put(s, key, e, now, true);
+	pthread_mutex_lock(&s->lock);
+	enum err err = put_counted(s, key, e, now, true);
+	pthread_mutex_unlock(&s->lock);
+	return err;
 }
 
-bool shard_remove(struct shard *s, const struct shard_key *key, bool tell)
+bool shard_remove(struct shard *s, const struct shard_key *key)
 {
 	struct entry *e;
 	pthread_mutex_lock(&s->lock);
 	uint32_t n = find_node(s, key, &e);
 	if (n != 0)
 		remove_node(s, n);
-	if (n != 0 && tell && s->sink)
+	if (n != 0 && s->sink)
 		s->sink->remove(s->sink->context, (enum entry_kind)key->kind, key->name, key->type);
 	reclaim(s, RECLAIM_STEP);
 	pthread_mutex_unlock(&s->lock);

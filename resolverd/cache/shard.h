@@ -80,13 +80,15 @@ void shard_deinit(struct shard *s);
 const struct entry *shard_find(struct shard *s, const struct shard_key *key);
 
 /* The others take the lock. */
+/* SINCE may be NULL: asked with the lock held, so that a flush, which takes each shard's lock, finds
+ * either what was put or nobody who still may. */
+struct cache_since;
 MUST_USE enum err shard_put(struct shard *s, const struct shard_key *key, const struct entry *e,
-			    struct now now);
+			    struct now now, const struct cache_since *since);
 /* Unless there is an entry; the sink is not told. */
 MUST_USE enum err shard_restore(struct shard *s, const struct shard_key *key, const struct entry *e,
 				struct now now);
-/* TELL the sink if there was one. */
-bool shard_remove(struct shard *s, const struct shard_key *key, bool tell);
+bool shard_remove(struct shard *s, const struct shard_key *key);
 
 /*
  * Call FN for the entries in some buckets, from *POSITION (0 at first) on, with the lock held;

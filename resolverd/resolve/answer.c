@@ -14,7 +14,7 @@ enum {
 
 /* ---- into the cache -------------------------------------------------------------------------- */
 
-static enum err put(const struct entry_parts *parts, struct cache *c, struct now now,
+static enum err put(const struct entry_parts *parts, const struct cache_since *to, struct now now,
 		    struct arena *scratch)
 {
 	size_t size = entry_size(parts);
@@ -23,7 +23,7 @@ static enum err put(const struct entry_parts *parts, struct cache *c, struct now
 	void *bytes = arena_alloc(scratch, size);
 	if (!bytes)
 		return ERR_NO_MEMORY;
-	return cache_put(c, entry_make(parts, bytes), now);
+	return cache_put_since(to, entry_make(parts, bytes), now);
 }
 
 static struct entry_parts rrset_parts(const struct rrset *set)
@@ -41,7 +41,8 @@ static struct entry_parts rrset_parts(const struct rrset *set)
 }
 
 void answer_store_rrset(const struct rrset *set, enum rank rank, enum verdict verdict,
-			uint8_t flags, struct cache *c, struct now now, struct arena *scratch)
+			uint8_t flags, const struct cache_since *to, struct now now,
+			struct arena *scratch)
 {
 	struct entry_parts parts = rrset_parts(set);
 	parts.fetched_ms = now.cache_ms;
@@ -49,7 +50,7 @@ void answer_store_rrset(const struct rrset *set, enum rank rank, enum verdict ve
 	parts.verdict = verdict;
 	parts.flags = (uint8_t)(flags | (verdict == VERDICT_SECURE ? ENTRY_AUTHENTIC : 0));
 	/* What the cache does not take is asked again. */
-	(void)!put(&parts, c, now, scratch);
+	(void)!put(&parts, to, now, scratch);
 }
 
 static bool is_proof(uint16_t type)
@@ -199,8 +200,8 @@ static struct entry_parts answer_parts(const struct answer *a)
 	};
 }
 
-static enum err store_rendered(const struct answer *a, bool with_dnssec, struct cache *c,
-			       struct now now, struct arena *scratch)
+static enum err store_rendered(const struct answer *a, bool with_dnssec,
+			       const struct cache_since *to, struct now now, struct arena *scratch)
 {
 	struct entry_parts parts = answer_parts(a);
 	struct rendering rendering;
@@ -216,10 +217,10 @@ static enum err store_rendered(const struct answer *a, bool with_dnssec, struct 
 		parts.flags |= ENTRY_HAS_SIGS;
 	parts.payload[0] = rendering.table;
 	parts.payload[1] = rendering.body;
-	return put(&parts, c, now, scratch);
+	return put(&parts, to, now, scratch);
 }
 
-static enum err store_plain(const struct answer *a, struct cache *c, struct now now,
+static enum err store_plain(const struct answer *a, const struct cache_since *to, struct now now,
 			    struct arena *scratch)
 {
 	struct entry_parts parts = answer_parts(a), set = rrset_parts(&a->answer[0]);
@@ -228,30 +229,31 @@ static enum err store_plain(const struct answer *a, struct cache *c, struct now 
 	parts.sig_count = set.sig_count;
 	parts.payload[0] = set.payload[0];
 	parts.payload[1] = set.payload[1];
-	return put(&parts, c, now, scratch);
+	return put(&parts, to, now, scratch);
 }
 
 /* A changed answer replaces the old one at once, also where it was of another kind. */
-static void remove_others(const struct answer *a, struct cache *c, unsigned stored)
+static void remove_others(const struct answer *a, const struct cache_since *to, unsigned stored)
 {
 	static const enum entry_kind kinds[] = {ENTRY_RRSET, ENTRY_ANSWER, ENTRY_ANSWER_DO};
 	uint16_t type = answer_parts(a).type;
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		if (!(stored & 1u << kinds[i]))
-			cache_remove(c, kinds[i], a->qname, type);
+			cache_remove(to->cache, kinds[i], a->qname, type);
 	}
 	if (type == TYPE_OF_NXDOMAIN) {
 		for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-			cache_remove(c, kinds[i], a->qname, a->qtype);
+			cache_remove(to->cache, kinds[i], a->qname, a->qtype);
 		return;
 	}
 	if (a->rcode == RCODE_NOERROR) {
-		cache_remove(c, ENTRY_ANSWER, a->qname, TYPE_OF_NXDOMAIN);
-		cache_remove(c, ENTRY_ANSWER_DO, a->qname, TYPE_OF_NXDOMAIN);
+		cache_remove(to->cache, ENTRY_ANSWER, a->qname, TYPE_OF_NXDOMAIN);
+		cache_remove(to->cache, ENTRY_ANSWER_DO, a->qname, TYPE_OF_NXDOMAIN);
 	}
 }
 
-void answer_store(const struct answer *a, struct cache *c, struct now now, struct arena *scratch)
+void answer_store(const struct answer *a, const struct cache_since *to, struct now now,
+		  struct arena *scratch)
 {
 	if (a->no_store || a->ttl_s == 0 ||
 	    (a->rcode != RCODE_NOERROR && a->rcode != RCODE_NXDOMAIN))
@@ -261,15 +263,15 @@ void answer_store(const struct answer *a, struct cache *c, struct now now, struc
 	/* The plain form lacks only a wildcard's proof. */
 	bool rendered = !plain || a->wildcard;
 
-	if (plain && store_plain(a, c, now, scratch) == OK)
+	if (plain && store_plain(a, to, now, scratch) == OK)
 		stored |= 1u << ENTRY_RRSET;
-	if (!plain && store_rendered(a, false, c, now, scratch) == OK)
+	if (!plain && store_rendered(a, false, to, now, scratch) == OK)
 		stored |= 1u << ENTRY_ANSWER;
-	if (rendered && has_dnssec(a) && store_rendered(a, true, c, now, scratch) == OK)
+	if (rendered && has_dnssec(a) && store_rendered(a, true, to, now, scratch) == OK)
 		stored |= 1u << ENTRY_ANSWER_DO;
 	/* Bogus data, and what a parent tells in passing, take no other's place. */
 	if (stored && a->verdict != VERDICT_BOGUS && a->rank >= RANK_FORWARDED)
-		remove_others(a, c, stored);
+		remove_others(a, to, stored);
 }
 
 /* ---- out of the cache ------------------------------------------------------------------------ */

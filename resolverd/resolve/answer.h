@@ -42,18 +42,20 @@ struct answer {		      /* everything borrowed from an arena that outlives it */
 };
 
 /*
- * Put A into the cache. A plain answer (one RRset owned by the question, NOERROR, no proof needed)
+ * Put A into the cache, unless that was flushed since its question began. A plain answer (one RRset owned by the question, NOERROR, no proof needed)
  * becomes an ENTRY_RRSET only; anything else is rendered into an ENTRY_ANSWER (without DNSSEC
  * records) and, where signatures or proofs exist, an ENTRY_ANSWER_DO. NXDOMAIN is stored under type
  * 0 when the denial concerns the question itself (no alias hop before it). A bogus answer is stored
  * with its data (for CD clients) for at most LIMIT_BOGUS_S. Answers that do not fit ENTRY_MAX are
  * not cached. SCRATCH holds the rendering.
  */
-void answer_store(const struct answer *a, struct cache *c, struct now now, struct arena *scratch);
+void answer_store(const struct answer *a, const struct cache_since *to, struct now now,
+		  struct arena *scratch);
 
 /* One RRset as an ENTRY_RRSET under its owner's name. */
 void answer_store_rrset(const struct rrset *set, enum rank rank, enum verdict verdict,
-			uint8_t flags, struct cache *c, struct now now, struct arena *scratch);
+			uint8_t flags, const struct cache_since *to, struct now now,
+			struct arena *scratch);
 
 /* The cached entry that answers (QNAME lower case, QTYPE), fresh or expired, or NULL: the RRset
  * itself, a rendered answer, or an NXDOMAIN of the name. WITH_SIGS: for a DO client. A fresh one is

@@ -154,7 +154,7 @@ static bool store_delegation(struct query *q, const uint8_t *cut, struct span pa
 		.payload = {packed},
 	};
 	void *room = arena_alloc(&q->arena, entry_size(&parts));
-	return room && cache_put(r->cache, entry_make(&parts, room), r->now) == OK;
+	return room && cache_put_since(&q->since, entry_make(&parts, room), r->now) == OK;
 }
 
 /* Keep a referral: the delegation, and what it says of DS, to be validated when it is needed. */
@@ -176,7 +176,7 @@ static void store_referral(struct query *q, const struct reply *reply, int64_t e
 	if (reply->ds.rr_count > 0) {
 		struct rrset ds = reply->ds;
 		ds.ttl_s = MIN(ds.ttl_s, ttl_s);
-		answer_store_rrset(&ds, RANK_REFERRAL, VERDICT_UNCHECKED, 0, r->cache, r->now,
+		answer_store_rrset(&ds, RANK_REFERRAL, VERDICT_UNCHECKED, 0, &q->since, r->now,
 				   &q->arena);
 		return;
 	}
@@ -197,7 +197,7 @@ static void store_referral(struct query *q, const struct reply *reply, int64_t e
 		none->ttl_s = MIN(none->ttl_s, reply->authority[i].ttl_s);
 	}
 	if (none->authority_count > 0 && none->qname)
-		answer_store(none, r->cache, r->now, &q->arena);
+		answer_store(none, &q->since, r->now, &q->arena);
 }
 
 static void follow_referral(struct query *q, const struct reply *reply)

@@ -330,7 +330,7 @@ static void store_sets(struct query *q, const struct reply *reply, enum verdict 
 			set.owner = wildcard;
 		set.ttl_s = resolver_clamp_ttl(r, set.ttl_s);
 		if (set.ttl_s > 0)
-			answer_store_rrset(&set, rank_of(q, verdict), verdict, 0, r->cache, r->now,
+			answer_store_rrset(&set, rank_of(q, verdict), verdict, 0, &q->since, r->now,
 					   &q->arena);
 	}
 }

@@ -66,7 +66,7 @@ bool minimize_reply(struct query *q, const struct reply *reply)
 					MIN(reply->negative_ttl_s, q->settings->max_negative_ttl_s),
 				.fetched_ms = q->resolver->now.cache_ms};
 			if (a->qname && q->settings->dnssec)
-				answer_store(a, q->resolver->cache, q->resolver->now, &q->arena);
+				answer_store(a, &q->since, q->resolver->now, &q->arena);
 		}
 		query_wake(q);
 		return true;

@@ -142,6 +142,7 @@ struct query *query_open(struct resolver *r, const uint8_t *name, uint16_t type,
 	q->resolver = r;
 	q->settings = r->settings;
 	arena_init(&q->arena, LIMIT_ARENA_BYTES);
+	q->since = cache_since(r->cache);
 	q->give_up_ms = now_mono_ms(r->now) + LIMIT_QUERY_MS;
 	dname_copy(name, q->qname);
 	q->qtype = type;
@@ -488,7 +489,7 @@ void query_finish(struct query *q)
 	if (q->refresh)
 		store &= prefetch_accept(r->prefetch, q);
 	if (store)
-		answer_store(a, r->cache, r->now, &q->arena);
+		answer_store(a, &q->since, r->now, &q->arena);
 	if (q->waiters || !(q->internal || q->refresh || q->watched))
 		prefetch_answered(r->prefetch, q);
 	note_end(q);
@@ -534,7 +535,7 @@ static void store_failure(struct query *q)
 				    .ede = q->trouble.ede,
 				    .text = q->trouble.text};
 	if (entry_size(&parts) <= sizeof(room) &&
-	    cache_put(r->cache, entry_make(&parts, room), r->now) != OK)
+	    cache_put_since(&q->since, entry_make(&parts, room), r->now) != OK)
 		log_debug("failure not cached");
 }
 

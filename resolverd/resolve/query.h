@@ -162,10 +162,11 @@ struct query {
 	struct query *hash_next;
 	struct query *older, *newer; /* by age, for shedding */
 	struct heap_node timer;
-	struct heap_node turn; /* in resolver->turns while its validation waits */
-	uint64_t give_up_ms;   /* mono */
-	struct kept *kept;     /* the name that is refreshed; NULL: none, or let go meanwhile */
-	uint32_t chain_ms;     /* what the servers of the chain need in a bad case */
+	struct cache_since since; /* when it was opened: what it learns enters through this */
+	struct heap_node turn;	  /* in resolver->turns while its validation waits */
+	uint64_t give_up_ms;	  /* mono */
+	struct kept *kept;	  /* the name that is refreshed; NULL: none, or let go meanwhile */
+	uint32_t chain_ms;	  /* what the servers of the chain need in a bad case */
 
 	uint8_t qname[DNAME_MAX]; /* lower case */
 	uint16_t qtype;

@@ -356,7 +356,7 @@ static void keep_ranges(struct query *q, const uint8_t *zone, const struct rrset
 {
 	struct resolver *r = q->resolver;
 	const struct settings_zone *configured = q->zone.configured;
-	if (!r->ranges || !q->settings->aggressive_nsec)
+	if (!r->ranges || !q->settings->aggressive_nsec || cache_flushed_since(&q->since))
 		return;
 	if (configured && !dname_is_within(zone, configured->name))
 		return; /* never across a forward or stub zone's boundary */
@@ -370,7 +370,7 @@ static void keep_ranges(struct query *q, const uint8_t *zone, const struct rrset
 		if (known && entry_ttl_left_s(known, r->now) >= soa.ttl_s &&
 		    known->verdict == VERDICT_SECURE)
 			continue;
-		answer_store_rrset(&soa, RANK_SECURE, VERDICT_SECURE, 0, r->cache, r->now,
+		answer_store_rrset(&soa, RANK_SECURE, VERDICT_SECURE, 0, &q->since, r->now,
 				   &q->arena);
 	}
 	for (size_t i = 0; i < count; i++) {

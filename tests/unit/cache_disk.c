@@ -181,6 +181,107 @@ static void flush_cases(void **state)
 	}
 }
 
+/* "www.NUMBER.example. A" as rendered: an alias to TARGET and its address. */
+static struct entry *alias_entry(struct unit_entry *e, unsigned number, const char *target,
+				 struct now now)
+{
+	char text[64];
+	snprintf(text, sizeof(text), "www.%u.example.", number);
+	struct unit_name name = unit_name(text), end = unit_name(target);
+	uint16_t table[] = {2, 0, 0, 2, 6, 0 /* below */, 0, 0};
+	uint8_t body[1024];
+	struct writer w = writer_of(body, sizeof(body));
+	writer_u16(&w, 0xc00c);
+	writer_u16(&w, TYPE_CNAME);
+	writer_u16(&w, CLASS_IN);
+	writer_u32(&w, 900);
+	writer_u16(&w, (uint16_t)end.len);
+	writer_bytes(&w, span_of(end.wire, end.len));
+	writer_bytes(&w, span_of(end.wire, end.len));
+	writer_u16(&w, TYPE_A);
+	writer_u16(&w, CLASS_IN);
+	table[5] = (uint16_t)writer_len(&w);
+	writer_u32(&w, 900);
+	writer_u16(&w, 4);
+	writer_u32(&w, 0xc0000201);
+	REQUIRE(!w.failed);
+	struct entry_parts parts = {.kind = ENTRY_ANSWER,
+				    .name = name.wire,
+				    .type = TYPE_A,
+				    .ttl_s = 900,
+				    .fetched_ms = now.cache_ms,
+				    .rank = RANK_ANSWER,
+				    .verdict = VERDICT_INSECURE,
+				    .ede = 0xffff,
+				    .payload = {span_of(table, sizeof(table)), writer_span(&w)}};
+	return entry_make(&parts, e->bytes);
+}
+
+static bool count_entry(void *context, const struct entry *e)
+{
+	(void)e;
+	++*(unsigned *)context;
+	return true;
+}
+
+static unsigned count_alias(struct disk_reader *r, unsigned number, struct now now)
+{
+	char text[64];
+	unsigned count = 0;
+	snprintf(text, sizeof(text), "www.%u.example.", number);
+	struct unit_name name = unit_name(text);
+	disk_load_name(r, name.wire, now, count_entry, &count);
+	return count;
+}
+
+/* What was flushed is not told under another name: at once, after a restart, and however many
+ * flushes there were since. */
+static void flush_of_aliases(void **state)
+{
+	(void)state;
+	struct now now = unit_now(0);
+	struct unit_entry e;
+	struct unit_name target = unit_name("End.test."), tree = unit_name("tree.test.");
+	struct disk *d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+	struct disk_reader *r = unit_reader(d);
+	for (unsigned committed = 0; committed < 2; committed++) {
+		disk_put(d, alias_entry(&e, 1, "end.test.", now), now);
+		disk_put(d, alias_entry(&e, 2, "a.tree.test.", now), now);
+		disk_put(d, alias_entry(&e, 3, "other.test.", now), now);
+		if (committed)
+			assert_int_equal(disk_sync(d), OK);
+		for (unsigned i = 1; i <= 3; i++)
+			assert_int_equal(count_alias(r, i, now), 1);
+		assert_int_equal(disk_flush(d, target.wire, TYPE_A, false), OK);
+		assert_int_equal(disk_flush(d, tree.wire, 0, true), OK);
+		assert_int_equal(count_alias(r, 1, now), 0);
+		assert_int_equal(count_alias(r, 2, now), 0);
+		assert_int_equal(count_alias(r, 3, now), 1);
+	}
+	disk_reader_free(r);
+	disk_close(d);
+
+	d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+	r = unit_reader(d);
+	assert_int_equal(count_alias(r, 1, now) + count_alias(r, 2, now), 0);
+	assert_int_equal(count_alias(r, 3, now), 1);
+	disk_put(d, alias_entry(&e, 1, "end.test.", now), now); /* afresh */
+	assert_int_equal(disk_sync(d), OK);
+	assert_int_equal(count_alias(r, 1, now), 1);
+	for (unsigned i = 0; i < DISK_LOG_MAX; i++) {
+		char text[64];
+		snprintf(text, sizeof(text), "flushed%u.test.", i);
+		struct unit_name other = unit_name(text);
+		assert_int_equal(disk_flush(d, other.wire, 0, false), OK);
+	}
+	assert_int_equal(count_alias(r, 1, now), 1);
+	struct unit_name one_more = unit_name("flushed.test.");
+	assert_int_equal(disk_flush(d, one_more.wire, 0, false), OK);
+	assert_int_equal(count_alias(r, 3, now), 0); /* older than what fell out of the log */
+	disk_reader_free(r);
+	disk_close(d);
+}
+
 /* More than one commit can remove: hidden durably at once, collected later, over a restart too. */
 static void large_flush(void **state)
 {
@@ -206,9 +307,10 @@ static void large_flush(void **state)
 	for (unsigned i = 0; i < NAMES; i += 7)
 		assert_int_equal(unit_get(r, i, TYPE_ONE, now), i == 1 ? 2 : 0);
 	assert_int_equal(disk_sync(d), OK);
-	for (unsigned i = 0; i < 1000 && unit_status(d).entries > 2; i++)
+	/* Left are the meta record, the log of flushes and what was put since. */
+	for (unsigned i = 0; i < 1000 && unit_status(d).entries > 3; i++)
 		usleep(5000);
-	assert_int_equal(unit_status(d).entries, 2);
+	assert_int_equal(unit_status(d).entries, 3);
 	assert_int_equal(unit_get(r, 1, TYPE_ONE, now), 2);
 	disk_reader_free(r);
 	disk_close(d);
@@ -649,6 +751,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(not_meant_for_the_disk, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(off_is_fine, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(flush_cases, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(flush_of_aliases, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(large_flush, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(blobs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(hot_names_first, set_up, tear_down),

@@ -308,6 +308,46 @@ static void test_bogus(void **state)
 	rig_free(g);
 }
 
+/* A flush takes along what leads through the name, and what was learned before stays outside. */
+static void test_flush_of_chains(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *why, *name;
+		uint16_t type;
+		bool subtree, gone;
+	} cases[] = {
+		{"the question itself", "www.example.", TYPE_A, false, true},
+		{"an alias on the way", "mid.example.", TYPE_CNAME, false, true},
+		{"the last target", "end.example.", TYPE_A, false, true},
+		{"case is folded", "END.Example.", 0, false, true},
+		{"a tree with one of them", "example.", 0, true, true},
+		{"the name above alone", "example.", 0, false, false},
+		{"another name", "else.example.", 0, true, false},
+		{"below the target", "x.end.example.", 0, true, false},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct rig *g = rig_new();
+		struct answer *a = rig_answer(g, "www.example.", TYPE_A);
+		rig_add(g, a, "www.example. 300 CNAME mid.example.");
+		rig_add(g, a, "mid.example. 300 CNAME end.example.");
+		rig_add(g, a, "end.example. 300 A 192.0.2.1");
+		rig_store(g, a);
+		struct unit_name qname = unit_name("www.example."), name = unit_name(cases[i].name);
+		cache_flush(g->cache, name.wire, cases[i].type, cases[i].subtree);
+		CHECK(cases[i].why, !answer_find(g->reader, qname.wire, qname.len, TYPE_A, false,
+						 g->now) == cases[i].gone);
+		rig_store(g, a); /* by a question that began before */
+		CHECK(cases[i].why, !answer_find(g->reader, qname.wire, qname.len, TYPE_A, false,
+						 g->now) == cases[i].gone);
+		g->since = cache_since(g->cache);
+		rig_store(g, a);
+		CHECK(cases[i].why,
+		      answer_find(g->reader, qname.wire, qname.len, TYPE_A, false, g->now));
+		rig_free(g);
+	}
+}
+
 static void test_referral_rank(void **state)
 {
 	(void)state;
@@ -315,7 +355,7 @@ static void test_referral_rank(void **state)
 	struct rrset ds =
 		rig_set(g, "sub.example. 300 DS 1 13 2 "
 			   "e06d44b80b8f1d39a95c0b0d7c65d08458e880409bbc683457104237c7f8ec8d");
-	answer_store_rrset(&ds, RANK_SECURE, VERDICT_SECURE, 0, g->cache, g->now, &g->arena);
+	answer_store_rrset(&ds, RANK_SECURE, VERDICT_SECURE, 0, &g->since, g->now, &g->arena);
 	struct answer *none = rig_answer(g, "sub.example.", TYPE_DS);
 	none->rank = RANK_REFERRAL;
 	none->verdict = VERDICT_UNCHECKED;
@@ -532,7 +572,7 @@ static void test_failure_and_damage(void **state)
 	arena_init(&small, 64);
 	CHECK("no memory",
 	      answer_from_entry(e, name.wire, TYPE_A, g->now, &small, back) == ERR_NO_MEMORY);
-	answer_store(rig_answer(g, "x.example.", TYPE_A), g->cache, g->now, &small);
+	answer_store(rig_answer(g, "x.example.", TYPE_A), &g->since, g->now, &small);
 	CHECK("no memory to render: not cached", !find(g, "x.example.", TYPE_A, false));
 	arena_deinit(&small);
 	rig_free(g);
@@ -573,6 +613,7 @@ int main(void)
 		cmocka_unit_test(test_not_stored),
 		cmocka_unit_test(test_replacing),
 		cmocka_unit_test(test_bogus),
+		cmocka_unit_test(test_flush_of_chains),
 		cmocka_unit_test(test_referral_rank),
 		cmocka_unit_test(test_fresh_before_expired),
 		cmocka_unit_test(test_there_and_back),

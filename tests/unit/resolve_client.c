@@ -296,7 +296,7 @@ static void fill_cache(struct rig *g)
 	rig_store(g, a);
 
 	struct rrset glue = rig_set(g, "ns.example. 300 A 192.0.2.53");
-	answer_store_rrset(&glue, RANK_GLUE, VERDICT_INSECURE, 0, g->cache, g->now, &g->arena);
+	answer_store_rrset(&glue, RANK_GLUE, VERDICT_INSECURE, 0, &g->since, g->now, &g->arena);
 	rig_store_failure(g, "dead.example.", TYPE_A, EDE_NO_REACHABLE_AUTHORITY, "all silent");
 	rig_store_failure(g, "dull.example.", TYPE_A, EDE_NONE, NULL);
 	rig_store_failure(g, "db.example.", TYPE_A, EDE_NO_REACHABLE_AUTHORITY, "all silent");
@@ -604,7 +604,7 @@ static void test_truncation(void **state)
 			i ? "\n" : "", 'a' + i);
 	struct rrset names = rig_set(g, lines);
 	CHECK("fifteen", names.rr_count == 15);
-	answer_store_rrset(&names, RANK_ANSWER, VERDICT_INSECURE, 0, g->cache, g->now, &g->arena);
+	answer_store_rrset(&names, RANK_ANSWER, VERDICT_INSECURE, 0, &g->since, g->now, &g->arena);
 	rig_ask(g, "n.example.", TYPE_NS, "");
 	CHECK("RFC 1035 §4.1.4: what is too long is compressed before it is cut",
 	      !is_cut(g) && answers(g) == 15);
@@ -709,7 +709,7 @@ static void test_root_servers(void **state)
 	check_text("RFC 4035 §3.2.3: for who wants proof they will not do",
 		   rig_ask(g, ".", TYPE_NS, "do"), "resolve");
 	struct rrset set = rig_set(g, ". 518400 NS m.root-servers.net.");
-	answer_store_rrset(&set, RANK_ANSWER, VERDICT_INSECURE, 0, g->cache, g->now, &g->arena);
+	answer_store_rrset(&set, RANK_ANSWER, VERDICT_INSECURE, 0, &g->since, g->now, &g->arena);
 	check_text("RFC 9609: what priming brought", rig_ask(g, ".", TYPE_NS, "edns"),
 		   "NOERROR rd = . 518400 NS m.root-servers.net. [opt]");
 	rig_free(g);

@@ -18,6 +18,7 @@ struct rig {
 	struct settings settings;
 	struct cache *cache;
 	struct cache_reader *reader;
+	struct cache_since since;
 	struct metrics metrics;
 	struct hash_key secret;
 	struct client_context context;
@@ -45,6 +46,7 @@ static inline struct rig *rig_new(void)
 	const struct cache_settings memory = {.memory_bytes = (size_t)8 << 20};
 	REQUIRE(cache_new(&memory, &g->cache) == OK);
 	REQUIRE(cache_reader_new(g->cache, &g->reader) == OK);
+	g->since = cache_since(g->cache);
 	memset(&g->secret, 7, sizeof(g->secret));
 	g->context = (struct client_context){.settings = &g->settings,
 					     .reader = g->reader,
@@ -145,7 +147,7 @@ static inline void rig_add_authority(struct rig *g, struct answer *a, const char
 
 static inline void rig_store(struct rig *g, const struct answer *a)
 {
-	answer_store(a, g->cache, g->now, &g->arena);
+	answer_store(a, &g->since, g->now, &g->arena);
 }
 
 static inline void rig_store_failure(struct rig *g, const char *name, uint16_t type, uint16_t ede,
