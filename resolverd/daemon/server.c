@@ -9,6 +9,7 @@
 #include "daemon/anchors.h"
 #include "daemon/console.h"
 #include "daemon/sandbox.h"
+#include "daemon/scopes.h"
 #include "daemon/service.h"
 #include "daemon/signals.h"
 #include "daemon/worker.h"
@@ -40,7 +41,8 @@ struct server { /* main thread */
 	struct signals signals;
 	struct cache_reader *reader; /* of what commands show */
 	struct console console;
-	unsigned next_keeper; /* the loading thread's */
+	struct scopes *scopes; /* of what is cached */
+	unsigned next_keeper;  /* the loading thread's */
 	const char *path;
 };
 
@@ -91,6 +93,12 @@ static enum err open_shared(struct server *s)
 		err = infra_new(&shared->infra);
 	if (err == OK)
 		err = ranges_new(ranges_bytes, &shared->ranges);
+	if (err == OK) {
+		const struct scopes_parts parts = {.cache = shared->cache,
+						   .ranges = shared->ranges,
+						   .disk = warm_disk(shared->warm)};
+		err = scopes_new(&parts, &s->scopes);
+	}
 	if (err == OK)
 		err = cache_reader_new(shared->cache, &s->reader);
 	if (err == OK)
@@ -105,6 +113,7 @@ static enum err open_shared(struct server *s)
 static void close_shared(struct server *s)
 {
 	cache_reader_free(s->reader);
+	scopes_free(s->scopes);
 	anchors_free(s->shared.anchors);
 	prefetch_shared_free(s->shared.prefetch);
 	warm_close(s->shared.warm, s->loop.now);
@@ -179,7 +188,11 @@ static enum err open_anchors(struct server *s)
 		return err;
 	s->anchor_timer = (struct loop_timer){.fn = handle_anchor_timer, .context = s};
 	err = anchors_configure(s->shared.anchors, c, s->loop.now);
-	return err == OK ? publish_anchors(s) : err;
+	if (err == OK)
+		err = publish_anchors(s);
+	if (err == OK)
+		scopes_apply(s->scopes, &s->snapshot->settings, s->snapshot->config);
+	return err;
 }
 
 /* ---- listening ---- */
@@ -325,6 +338,7 @@ static enum err use_config(struct server *s, struct config *fresh)
 	commands_flush_zones(&s->console.commands, &old->config->settings, &fresh->settings,
 			     s->loop.now);
 	snapshot_release(old);
+	scopes_apply(s->scopes, &s->snapshot->settings, s->snapshot->config);
 	log_set_level(s->snapshot->config->log_level);
 	return OK;
 }
@@ -416,9 +430,15 @@ static int tell_failure(enum err err)
 	return EX_OSERR;
 }
 
+/* Other negative trust anchors. Who made them so flushes. */
 static enum err publish(void *context)
 {
-	return publish_anchors(context);
+	struct server *s = context;
+	enum err err = publish_anchors(s);
+
+	if (err == OK)
+		scopes_note(s->scopes, &s->snapshot->settings, s->snapshot->config);
+	return err;
 }
 
 static void open_console(struct server *s)
