@@ -107,6 +107,21 @@ static json_t *make_log(const struct invocation *in)
 				      : empty();
 }
 
+static json_t *make_trace(const struct invocation *in)
+{
+	json_t *object = make_name_type(in);
+
+	if ((in->given & OPTION_CACHED) && (in->given & OPTION_ROOT)) {
+		json_decref(object);
+		return NULL;
+	}
+	if (in->given & OPTION_CACHED)
+		set(object, "cached", json_true());
+	if (in->given & OPTION_ROOT)
+		set(object, "from_root", json_true());
+	return object;
+}
+
 /* ---- the table ---- */
 
 static const struct command table[] = {
@@ -148,6 +163,8 @@ static const struct command table[] = {
 	 OPTION_FOR, .parameters = make_nta_add, .show = show_removed},
 	{"nta remove", "NAME", "validate below a name again", "NtaRemove", 1, 1,
 	 .parameters = make_name_type, .show = show_removed},
+	{"trace", "NAME [TYPE]", "resolve a name now, and tell each step", "Trace", 1, 2,
+	 OPTION_CACHED | OPTION_ROOT, .parameters = make_trace, .show = show_trace},
 	{"explain", "NAME [TYPE]", "why a name is answered as it is", "Explain", 1, 2,
 	 .parameters = make_name_type, .show = show_explain},
 	{"probe", "NAME...", "ask servers endlessly: latency, errors, outliers", NULL, 1,

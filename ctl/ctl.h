@@ -56,6 +56,8 @@ enum {
 	OPTION_SLOW = 1 << 11,
 	OPTION_FALLBACK = 1 << 12,
 	OPTION_INSECURE = 1 << 13,
+	OPTION_CACHED = 1 << 14,
+	OPTION_ROOT = 1 << 15,
 };
 
 struct invocation { /* the command line */
@@ -163,7 +165,7 @@ run_fn transfer_flush, transfer_dump, transfer_load;
 show_fn show_kept, show_prefetch, show_asked, show_forwarded;
 show_fn show_status, show_stats, show_cache, show_entries, show_removed, show_upstreams;
 show_fn show_zones, show_anchors, show_negative, show_check, show_settings, show_reload;
-show_fn show_level, show_version, show_explain;
+show_fn show_level, show_version, show_explain, show_trace;
 
 /* What live.c keeps between two replies: the rates are the difference. */
 void show_stats_since(struct invocation *in, const json_t *before, const json_t *reply);

@@ -27,6 +27,8 @@ static const struct option_row rows[] = {
 	{"slow", "TIME", OPTION_SLOW, 0, "tell of what takes longer"},
 	{"fallback", NULL, OPTION_FALLBACK, 0, "where the servers fail, ask the public tree"},
 	{"insecure", NULL, OPTION_INSECURE, 0, "validate nothing there"},
+	{"cached", NULL, OPTION_CACHED, 0, "what is cached will do, as for a client"},
+	{"from-root", NULL, OPTION_ROOT, 0, "begin at the root, not at the deepest zone known"},
 };
 
 const struct option_row *options(size_t *count)

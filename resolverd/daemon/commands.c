@@ -377,6 +377,11 @@ static const struct verb table[] = {
 	{"ConfigReload", commands_config_reload, .changes = true, {}},
 	{"LogLevel", log_level, .changes = true, {OPTIONAL("level", VERB_STRING)}},
 	{"Version", version, .changes = false, {}},
+	{"Trace",
+	 commands_trace,
+	 .changes = true,
+	 {NAME, OPTIONAL("type", VERB_STRING), OPTIONAL("cached", VERB_BOOL),
+	  OPTIONAL("from_root", VERB_BOOL)}},
 	{"Explain", commands_explain, .changes = false, {NAME, OPTIONAL("type", VERB_STRING)}},
 };
 

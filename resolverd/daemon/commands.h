@@ -12,6 +12,7 @@
  *   commands_walk.c     the whole cache in steps
  *   commands_forward.c  forward and stub zones
  *   commands_explain.c  why a name is answered as it is
+ *   commands_trace.c    a question asked now, and what was done for it
  *   commands_words.c    entries, servers and errors as JSON and as words
  */
 #include "cache/cache.h"

@@ -135,6 +135,9 @@ static void show_service(json_t **list, const struct config *c)
 	add_setting(list, "control.readonly", "%s", readonly[c->control_readonly]);
 	show_endpoints(list, "metrics.listen", c->metrics_listen, c->metrics_listen_count);
 	add_setting(list, "log.level", "%s", levels[c->log_level]);
+	add_setting(list, "recorder.memory", "%zuK", c->recorder_bytes >> 10);
+	add_setting(list, "recorder.slow", "%ums", c->recorder_slow_ms);
+	add_setting(list, "recorder.redact", "%s", yes_no(c->recorder_redact));
 	add_setting(list, "log.queries", "%s", yes_no(c->log_queries));
 }
 

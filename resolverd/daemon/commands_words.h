@@ -42,7 +42,7 @@ bool words_read_type(struct call *call, uint16_t *type);
 verb_fn commands_cache_stats, commands_cache_show, commands_cache_flush;
 verb_fn commands_anchors, commands_nta_list, commands_nta_add, commands_nta_remove;
 verb_fn commands_config_check, commands_config_show, commands_config_reload;
-verb_fn commands_explain;
+verb_fn commands_explain, commands_trace;
 verb_fn commands_forward_list, commands_forward_add, commands_forward_remove;
 verb_fn commands_forward_reset;
 verb_fn commands_cache_dump, commands_cache_load;

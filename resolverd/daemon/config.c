@@ -36,6 +36,7 @@ typedef MEMBER_OF(prefetch) raw_prefetch;
 typedef MEMBER_OF(serve_stale) raw_serve_stale;
 typedef MEMBER_OF(log) raw_log;
 typedef MEMBER_OF(sandbox) raw_sandbox;
+typedef MEMBER_OF(recorder) raw_recorder;
 
 static const cyaml_schema_field_t access_fields[] = {
 	LIST("allow", raw_access, allow),
@@ -177,6 +178,13 @@ static const cyaml_schema_field_t sandbox_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t recorder_fields[] = {
+	WORD("memory", raw_recorder, memory),
+	WORD("slow", raw_recorder, slow),
+	WORD("redact", raw_recorder, redact),
+	CYAML_FIELD_END,
+};
+
 #define TOP_FIELDS(dnssec_fields)                                                                  \
 	{                                                                                          \
 		LIST("listen", struct raw_config, listen),                                         \
@@ -198,7 +206,7 @@ static const cyaml_schema_field_t sandbox_fields[] = {
 			GROUP("prefetch", prefetch, prefetch_fields),                              \
 			GROUP("serve-stale", serve_stale, serve_stale_fields),                     \
 			GROUP("log", log, log_fields), GROUP("sandbox", sandbox, sandbox_fields),  \
-			CYAML_FIELD_END,                                                           \
+			GROUP("recorder", recorder, recorder_fields), CYAML_FIELD_END,             \
 	}
 
 static const cyaml_schema_field_t fields_with_word[] = TOP_FIELDS(dnssec_word_fields);

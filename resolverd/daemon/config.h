@@ -62,6 +62,9 @@ struct config { /* immutable; in its own arena */
 	enum config_readonly control_readonly;
 	struct endpoint metrics_listen[CONFIG_METRICS_MAX];
 	size_t metrics_listen_count;
+	size_t recorder_bytes; /* of all workers; 0: off */
+	uint32_t recorder_slow_ms;
+	bool recorder_redact;
 	const char *not_in_effect[CONFIG_LATER_MAX]; /* keys, static texts */
 	size_t not_in_effect_count;
 };

@@ -9,6 +9,12 @@ enum {
 	GROUP_MAX = 255,
 	GROUP_BUFFER = 64 * 1024, /* the members of the group, which the system tells too */
 	METRICS_PORT = 9253,
+	/* A failure takes about 1 kB: some two thousand of them, and as many of the rest. */
+	RECORDER_BYTES = 4 * 1024 * 1024,
+	RECORDER_BYTES_MIN = 64 * 1024, /* below, not even one trace would fit for each worker */
+	RECORDER_BYTES_MAX = 1024 * 1024 * 1024,
+	RECORDER_SLOW_MS = 500, /* half a second is noticed by people */
+	RECORDER_SLOW_MS_MAX = 10000,
 };
 
 static const char *keep(struct config_build *b, const char *word)
@@ -92,6 +98,26 @@ static enum err build_metrics(struct config_build *b, const struct raw_config *r
 	return OK;
 }
 
+static enum err build_recorder(struct config_build *b, const struct raw_config *raw)
+{
+	struct config *c = b->config;
+	uint64_t bytes = RECORDER_BYTES, slow_ms = RECORDER_SLOW_MS;
+
+	if (raw->recorder.memory &&
+	    (!config_value_size(raw->recorder.memory, &bytes) ||
+	     (bytes != 0 && bytes < RECORDER_BYTES_MIN) || bytes > RECORDER_BYTES_MAX))
+		return config_refuse(b, "recorder.memory",
+				     "\"%s\" is neither 0 nor a size from 64K to 1G",
+				     raw->recorder.memory);
+	if (raw->recorder.slow && (!config_value_time(raw->recorder.slow, &slow_ms) ||
+				   slow_ms == 0 || slow_ms > RECORDER_SLOW_MS_MAX))
+		return config_refuse(b, "recorder.slow", "\"%s\" is not a time from 1ms to 10s",
+				     raw->recorder.slow);
+	c->recorder_bytes = (size_t)bytes;
+	c->recorder_slow_ms = (uint32_t)slow_ms;
+	return config_read_bool(b, "recorder.redact", raw->recorder.redact, &c->recorder_redact);
+}
+
 enum err config_console_build(struct config_build *b, const struct raw_config *raw)
 {
 	enum err err = build_socket(b, raw->control.socket);
@@ -100,5 +126,7 @@ enum err config_console_build(struct config_build *b, const struct raw_config *r
 		err = build_group(b, raw->control.group);
 	if (err == OK)
 		err = build_readonly(b, raw->control.readonly);
-	return err == OK ? build_metrics(b, raw) : err;
+	if (err == OK)
+		err = build_metrics(b, raw);
+	return err == OK ? build_recorder(b, raw) : err;
 }

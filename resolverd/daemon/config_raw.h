@@ -71,6 +71,9 @@ struct raw_config {
 	struct {
 		char *enabled, *user;
 	} sandbox;
+	struct {
+		char *memory, *slow, *redact;
+	} recorder;
 };
 
 struct config_build { /* what the builders work on */

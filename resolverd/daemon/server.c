@@ -107,6 +107,7 @@ static enum err open_shared(struct server *s)
 	shared->epoch = loop_epoch_read();
 	hash_key_init(&shared->cookie_secret);
 	divide_descriptors(shared, c->workers);
+	shared->recorder_bytes = c->recorder_bytes / c->workers;
 	return err;
 }
 
@@ -309,6 +310,8 @@ static void note_unchangeable(struct server *s, const struct config *fresh)
 		console_needs_restart(&s->console, "listen");
 	if (old->workers != fresh->workers)
 		console_needs_restart(&s->console, "workers");
+	if (old->recorder_bytes != fresh->recorder_bytes)
+		console_needs_restart(&s->console, "recorder.memory");
 	if (old->memory_bytes != fresh->memory_bytes)
 		console_needs_restart(&s->console, "cache.memory");
 	if (old->sandbox != fresh->sandbox || old->sandbox_uid != fresh->sandbox_uid)

@@ -68,6 +68,8 @@ struct worker { /* its own thread, but for what says otherwise */
 	_Atomic(struct snapshot *) mailbox;  /* any thread writes */
 	_Atomic(struct refresh *) refreshes; /* any thread adds */
 	_Atomic(struct popular *) popular;   /* any thread adds */
+	struct tracing_desk desk;	     /* its own rules */
+	struct recorder *recorder;	     /* its own rules */
 	struct popular *to_keep;	     /* of those, what was taken over; oldest first */
 	const struct worker_shared *shared;
 	unsigned index;
@@ -213,6 +215,15 @@ static void handle_deadline(void *context)
 	step(w, &event);
 }
 
+static void handle_report(void *context, const struct trace_report *report)
+{
+	struct worker *w = context;
+
+	recorder_take(w->recorder, report);
+	if (report->watched)
+		tracing_report(&w->desk, report);
+}
+
 /* ---- housekeeping ---- */
 
 static void tell_network(struct worker *w)
@@ -247,6 +258,15 @@ static void release_retired(struct worker *w)
 	w->retired_count = kept;
 }
 
+static void adopt_config(struct worker *w, const struct config *c)
+{
+	struct recorder_settings recorder = {.slow_ms = c->recorder_slow_ms,
+					     .redact = c->recorder_redact};
+
+	w->log_queries = c->log_queries;
+	recorder_configure(w->recorder, &recorder);
+}
+
 static void adopt_mail(struct worker *w)
 {
 	if (!atomic_load_explicit(&w->mailbox, memory_order_relaxed))
@@ -258,7 +278,7 @@ static void adopt_mail(struct worker *w)
 	struct snapshot *s = atomic_exchange_explicit(&w->mailbox, NULL, memory_order_acquire);
 	w->retired[w->retired_count++] = w->snapshot;
 	w->snapshot = s;
-	w->log_queries = s->config->log_queries;
+	adopt_config(w, s->config);
 	resolver_set_settings(w->resolver, &s->settings);
 	w->told_network = false;
 	tell_network(w);
@@ -276,6 +296,20 @@ static void ask_refreshes(struct worker *w)
 		step(w, &event);
 		list = first->next;
 		free(first);
+	}
+}
+
+static void ask_traces(struct worker *w)
+{
+	const struct tracing *t;
+
+	while ((t = tracing_begin(&w->desk, w->loop.now))) {
+		struct event event = {.kind = EV_WATCH,
+				      .name = t->name,
+				      .type = t->type,
+				      .cached = t->cached,
+				      .from_root = t->from_root};
+		step(w, &event);
 	}
 }
 
@@ -325,6 +359,7 @@ static void handle_tick(void *context)
 
 	tell_network(w);
 	release_retired(w);
+	tracing_expire(&w->desk, w->loop.now);
 	count(w, METRIC_tcp_accepted_total, w->tcp.accepted, &w->counted_accepted);
 	count(w, METRIC_tcp_rejected_total, w->tcp.rejected, &w->counted_rejected);
 	count(w, METRIC_queries_dropped_total, w->udp.dropped_answers, &w->counted_dropped);
@@ -380,6 +415,8 @@ static void *run(void *context)
 		loop_dispatch(&w->loop);
 		adopt_mail(w);
 		ask_refreshes(w);
+		ask_traces(w);
+		recorder_settle(w->recorder);
 		keep_popular(w);
 	}
 	return NULL;
@@ -401,6 +438,8 @@ static enum err open_resolver(struct worker *w)
 		.cookie_secret = &shared->cookie_secret,
 		.observe_keys = shared->anchors ? anchors_observe : NULL,
 		.observe_context = shared->anchors,
+		.report = handle_report,
+		.report_context = w,
 	};
 	enum err err = cache_reader_new(shared->cache, &w->reader);
 
@@ -469,10 +508,13 @@ enum err worker_new(const struct worker_shared *shared, struct snapshot *snapsho
 	w->deadline = (struct loop_timer){.fn = handle_deadline, .context = w};
 	w->tick = (struct loop_timer){.fn = handle_tick, .context = w};
 	w->snapshot = snapshot_use(snapshot);
-	w->log_queries = snapshot->config->log_queries;
-	err = loop_init(&w->loop, shared->epoch);
+	err = recorder_new(shared->recorder_bytes, &w->recorder);
 	if (err != OK)
 		goto release_snapshot;
+	adopt_config(w, snapshot->config);
+	err = loop_init(&w->loop, shared->epoch);
+	if (err != OK)
+		goto free_recorder;
 	err = clients_init(&w->clients, shared->tcp_connections);
 	if (err != OK)
 		goto deinit_loop;
@@ -491,6 +533,8 @@ deinit_clients:
 	clients_deinit(&w->clients);
 deinit_loop:
 	loop_deinit(&w->loop);
+free_recorder:
+	recorder_free(w->recorder);
 release_snapshot:
 	snapshot_release(w->snapshot);
 	free(w);
@@ -514,6 +558,8 @@ void worker_free(struct worker *w)
 	warm_reader_free(w->recaller);
 	clients_deinit(&w->clients);
 	loop_deinit(&w->loop);
+	tracing_close(&w->desk);
+	recorder_free(w->recorder);
 	for (size_t i = 0; i < w->retired_count; i++)
 		snapshot_release(w->retired[i]);
 	snapshot_release(atomic_load(&w->mailbox));
@@ -582,6 +628,17 @@ void worker_refresh(struct worker *w, const uint8_t *name, uint16_t type)
 						      memory_order_release, memory_order_relaxed))
 		;
 	loop_wake(&w->loop);
+}
+
+void worker_trace(struct worker *w, struct tracing *t)
+{
+	tracing_post(&w->desk, t);
+	loop_wake(&w->loop);
+}
+
+struct recorder *worker_recorder(const struct worker *w)
+{
+	return w->recorder;
 }
 
 void worker_keep(struct worker *w, const struct entry *e)

@@ -11,7 +11,9 @@
 #include "cache/infra.h"
 #include "cache/ranges.h"
 #include "daemon/anchors.h"
+#include "daemon/recorder.h"
 #include "daemon/snapshot.h"
+#include "daemon/tracing.h"
 #include "daemon/warm.h"
 #include "net/loop.h"
 #include "resolve/prefetch_claim.h"
@@ -30,6 +32,7 @@ struct worker_shared { /* borrowed by all workers; outlives them */
 	struct hash_key cookie_secret;
 	struct loop_epoch epoch;
 	unsigned tcp_connections, udp_sockets; /* each worker's share of the descriptors */
+	size_t recorder_bytes;		       /* each worker's share */
 };
 
 /* Made, but neither listening nor running. SHARED is borrowed, SNAPSHOT used. ERR_NO_MEMORY or
@@ -53,6 +56,12 @@ void worker_adopt(struct worker *w, struct snapshot *snapshot);
 
 /* Have NAME and TYPE asked for anew, whatever the cache holds. From any thread. */
 void worker_refresh(struct worker *w, const uint8_t *name, uint16_t type);
+
+/* Have T asked. From any thread; T is looked at for the outcome. */
+void worker_trace(struct worker *w, struct tracing *t);
+
+/* What the worker has recorded. From any thread. */
+struct recorder *worker_recorder(const struct worker *w);
 
 /* E, popular before the last restart, is in the cache: keep it fresh if it is worth it. From any
  * thread. */

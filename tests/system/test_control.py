@@ -62,6 +62,7 @@ class Verbs(ControlCase):
             "NtaAdd": [{"name": "nta.org", "seconds": 60}], "NtaRemove": [{"name": "nta.org"}],
             "ConfigCheck": [{}], "ConfigShow": [{}], "ConfigReload": [{}], "LogLevel": [{}],
             "Version": [{}],
+            "Trace": [{"name": n} for n in ("www.signed.org", "www.badsig.org", "alias.plain.com")],
             "ForwardAdd": [{"name": "x.invalid", "servers": ["192.0.2.99"]}],
             "ForwardRemove": [{"name": "x.invalid"}], "ForwardReset": [{}],
             "CacheLoad": [{"questions": ["www.signed.org", "a..b"]}],

@@ -150,6 +150,13 @@ static const struct {
 	 "f:1: local-zones[0].records: a zone that is refused has none"},
 	{"log: {level: loud}\n",
 	 "f:1: log.level: \"loud\" is none of error, warning, notice, info, debug"},
+	{"recorder: {memory: 1K}",
+	 "f:1: recorder.memory: \"1K\" is neither 0 nor a size from 64K to 1G"},
+	{"recorder: {memory: 2G}",
+	 "f:1: recorder.memory: \"2G\" is neither 0 nor a size from 64K to 1G"},
+	{"recorder: {slow: 0}", "f:1: recorder.slow: \"0\" is not a time from 1ms to 10s"},
+	{"recorder: {slow: 11s}", "f:1: recorder.slow: \"11s\" is not a time from 1ms to 10s"},
+	{"recorder: {redact: maybe}", "f:1: recorder.redact: \"maybe\" is neither true nor false"},
 	{"serve-stale: {answer-after: soon}\n",
 	 "f:1: serve-stale.answer-after: \"soon\" is not a time"},
 };
@@ -194,6 +201,8 @@ static void test_defaults(void **state)
 		CHECK(texts[i], c->workers >= 1 && c->memory_bytes == 256 << 20);
 		CHECK(texts[i], c->disk_bytes == 1 << 30);
 		CHECK(texts[i], c->log_level == LOG_LEVEL_INFO && !c->log_queries);
+		CHECK(texts[i], c->recorder_bytes == 4 << 20 && c->recorder_slow_ms == 500 &&
+					!c->recorder_redact);
 		CHECK(texts[i], c->ipv6_auto && !c->ipv4_auto && s->ipv4 && s->ipv6);
 		CHECK(texts[i], c->not_in_effect_count == 0);
 		CHECK(texts[i], s->hints.count == 13 && s->hints.servers[0].address_count == 2);
