@@ -241,8 +241,9 @@ bench: $(DAEMON) $(BENCHES) ## figures beside other resolvers (make deps-bench f
 bench-lowttl: $(DAEMON) $(BENCHES) ## figures for names with a TTL of 5 seconds (PLOT=1 FAST=1)
 	@tests/bench/lowttl $(if $(FAST),--fast) $(if $(PLOT),--plot docs/lowttl.svg) $(LOWTTL) $(B)
 
-bench-attacks: $(SIM) ## figures for zones that are made to cost much
+bench-attacks: $(DAEMON) $(SIM) $(BENCHES) ## figures for zones that are made to cost much
 	@tests/bench/attacks $(B)
+	@tests/bench/attacked $(B)
 
 # ---- the tree ----------------------------------------------------------------------------------
 

@@ -253,7 +253,8 @@ struct resolver {
 	struct heap query_timers, client_timers;
 	struct heap turns; /* questions whose validation waits, by what they have cost */
 	uint64_t work_us;  /* of validation, since time or a turn last began */
-	uint64_t max_work_us;
+	uint64_t work_limit_us, max_work_us;
+	bool work_is_turn;	      /* this step is for those who wait */
 	bool work_refused;	      /* somebody was told to wait in this step */
 	struct waiter **waiter_table; /* by token */
 	size_t waiter_count;

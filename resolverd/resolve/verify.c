@@ -25,9 +25,11 @@ void verify_charge_hashes(struct query *q, unsigned left_before)
 bool verify_has_turn(struct query *q, unsigned cost_us)
 {
 	struct resolver *r = q->resolver;
-	if (r->work_us == 0 || r->work_us + cost_us <= LIMIT_STEP_WORK_US)
+	if (r->work_us + cost_us <= r->work_limit_us || (r->work_is_turn && r->work_us == 0))
 		return true;
-	if (heap_set(&r->turns, &q->turn, q->budget->work_us) != OK)
+	/* Who will have cost least by then goes first. Counting only what is spent would let the first
+	 * signature of each attack go before the second one of an honest chain. */
+	if (heap_set(&r->turns, &q->turn, q->budget->work_us + cost_us) != OK)
 		return true; /* out of memory: better at once than never */
 	r->work_refused = true;
 	metrics_add(r->metrics, METRIC_dnssec_pauses_total, 1);
@@ -39,6 +41,8 @@ void verify_begin_step(struct resolver *r, struct now now, bool is_turn)
 	/* Events of one turn of the daemon's loop carry the same time. */
 	if (is_turn || now.mono_us != r->now.mono_us)
 		r->work_us = 0;
+	r->work_is_turn = is_turn;
+	r->work_limit_us = is_turn ? LIMIT_TURN_WORK_US : LIMIT_STEP_WORK_US;
 	r->work_refused = false;
 }
 

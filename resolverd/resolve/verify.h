@@ -4,10 +4,11 @@
  * CVE-2023-50387), and within the worker's time.
  *
  * Validation is the one thing here that can take milliseconds, and everybody on the worker would wait
- * it out. So in one step of the resolver it works for LIMIT_STEP_WORK_US at most. Who would exceed
- * that waits for a turn, and goes on from where it stopped in a later step (EV_DEADLINE, due at
- * once); those that have cost least so far go first: an honest chain is done before the second
- * signature of an attack. There is no clock in the core: work is an estimate, crypto_cost_us().
+ * it out. So what one batch of replies brings works for LIMIT_STEP_WORK_US at most. Who would exceed
+ * that waits for a turn, and goes on from where it stopped in a step of its own (EV_DEADLINE, due at
+ * once), which works for LIMIT_TURN_WORK_US; those that cost least go first: an honest chain is done
+ * before the first dear signature of an attack. There is no clock in the core: work is an estimate,
+ * crypto_cost_us().
  */
 #include "resolve/query.h"
 
