@@ -56,6 +56,7 @@
 	X(prefetch_changed_total, "refreshes that brought other data")                             \
 	X(prefetch_throttled_total, "times that due refreshes waited for the rate limit")          \
 	X(prefetch_held_total, "expired answers served at once while being refreshed")             \
+	X(stalls_total, "times that a worker stood still for half a second while work waited")     \
 	X(tcp_accepted_total, "TCP connections accepted")                                          \
 	X(tcp_rejected_total, "TCP connections closed by a limit")
 

@@ -459,7 +459,8 @@ static void start_waiting(struct prefetch *p)
 			p->token_ms = now_ms + BUSY_RETRY_MS; /* clients first */
 			return;
 		}
-		uint32_t wait_ms = throttle_pass(&p->shared->arrival_us, &limit, r->now);
+		uint32_t wait_ms =
+			throttle_pass(&p->shared->arrival_us, &limit, resolver_shared_now(r));
 		if (wait_ms > 0) {
 			metrics_add(r->metrics, METRIC_prefetch_throttled_total, 1);
 			p->token_ms = now_ms + wait_ms;
@@ -584,11 +585,12 @@ void prefetch_settings_changed(struct prefetch *p)
 }
 
 uint32_t prefetch_upstream_wait_ms(struct prefetch *p, const struct endpoint *address,
-				   unsigned packets, struct now now)
+				   unsigned packets)
 {
 	uint64_t hash = hash_bytes(&p->shared->key, span_of(address->addr, sizeof(address->addr)));
 	struct throttle_limit limit = throttle_limit_of(settings_of(p)->max_rate, packets);
-	return throttle_pass(&p->shared->upstream_us[hash % PREFETCH_UPSTREAM_SLOTS], &limit, now);
+	return throttle_pass(&p->shared->upstream_us[hash % PREFETCH_UPSTREAM_SLOTS], &limit,
+			     resolver_shared_now(p->resolver));
 }
 
 void prefetch_read_stats(const struct prefetch *p, struct prefetch_stats *out)

@@ -72,7 +72,7 @@ void prefetch_settings_changed(struct prefetch *p);
 /* May Q, asking for a refresh, send PACKETS to ADDRESS now? 0, or the milliseconds to wait. */
 struct endpoint;
 uint32_t prefetch_upstream_wait_ms(struct prefetch *p, const struct endpoint *address,
-				   unsigned packets, struct now now);
+				   unsigned packets);
 
 struct prefetch_stats {
 	size_t kept, running, waiting;

@@ -242,7 +242,8 @@ struct resolver {
 	void *report_context;
 	/* mono; 0: not with these settings */
 	uint64_t observed_ms[SETTINGS_ANCHORS_MAX];
-	struct now now; /* of the step in progress */
+	struct now now;	  /* of the step in progress; mono_us without held_us */
+	uint64_t held_us; /* for how long the machine has stood still, all told */
 	bool has_ipv4, has_ipv6;
 
 	struct query **table; /* by qname and qtype */
@@ -323,5 +324,7 @@ void query_discard(struct query *q);
 void resolver_act(struct resolver *r, const struct action *action);
 /* Memory does not know NAME (lower case): does it now, with what the slower tier has? */
 bool resolver_recall(const struct resolver *r, const uint8_t *name);
+/* The step's time on the clock that all resolvers share: for what they count together. */
+struct now resolver_shared_now(const struct resolver *r);
 /* Clamp to the settings. */
 uint32_t resolver_clamp_ttl(const struct resolver *r, uint32_t ttl_s);

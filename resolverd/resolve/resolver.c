@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "resolve/iterate.h"
 #include "resolve/upstream.h"
 #include "resolve/verify.h"
@@ -14,6 +15,8 @@
 enum {
 	KEYS_MAX = 4096,	 /* parsed keys: about 2 kB each */
 	STEPS_PER_WAKE_MAX = 64, /* states run in a row: a chain of 12 hops takes under 40 */
+	STALL_MS = 500,	     /* late by so much: no turn of the loop takes that long by itself */
+	STALL_GRACE_MS = 50, /* time to read what came in meanwhile, before anything is overdue */
 };
 
 /* --- making and freeing ------------------------------------------------------------------- */
@@ -112,6 +115,13 @@ bool resolver_recall(const struct resolver *r, const uint8_t *name)
 	return r->recall && r->recall(r->recall_context, name, r->now);
 }
 
+struct now resolver_shared_now(const struct resolver *r)
+{
+	struct now now = r->now;
+	now.mono_us += r->held_us;
+	return now;
+}
+
 uint32_t resolver_clamp_ttl(const struct resolver *r, uint32_t ttl_s)
 {
 	return MIN(MAX(ttl_s, r->settings->min_ttl_s), r->settings->max_ttl_s);
@@ -207,10 +217,35 @@ static void give_turns(struct resolver *r)
 	}
 }
 
+/* NOW on the scale of the core's timers, which stand still when the machine does. */
+static struct now lived(const struct resolver *r, struct now now)
+{
+	now.mono_us -= r->held_us;
+	return now;
+}
+
+/* A timer long overdue: the machine was suspended or moved, or starved us. That is nobody's silence, so
+ * time goes on from where it stopped, a little before that timer is due: what waits in the sockets comes
+ * in first. */
+static void notice_stall(struct resolver *r, struct now now)
+{
+	uint64_t due_ms = resolver_deadline_ms(r), now_ms = now_mono_ms(now);
+	if (due_ms > now_ms || now_ms - due_ms < STALL_MS)
+		return;
+	uint64_t last_us = r->now.mono_us + r->held_us;
+	uint64_t resume_us = MAX((due_ms - STALL_GRACE_MS) * 1000, last_us);
+	r->held_us += (now.mono_us - resume_us) / 1000 * 1000; /* timers are in milliseconds */
+	metrics_add(r->metrics, METRIC_stalls_total, 1);
+	log_warning("stall ms=%llu: the machine or this process stood still",
+		    (unsigned long long)(now_ms - due_ms));
+}
+
 void resolver_step(struct resolver *r, struct now now, const struct event *ev, struct actions *out)
 {
 	arena_deinit(&r->step_arena);
 	r->action_count = 0;
+	notice_stall(r, now);
+	now = lived(r, now);
 	verify_begin_step(r, now, ev->kind == EV_DEADLINE);
 	r->now = now;
 	switch (ev->kind) {
@@ -252,19 +287,20 @@ uint64_t resolver_deadline_ms(const struct resolver *r)
 	const struct heap_node *q = heap_min(&r->query_timers), *c = heap_min(&r->client_timers);
 	uint64_t at = prefetch_next_ms(r->prefetch);
 	if (heap_min(&r->turns))
-		return now_mono_ms(r->now); /* at once, when other events have been looked at */
+		at = now_mono_ms(r->now); /* at once, when other events have been looked at */
 	if (q)
 		at = MIN(at, q->key);
 	if (c)
 		at = MIN(at, c->key);
-	return at;
+	return at == UINT64_MAX ? at : at + r->held_us / 1000;
 }
 
 ptrdiff_t resolver_answer_now(struct resolver *r, struct now now, const struct event *query,
 			      uint8_t *out, size_t size_bytes)
 {
 	struct client client;
-	return client_answer_now(&r->client_context, now, query, &client, out, size_bytes);
+	return client_answer_now(&r->client_context, lived(r, now), query, &client, out,
+				 size_bytes);
 }
 
 void resolver_set_settings(struct resolver *r, const struct settings *settings)
@@ -279,7 +315,7 @@ void resolver_set_settings(struct resolver *r, const struct settings *settings)
 void resolver_keep(struct resolver *r, struct now now, const struct entry *e)
 {
 	if (r->settings->prefetch.enabled)
-		prefetch_keep(r->prefetch, e, now);
+		prefetch_keep(r->prefetch, e, lived(r, now));
 }
 
 bool resolver_settings_in_use(const struct resolver *r, const struct settings *settings)

@@ -8,6 +8,9 @@
  *   for (i = 0; i < out.count; i++) perform(&out.list[i]);
  *   sleep until resolver_deadline_ms(r) or the next packet
  *
+ * A step that comes half a second or more after the deadline means that the machine stood still: the
+ * core's timers then stand still for as long (not its TTLs), so that a pause fails nobody.
+ *
  * One thread each. Several resolvers share a cache and the knowledge of servers (infra, ranges).
  */
 #include "base/endpoint.h"

@@ -219,7 +219,7 @@ static bool refresh_may_send(struct query *q, unsigned index)
 {
 	struct resolver *r = q->resolver;
 	uint32_t wait_ms =
-		prefetch_upstream_wait_ms(r->prefetch, &q->zone.servers[index].address, 1, r->now);
+		prefetch_upstream_wait_ms(r->prefetch, &q->zone.servers[index].address, 1);
 	if (wait_ms == 0)
 		return true;
 	metrics_add(r->metrics, METRIC_prefetch_throttled_total, 1);
@@ -256,9 +256,10 @@ static bool has_turn(struct query *q, const struct settings_zone *zone, bool tcp
 	q->turn_ms = 0;
 	if (turn_ms > 0 && now_ms >= turn_ms && now_ms <= turn_ms + TURN_LATE_MS)
 		return true;
-	uint32_t wait_ms = q->budget->refresh
-				   ? throttle_take_spare(r->throttle, &want, r->now)
-				   : throttle_take(r->throttle, &want, patience_ms, r->now);
+	uint32_t wait_ms =
+		q->budget->refresh
+			? throttle_take_spare(r->throttle, &want, resolver_shared_now(r))
+			: throttle_take(r->throttle, &want, patience_ms, resolver_shared_now(r));
 	if (wait_ms == 0)
 		return true;
 	metrics_add(r->metrics, METRIC_upstream_throttled_total, 1);
@@ -435,7 +436,7 @@ static void note_counted_loss(struct query *q)
 	if (!servers_are_counted(q))
 		return;
 	struct throttle_want want = want_of(q->zone.configured, 1);
-	throttle_lose(q->resolver->throttle, &want, q->resolver->now);
+	throttle_lose(q->resolver->throttle, &want, resolver_shared_now(q->resolver));
 }
 
 static void on_timeout(struct query *q, struct send *s)

@@ -154,6 +154,8 @@ static bool advance(struct scene *s, uint64_t end_ms)
 	uint64_t timer_ms = resolver_deadline_ms(s->resolver);
 	if (timer_ms != UINT64_MAX)
 		timer_ms = MAX(timer_ms, mono_start_ms + s->now_ms) - mono_start_ms;
+	event_ms =
+		MAX(event_ms, s->now_ms); /* later than it should be if the machine stood still */
 	if (MIN(event_ms, timer_ms) > end_ms)
 		return false;
 	s->now_ms = MIN(event_ms, timer_ms);

@@ -302,6 +302,13 @@ static void wait_step(struct scene *s, struct words *w)
 	scene_pass(s, number(s, w->at[1]), NULL);
 }
 
+/* The machine stands still, and what comes in meanwhile waits in the sockets. */
+static void stall(struct scene *s, struct words *w)
+{
+	scene_begin(s);
+	s->now_ms += number(s, w->at[1]);
+}
+
 static void refresh(struct scene *s, struct words *w)
 {
 	uint8_t qname[DNAME_MAX];
@@ -554,7 +561,7 @@ static const struct {
 	{"wait", 2, wait_step},	 {"run", 1, run},	    {"expect", 2, answer_step},
 	{"has", 2, has},	 {"pending", 1, no_answer}, {"sent", 2, sent},
 	{"unsent", 2, sent},	 {"clear", 1, clear},	    {"metric", 3, metric},
-	{"refresh", 3, refresh},
+	{"refresh", 3, refresh}, {"stall", 2, stall},
 };
 
 void scene_read(struct scene *s, char *line)
