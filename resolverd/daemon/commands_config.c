@@ -158,6 +158,7 @@ static void show_resolution(json_t **list, const struct config *c)
 	add_setting(list, "resolution.ipv6", "%s", c->ipv6_auto ? "auto" : yes_no(s->ipv6));
 	add_setting(list, "resolution.harden-glue", "%s", yes_no(s->harden_glue));
 	add_setting(list, "resolution.prime", "%s", yes_no(s->prime));
+	add_setting(list, "resolution.client-timeout", "%ums", s->client_ms);
 	add_setting(list, "serve-stale.enabled", "%s", yes_no(s->stale_enabled));
 	add_setting(list, "serve-stale.answer-after", "%ums", s->stale_answer_after_ms);
 	add_setting(list, "serve-stale.max-age", "%us", s->stale_max_age_s);

@@ -94,6 +94,7 @@ static const cyaml_schema_field_t resolution_fields[] = {
 	WORD("query-loopback", raw_resolution, query_loopback),
 	WORD("port", raw_resolution, port),
 	WORD("prime", raw_resolution, prime),
+	WORD("client-timeout", raw_resolution, client_timeout),
 	CYAML_FIELD_END,
 };
 

@@ -7,6 +7,7 @@
 #include "cache/disk.h"
 #include "daemon/config_raw.h"
 #include "daemon/config_value.h"
+#include "resolve/limits.h"
 
 enum {
 	MEMORY_DEFAULT = 256 << 20,
@@ -318,6 +319,19 @@ static enum err build_cache(struct config_build *b, const struct raw_config *raw
 
 /* ---- resolution ---- */
 
+static enum err build_client_timeout(struct config_build *b, const struct raw_config *raw)
+{
+	struct settings *s = &b->config->settings;
+	enum err err = read_ms(b, "resolution.client-timeout", raw->resolution.client_timeout,
+			       &s->client_ms);
+
+	if (err == OK && (s->client_ms < LIMIT_CLIENT_MIN_MS || s->client_ms > LIMIT_QUERY_MS))
+		return config_refuse(
+			b, "resolution.client-timeout", "\"%s\" is not between %u ms and %u s",
+			raw->resolution.client_timeout, LIMIT_CLIENT_MIN_MS, LIMIT_QUERY_MS / 1000);
+	return err;
+}
+
 static enum err build_resolution(struct config_build *b, const struct raw_config *raw)
 {
 	static const char *const words[] = {[MINIMIZE_OFF] = "off",
@@ -357,7 +371,7 @@ static enum err build_resolution(struct config_build *b, const struct raw_config
 				       raw->resolution.query_loopback, &s->query_loopback);
 	if (err == OK)
 		err = config_read_bool(b, "resolution.prime", raw->resolution.prime, &s->prime);
-	return err;
+	return err == OK ? build_client_timeout(b, raw) : err;
 }
 
 /* ---- log, stale answers ---- */

@@ -51,7 +51,7 @@ struct raw_config {
 	} dnssec;
 	struct {
 		char *qname_minimization, *ipv4, *ipv6, *query_loopback, *port, *prime;
-		char *harden_glue;
+		char *harden_glue, *client_timeout;
 	} resolution;
 	struct raw_zone *forward_zones, *stub_zones;
 	struct raw_local_zone *local_zones;

@@ -76,8 +76,10 @@ enum {
 	/* Clients waiting for one question. More are shed with SERVFAIL. BIND clients-per-query 100. */
 	LIMIT_WAITERS = 512,
 
-	/* CoreDNS reads for 2 s, then throws the answer away. */
+	/* CoreDNS reads for 2 s, then throws the answer away. resolution.client-timeout may say otherwise
+	 * for clients that wait longer (glibc: 5 s), but no less than one retransmission needs. */
 	LIMIT_CLIENT_MS = 1800,
+	LIMIT_CLIENT_MIN_MS = 500,
 	/* Time that a forward zone's servers have where the public tree may answer in their stead: what
 	 * is left of a client's time must be enough to iterate. */
 	LIMIT_FALLBACK_MS = 800,

@@ -25,7 +25,7 @@ class Adapter(base.Adapter):
             "workers": 1,
             "answer-non-recursive": s.answer_non_recursive,
             "special-zones": s.local_zones,
-            "cache": {"memory": "64M", "min-ttl": s.cache_min_ttl, "max-ttl": s.cache_max_ttl,
+            "cache": {"memory": "64M", "disk": "off", "min-ttl": s.cache_min_ttl, "max-ttl": s.cache_max_ttl,
                       "max-negative-ttl": s.cache_max_negative_ttl},
             "dnssec": self.dnssec(s),
             "resolution": {
@@ -35,6 +35,8 @@ class Adapter(base.Adapter):
                 "query-loopback": s.query_localhost,
                 "prime": True,      # falls back to the hints where priming fails
                 "harden-glue": s.harden_glue,
+                # The player lets real time pass where its clients wait on a clock of their own.
+                "client-timeout": "10s",
             },
             "forward-zones": [self.zone(zone, s, forward=True) for zone in s.forward_zones],
             "stub-zones": [self.zone(zone, s) for zone in s.stub_zones],

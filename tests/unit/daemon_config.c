@@ -157,6 +157,10 @@ static const struct {
 	{"recorder: {slow: 0}", "f:1: recorder.slow: \"0\" is not a time from 1ms to 10s"},
 	{"recorder: {slow: 11s}", "f:1: recorder.slow: \"11s\" is not a time from 1ms to 10s"},
 	{"recorder: {redact: maybe}", "f:1: recorder.redact: \"maybe\" is neither true nor false"},
+	{"resolution: {client-timeout: 100ms}\n",
+	 "f:1: resolution.client-timeout: \"100ms\" is not between 500 ms and 10 s"},
+	{"resolution:\n  client-timeout: 1h\n",
+	 "f:2: resolution.client-timeout: \"1h\" is not between 500 ms and 10 s"},
 	{"serve-stale: {answer-after: soon}\n",
 	 "f:1: serve-stale.answer-after: \"soon\" is not a time"},
 };

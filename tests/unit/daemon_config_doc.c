@@ -174,6 +174,7 @@ static void test_example_is_good(void **state)
 	const struct settings *s = &c->settings, *p = &plain->settings;
 	assert_int_equal(s->minimization, p->minimization);
 	assert_int_equal(s->prime, p->prime);
+	assert_int_equal(s->client_ms, p->client_ms);
 	assert_int_equal(s->harden_glue, p->harden_glue);
 	assert_int_equal(s->query_loopback, p->query_loopback);
 	assert_int_equal(s->upstream_port, p->upstream_port);
