@@ -7,7 +7,7 @@
  * is 0. With CACHE 1 each name has a cache in front that keeps answers for their TTL, a second at
  * least; what it answers takes no time. Prints for each group a JSON object: latency, failures, age
  * of answers, and how long after a change of the data (which changes all the time) somebody first
- * saw it; and at last one with the latencies of each second, the first included.
+ * saw it; and at last one with the latencies of each second, the first ones included.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -37,7 +37,7 @@ enum {
 struct asked {
 	uint64_t at_us;
 	uint32_t name;
-	bool open, counts;
+	bool open, known, counts; /* known: not a name's first question, or these count */
 };
 
 struct histogram {
@@ -156,7 +156,8 @@ static void close_asked(struct patient *p, struct asked *a, bool failed)
 	uint64_t us = now_us(CLOCK_MONOTONIC) - a->at_us;
 	us = us < PATIENCE_US ? us : PATIENCE_US;
 	a->open = false;
-	note_moment(p, a->at_us, us);
+	if (a->known)
+		note_moment(p, a->at_us, us);
 	if (!a->counts)
 		return;
 	g->failed += failed;
@@ -194,7 +195,8 @@ static void ask(struct patient *p, unsigned group)
 	uint64_t now = now_us(CLOCK_MONOTONIC);
 	uint32_t name = group * GROUP_NAMES + (uint32_t)(erand48(p->dice) * g->names);
 	const struct cached *cached = &p->cached[name];
-	bool counts = p->warm_us == p->start_us || (now >= p->warm_us && cached->until_us > 0);
+	bool known = p->warm_us == p->start_us || cached->until_us > 0;
+	bool counts = known && now >= p->warm_us;
 	g->asked += counts;
 	if (p->cache && cached->until_us > now) {
 		note_moment(p, now, 0);
@@ -207,7 +209,8 @@ static void ask(struct patient *p, unsigned group)
 	struct asked *a = &p->asked[p->next_id];
 	if (a->open)
 		close_asked(p, a, true);
-	*a = (struct asked){.at_us = now, .name = name, .open = true, .counts = counts};
+	*a = (struct asked){
+		.at_us = now, .name = name, .open = true, .known = known, .counts = counts};
 	g->sent += counts;
 	uint8_t wire[PATTERN_SIZE + 40];
 	size_t len = put_question(g, name, p->next_id, wire);

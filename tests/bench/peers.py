@@ -82,7 +82,7 @@ modules.unload('ta_sentinel')
 {forward}"""), setup.directory]
 
 
-def pdns(setup, *lines):
+def pdns(setup):
     setup.write("trust.lua", "clearTA()\n")
     forward = ",".join(f"{zone}={PROVIDER}" for zone in setup.zones)
     setup.write("recursor.conf", "\n".join([
@@ -91,7 +91,7 @@ def pdns(setup, *lines):
         f"lua-config-file={setup.directory}/trust.lua", f"socket-dir={setup.directory}",
         "daemon=no", "write-pid=no", "dont-query=", "security-poll-suffix=", "quiet=yes",
         "loglevel=3", "disable-syslog=yes", "structured-logging=no", "refresh-on-ttl-perc=80",
-        "serve-stale-extensions=120", f"forward-zones={forward}", *lines]) + "\n")
+        "serve-stale-extensions=120", "network-timeout=50", f"forward-zones={forward}"]) + "\n")
     return ["pdns_recursor", f"--config-dir={setup.directory}"]
 
 
