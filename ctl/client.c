@@ -172,6 +172,8 @@ static int converse(struct conversation *c)
 				return status;
 		}
 		ssize_t n = recv(c->fd, bytes, sizeof(bytes), 0);
+		if (n < 0 && errno == EINTR && live_interrupted())
+			return EXIT_SUCCESS;
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)

@@ -65,6 +65,20 @@ static json_t *make_nta_add(const struct invocation *in)
 				      : object;
 }
 
+static json_t *make_top(const struct invocation *in)
+{
+	json_t *object = make_stats(in);
+
+	return in->given & OPTION_ROWS ? set(object, "count", json_integer(in->rows)) : object;
+}
+
+/* [NAME] */
+static json_t *make_watch(const struct invocation *in)
+{
+	return in->argument_count > 0 ? set(empty(), "name", json_string(in->arguments[0]))
+				      : empty();
+}
+
 /* NAME SERVER... */
 static json_t *make_forward_add(const struct invocation *in)
 {
@@ -129,6 +143,11 @@ static const struct command table[] = {
 	{"stats", "", "all counters; again and again with --watch", "Stats",
 	 .options = OPTION_WATCH | OPTION_INTERVAL | OPTION_COUNT, .parameters = make_stats,
 	 .show = show_stats, .run = live_stats},
+	{"top", "", "the busiest names and clients, in place on a terminal", "Top",
+	 .options = OPTION_INTERVAL | OPTION_COUNT | OPTION_ROWS, .parameters = make_top,
+	 .run = top_run},
+	{"watch", "[NAME]", "failures and changed records as they happen", "Watch", 0, 1,
+	 OPTION_COUNT, .parameters = make_watch, .run = watch_run},
 	{"cache stats", "", "how full the cache is", "CacheStats", .show = show_cache},
 	{"cache show", "NAME [TYPE]", "what is cached under a name", "CacheShow", 1, 2,
 	 .parameters = make_name_type, .show = show_entries},

@@ -11,6 +11,7 @@
  *   help.c       help and completion
  *   client.c     the socket, calls, and what went wrong in words
  *   live.c       what is shown again and again, in place on a terminal
+ *   watch.c      failures and changes as they happen, and who is busiest
  *   probe.c      asking names endlessly, without the daemon: probe_net.c, probe_tell.c
  *   transfer.c   dump and load of the cache, and a long flush
  *   show*.c      replies for people
@@ -58,13 +59,14 @@ enum {
 	OPTION_INSECURE = 1 << 13,
 	OPTION_CACHED = 1 << 14,
 	OPTION_ROOT = 1 << 15,
+	OPTION_ROWS = 1 << 16,
 };
 
 struct invocation { /* the command line */
 	const char *socket;
 	bool json, colour, terminal;
 	unsigned given; /* OPTION_... */
-	int64_t interval_ms, for_ms, timeout_ms, slow_ms, rate, count;
+	int64_t interval_ms, for_ms, timeout_ms, slow_ms, rate, count, rows;
 	const char *type;
 	const char *servers[CTL_SERVERS_MAX];
 	size_t server_count;
@@ -155,6 +157,10 @@ bool live_end(struct live_frame *f, const struct invocation *in);
 /* ---- probe.c ---- */
 
 run_fn probe_run;
+
+/* ---- watch.c ---- */
+
+run_fn watch_run, top_run;
 
 /* ---- transfer.c ---- */
 

@@ -340,6 +340,11 @@ static void log_level(void *context, struct call *call)
 static const struct verb table[] = {
 	{"Status", status, .changes = false, {}},
 	{"Stats", stats, .changes = false, {OPTIONAL("interval_ms", VERB_INT)}},
+	{"Top",
+	 commands_top,
+	 .changes = true,
+	 {OPTIONAL("interval_ms", VERB_INT), OPTIONAL("count", VERB_INT)}},
+	{"Watch", commands_watch, .changes = true, {OPTIONAL("name", VERB_STRING)}},
 	{"CacheStats", commands_cache_stats, .changes = false, {}},
 	{"CacheShow", commands_cache_show, .changes = false, {NAME, OPTIONAL("type", VERB_STRING)}},
 	{"CacheFlush",

@@ -11,6 +11,8 @@
  *   commands_prefetch.c which names are kept fresh
  *   commands_walk.c     the whole cache in steps
  *   commands_forward.c  forward and stub zones
+ *   commands_watch.c    failures and changes as they happen
+ *   commands_top.c      the busiest names and clients
  *   commands_explain.c  why a name is answered as it is
  *   commands_trace.c    a question asked now, and what was done for it
  *   commands_words.c    entries, servers and errors as JSON and as words
@@ -20,6 +22,7 @@
 #include "cache/infra.h"
 #include "cache/ranges.h"
 #include "control/session.h"
+#include "daemon/feed.h"
 #include "daemon/forwards.h"
 #include "daemon/negative.h"
 #include "daemon/rates.h"
@@ -39,7 +42,8 @@ struct commands { /* main thread; all borrowed */
 	const struct negative *negative;
 	const struct forwards *forwards; /* changed at run time */
 	const struct rates *rates;
-	const char *path; /* of the configuration; NULL: defaults */
+	struct feeds *feeds; /* of all workers */
+	const char *path;    /* of the configuration; NULL: defaults */
 	uint64_t started_us;
 	/* Keys that the last reload would have changed but could not. Static texts. */
 	const char *const *restart;

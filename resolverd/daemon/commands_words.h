@@ -45,6 +45,7 @@ verb_fn commands_config_check, commands_config_show, commands_config_reload;
 verb_fn commands_explain, commands_trace;
 verb_fn commands_forward_list, commands_forward_add, commands_forward_remove;
 verb_fn commands_forward_reset;
+verb_fn commands_watch, commands_top;
 verb_fn commands_cache_dump, commands_cache_load;
 verb_fn commands_prefetch_list, commands_prefetch_stats, commands_prefetch_now;
 

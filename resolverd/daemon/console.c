@@ -194,6 +194,7 @@ void console_open(struct console *c, const struct console_parts *parts)
 		.negative = &c->negative,
 		.forwards = &c->forwards,
 		.rates = &c->rates,
+		.feeds = &c->feeds,
 		.path = parts->path,
 		.started_us = parts->loop->now.mono_us,
 		.restart = c->restart,
@@ -213,6 +214,9 @@ void console_open(struct console *c, const struct console_parts *parts)
 		.verb_count = verb_count,
 		.context = &c->commands,
 	};
+	for (unsigned i = 0; i < *parts->worker_count; i++)
+		c->feed_list[i] = worker_feed(parts->workers[i]);
+	c->feeds = (struct feeds){.list = c->feed_list, .count = parts->worker_count};
 	c->loop = parts->loop;
 	c->publish = parts->publish;
 	c->server = parts->server;

@@ -19,6 +19,8 @@ struct console { /* main thread; zero-initialised is closed */
 	struct negative negative;
 	struct forwards forwards;
 	struct rates rates;
+	struct feed *feed_list[CONFIG_WORKERS_MAX];
+	struct feeds feeds;
 	enum config_readonly readonly;
 	const char *restart[CONSOLE_RESTART_MAX]; /* keys; static texts */
 	/* Give everybody the negative anchors and forward zones as they stand now. */

@@ -67,6 +67,7 @@ struct worker { /* its own thread, but for what says otherwise */
 	} figures;			     /* any thread reads */
 	_Atomic(struct snapshot *) mailbox;  /* any thread writes */
 	_Atomic(struct refresh *) refreshes; /* any thread adds */
+	struct feed feed;		     /* its own rules */
 	_Atomic(struct popular *) popular;   /* any thread adds */
 	struct tracing_desk desk;	     /* its own rules */
 	struct recorder *recorder;	     /* its own rules */
@@ -144,6 +145,8 @@ static size_t handle_udp(void *context, struct span packet, const struct udp_pat
 	if (UNLIKELY(w->log_queries))
 		query_log(packet, &path->peer, "udp");
 	ptrdiff_t len = resolver_answer_now(w->resolver, w->loop.now, &event, out, size_bytes);
+	if (UNLIKELY(feed_wants(&w->feed, FEED_QUESTION)))
+		feed_question(&w->feed, packet, &path->peer, len != 0, w->loop.now);
 	if (len != 0)
 		return len > 0 ? (size_t)len : 0;
 	if (clients_add_udp(&w->clients, path, &event.token))
@@ -166,6 +169,8 @@ static ptrdiff_t handle_tcp(void *context, struct span packet, const struct tcp_
 	if (UNLIKELY(w->log_queries))
 		query_log(packet, &client->peer, "tcp");
 	ptrdiff_t len = resolver_answer_now(w->resolver, w->loop.now, &event, out, size_bytes);
+	if (UNLIKELY(feed_wants(&w->feed, FEED_QUESTION)))
+		feed_question(&w->feed, packet, &client->peer, len != 0, w->loop.now);
 	if (len != 0)
 		return len > 0 ? len : TCP_NEVER;
 	if (!clients_add_tcp(&w->clients, client->handle, &event.token)) {
@@ -220,8 +225,18 @@ static void handle_report(void *context, const struct trace_report *report)
 	struct worker *w = context;
 
 	recorder_take(w->recorder, report);
+	if (UNLIKELY(feed_wants(&w->feed, FEED_FAILURE)))
+		feed_failure(&w->feed, report, w->loop.now);
 	if (report->watched)
 		tracing_report(&w->desk, report);
+}
+
+static void handle_change(void *context, const struct prefetch_change *change)
+{
+	struct worker *w = context;
+
+	if (feed_wants(&w->feed, FEED_CHANGE))
+		feed_change(&w->feed, change, w->loop.now);
 }
 
 /* ---- housekeeping ---- */
@@ -440,6 +455,8 @@ static enum err open_resolver(struct worker *w)
 		.observe_context = shared->anchors,
 		.report = handle_report,
 		.report_context = w,
+		.changed = handle_change,
+		.changed_context = w,
 	};
 	enum err err = cache_reader_new(shared->cache, &w->reader);
 
@@ -560,6 +577,7 @@ void worker_free(struct worker *w)
 	loop_deinit(&w->loop);
 	tracing_close(&w->desk);
 	recorder_free(w->recorder);
+	feed_deinit(&w->feed);
 	for (size_t i = 0; i < w->retired_count; i++)
 		snapshot_release(w->retired[i]);
 	snapshot_release(atomic_load(&w->mailbox));
@@ -678,6 +696,11 @@ bool worker_is_turning(const struct worker *w, uint64_t mono_us)
 	uint64_t passed_us = atomic_load_explicit(&w->figures.passed_us, memory_order_relaxed);
 
 	return mono_us < passed_us + STILL_MS * 1000ULL;
+}
+
+struct feed *worker_feed(struct worker *w)
+{
+	return &w->feed;
 }
 
 const struct metrics *worker_metrics(const struct worker *w)

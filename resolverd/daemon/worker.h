@@ -11,6 +11,7 @@
 #include "cache/infra.h"
 #include "cache/ranges.h"
 #include "daemon/anchors.h"
+#include "daemon/feed.h"
 #include "daemon/recorder.h"
 #include "daemon/snapshot.h"
 #include "daemon/tracing.h"
@@ -66,6 +67,9 @@ struct recorder *worker_recorder(const struct worker *w);
 /* E, popular before the last restart, is in the cache: keep it fresh if it is worth it. From any
  * thread. */
 void worker_keep(struct worker *w, const struct entry *e);
+
+/* What it tells those who watch; the main thread reads. */
+struct feed *worker_feed(struct worker *w);
 
 /* From any thread. */
 const struct metrics *worker_metrics(const struct worker *w);

@@ -504,11 +504,15 @@ static void note_change(struct prefetch *p, struct query *q)
 	const struct resolver *r = p->resolver;
 	const struct entry *e = find_entry(p, q->kept, false);
 	struct answer *old = arena_alloc(&q->arena, sizeof(*old));
+	struct prefetch_change change;
 	if (!e || !old || answer_from_entry(e, q->qname, q->qtype, r->now, &q->arena, old) != OK ||
 	    prefetch_same_data(old, &q->answer))
 		return;
 	metrics_add(r->metrics, METRIC_prefetch_changed_total, 1);
-	prefetch_tell_change(old, &q->answer);
+	prefetch_describe_change(old, &q->answer, &change);
+	prefetch_log_change(&change);
+	if (r->changed)
+		r->changed(r->changed_context, &change);
 }
 
 bool prefetch_accept(struct prefetch *p, struct query *q)

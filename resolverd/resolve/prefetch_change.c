@@ -6,8 +6,6 @@
 #include "dns/text.h"
 #include "dns/types.h"
 
-enum { DATA_TEXT_SIZE = 256 };
-
 bool prefetch_same_data(const struct answer *a, const struct answer *b)
 {
 	if (a->rcode != b->rcode || a->answer_count != b->answer_count)
@@ -21,12 +19,12 @@ bool prefetch_same_data(const struct answer *a, const struct answer *b)
 }
 
 /* A's chain in words, "CNAME a.example. A 192.0.2.1" or "NXDOMAIN", into OUT; returns OUT. */
-static const char *data_text(const struct answer *a, char out[static DATA_TEXT_SIZE])
+static const char *data_text(const struct answer *a, char out[static PREFETCH_DATA_TEXT_SIZE])
 {
-	char type[TYPE_TEXT_SIZE], rdata[DATA_TEXT_SIZE];
+	char type[TYPE_TEXT_SIZE], rdata[PREFETCH_DATA_TEXT_SIZE];
 	size_t at = 0;
 	if (a->answer_count == 0) {
-		snprintf(out, DATA_TEXT_SIZE, "%s",
+		snprintf(out, PREFETCH_DATA_TEXT_SIZE, "%s",
 			 a->rcode == RCODE_NXDOMAIN ? "NXDOMAIN" : "NODATA");
 		return out;
 	}
@@ -35,8 +33,8 @@ static const char *data_text(const struct answer *a, char out[static DATA_TEXT_S
 		const struct rrset *set = &a->answer[i];
 		struct rrset_iter it = rrset_records(set);
 		struct span record;
-		while (rrset_next(&it, &record) && at < DATA_TEXT_SIZE - 1) {
-			int len = snprintf(out + at, DATA_TEXT_SIZE - at, "%s%s %s",
+		while (rrset_next(&it, &record) && at < PREFETCH_DATA_TEXT_SIZE - 1) {
+			int len = snprintf(out + at, PREFETCH_DATA_TEXT_SIZE - at, "%s%s %s",
 					   at > 0 ? " " : "", type_text(set->type, type),
 					   text_rdata(set->type, record, rdata, sizeof(rdata)));
 			at += len > 0 ? (size_t)len : 0;
@@ -45,11 +43,20 @@ static const char *data_text(const struct answer *a, char out[static DATA_TEXT_S
 	return out;
 }
 
-void prefetch_tell_change(const struct answer *old, const struct answer *now)
+void prefetch_describe_change(const struct answer *old, const struct answer *now,
+			      struct prefetch_change *out)
+{
+	out->name = now->qname;
+	out->type = now->qtype;
+	data_text(old, out->old);
+	data_text(now, out->fresh);
+}
+
+void prefetch_log_change(const struct prefetch_change *change)
 {
 	char name[DNAME_TEXT_MAX], type[TYPE_TEXT_SIZE];
-	char was[DATA_TEXT_SIZE], is[DATA_TEXT_SIZE];
+
 	log_info("record changed: name=%s type=%s old=\"%s\" new=\"%s\"",
-		 dname_text(now->qname, name), type_text(now->qtype, type), data_text(old, was),
-		 data_text(now, is));
+		 dname_text(change->name, name), type_text(change->type, type), change->old,
+		 change->fresh);
 }

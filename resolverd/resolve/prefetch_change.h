@@ -7,5 +7,18 @@
 /* The same rcode and the same records along the whole chain; TTLs and signatures do not count. */
 bool prefetch_same_data(const struct answer *a, const struct answer *b);
 
+/* The change in words: a chain such as "CNAME a.example. A 192.0.2.1", or "NXDOMAIN". */
+enum { PREFETCH_DATA_TEXT_SIZE = 256 };
+struct prefetch_change {
+	const uint8_t *name; /* borrowed; lower case */
+	uint16_t type;
+	char old[PREFETCH_DATA_TEXT_SIZE], fresh[PREFETCH_DATA_TEXT_SIZE];
+};
+void prefetch_describe_change(const struct answer *old, const struct answer *now,
+			      struct prefetch_change *out);
+
+/* Told of a change. Borrowed for the call. */
+typedef void prefetch_change_fn(void *context, const struct prefetch_change *change);
+
 /* One line of log: "record changed: name=... type=... old="..." new="..."". */
-void prefetch_tell_change(const struct answer *old, const struct answer *now);
+void prefetch_log_change(const struct prefetch_change *change);

@@ -240,6 +240,8 @@ struct resolver {
 	void *observe_context;
 	trace_report_fn *report;
 	void *report_context;
+	prefetch_change_fn *changed;
+	void *changed_context;
 	/* mono; 0: not with these settings */
 	uint64_t observed_ms[SETTINGS_ANCHORS_MAX];
 	struct now now;	  /* of the step in progress; mono_us without held_us */

@@ -47,6 +47,8 @@ enum err resolver_new(const struct resolver_parts *parts, struct resolver **out)
 	r->observe_context = parts->observe_context;
 	r->report = parts->report;
 	r->report_context = parts->report_context;
+	r->changed = parts->changed;
+	r->changed_context = parts->changed_context;
 	r->cookie_secret = *parts->cookie_secret;
 	rng_bytes(&r->rng, r->table_key.bytes, sizeof(r->table_key.bytes));
 	r->client_context = (struct client_context){.settings = parts->settings,

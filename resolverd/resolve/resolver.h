@@ -20,6 +20,7 @@
 #include "cache/cache.h"
 #include "cache/infra.h"
 #include "cache/ranges.h"
+#include "resolve/prefetch_change.h"
 #include "resolve/settings.h"
 #include "resolve/trace.h"
 
@@ -114,6 +115,9 @@ struct resolver_parts { /* what a resolver is made of; all borrowed and outlivin
 	 * NULL: nothing is traced. */
 	trace_report_fn *report;
 	void *report_context;
+	/* Told of every refresh that brought other data. NULL: nobody. */
+	prefetch_change_fn *changed;
+	void *changed_context;
 };
 
 MUST_USE enum err resolver_new(const struct resolver_parts *parts, struct resolver **out);

@@ -35,6 +35,7 @@ struct service { /* made once */
 	unsigned worker_count;
 	struct negative negative;
 	struct forwards forwards;
+	struct feeds feeds;
 	struct rates rates;
 	struct session_service service;
 };
@@ -59,6 +60,8 @@ static struct service *make_service(void)
 	c->snapshot = &s->snapshot;
 	c->negative = &s->negative;
 	c->forwards = &s->forwards;
+	s->feeds.count = &s->worker_count;
+	c->feeds = &s->feeds;
 	c->set_forwards = refuse_forwards;
 	c->rates = &s->rates;
 	c->reload = refuse_reload;

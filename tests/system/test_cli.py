@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import unittest
 
@@ -269,6 +270,183 @@ class Prefetch(CliCase):
         done = self.ctl.run("prefetch", "now", "www.badsig.org")
         self.assertEqual(done.returncode, 1)
         self.assertIn("Nothing came", done.stdout)
+
+
+class Watch(CliCase):
+    name = "db.cluster-abc.eu-west-1.rds.amazonaws.com"
+    config = {"serve-stale": {"enabled": False}, "prefetch": {"zones": [
+        {"name": "amazonaws.com.", "min-hits": 1, "min-yield": 0}]}}
+
+    def watch(self, *words):
+        child = self.start(*words)
+        time.sleep(0.3)
+        return child
+
+    def test_failures(self):
+        """A failure is told with its reason and who asked; only below the name that is watched."""
+        child = self.watch("--json", "watch", "badsig.org", "--count", "1")
+        human = self.watch("watch", "--count", "2")
+        self.ask("www.expired.org")
+        self.ask("www.badsig.org")
+        out, _ = child.communicate(timeout=10)
+        event, = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual((event["kind"], event["name"], event["type"], event["rcode"]),
+                         ("failure", "www.badsig.org.", "A", "SERVFAIL"))
+        self.assertTrue(event["client"].startswith("127.0.0.1:"))
+        self.assertTrue(event["text"] and event["ede_name"])
+        out, _ = human.communicate(timeout=10)
+        self.assertRegex(out, r"^\d\d:\d\d:\d\d failed  www\.expired\.org\. A: SERVFAIL: .*"
+                              r"\(EDE \d+, .*\) after \d+ ms, asked by 127\.0\.0\.1:\d+\n")
+        self.assertEqual((child.returncode, human.returncode), (0, 0))
+
+    @case.slow
+    def test_changes(self):
+        """A failover is told as it is found."""
+        self.ask(self.name)
+        child = self.watch("--json", "watch", "amazonaws.com", "--count", "1")
+        for name, server in self.net.servers.items():
+            if name.startswith("aws"):
+                server.link.edit = lambda reply: reply.replace(bytes([10, 0, 1, 11]),
+                                                               bytes([10, 0, 9, 99]))
+        out, _ = child.communicate(timeout=15)
+        event = json.loads(out)
+        self.assertEqual((event["kind"], event["name"]), ("change", self.name + "."))
+        self.assertIn("10.0.1.11", event["old"])
+        self.assertIn("10.0.9.99", event["new"])
+
+    def test_signal(self):
+        child = self.watch("watch")
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=5)
+        self.assertEqual((child.returncode, out, err), (0, "", ""))
+
+    def test_too_many(self):
+        """Those who do not read hold up nobody: DNS goes on, others are told, drops are said."""
+        stalled = [self.ctl.varlink() for _ in range(4)]
+        for link in stalled:
+            self.addCleanup(link.close)
+            link.send("Watch", more=True)
+        reader = self.ctl.varlink()
+        self.addCleanup(reader.close)
+        reader.send("Watch", more=True, name="pair.org")
+        self.ctl.text("cache", "flush", "pair.org", "--subtree")
+        self.net.servers["pair-a"].stop()
+        self.net.servers["pair-b"].stop()
+        replies = self.ask_all([self.query(f"x{i}.pair.org") for i in range(300)], 5)
+        failed = [r for r in replies if r.rcode() == 2]
+        self.assertGreater(len(failed), 200)
+        seen = dropped = 0
+        while seen + dropped < 200:
+            reply, _ = reader.receive()
+            seen += len(reply["events"])
+            dropped += reply["dropped"]
+        self.assertStatus(self.ask("www.signed.org"), "NOERROR")
+
+    def test_top(self):
+        """The busiest name and client lead; the rates are about right; nobody else is listed."""
+        stop = threading.Event()
+
+        def load():
+            while not stop.is_set():
+                for source, count in (("192.0.2.1", 8), ("192.0.2.2", 2)):
+                    for _ in range(count):
+                        self.ask("www.signed.org" if source == "192.0.2.1" else "www.plain.com",
+                                 source=source)
+        thread = threading.Thread(target=load)
+        thread.start()
+        try:
+            top = self.ctl.json("top", "--interval", "1s")
+            text = self.ctl.text("top", "--interval", "500ms", "--rows", "1")
+            child = self.watch("--json", "top", "--interval", "100ms", "--count", "3")
+            out, _ = child.communicate(timeout=10)
+        finally:
+            stop.set()
+            thread.join()
+        self.assertEqual([n["name"] for n in top["names"]], ["www.signed.org.", "www.plain.com."])
+        self.assertEqual([c["address"] for c in top["clients"]], ["192.0.2.1", "192.0.2.2"])
+        self.assertAlmostEqual(top["names"][0]["percent"], 80, delta=10)
+        self.assertAlmostEqual(sum(n["per_s"] for n in top["names"]) * top["seconds"],
+                               top["questions"], delta=0.02 * top["questions"] + 1)
+        self.assertGreater(top["names"][0]["hit_percent"], 90)
+        self.assertRegex(text, r"questions a second over 0\.5 s, 2 names, 2 clients\n")
+        self.assertIn("www.signed.org.", text)
+        self.assertNotIn("www.plain.com.", text)
+        self.assertEqual(len(out.splitlines()), 3)
+
+    def test_top_flood(self):
+        """Of many names few are listed, and a bounded number counted apart."""
+        link = self.ctl.varlink()
+        self.addCleanup(link.close)
+        link.send("Top", more=True, interval_ms=1000, count=5)
+        messages = [self.query(f"{i}.localhost") for i in range(6000)]
+        asking = threading.Thread(target=lambda: self.ask_all(messages, 3))
+        asking.start()
+        self.addCleanup(asking.join)
+        seen, deadline = 0, time.monotonic() + 15
+        while seen < 3000 and time.monotonic() < deadline:
+            reply, _ = link.receive()
+            seen += reply["questions"]
+            self.assertLessEqual(reply["distinct_names"], 2730)
+            self.assertEqual(len(reply["names"]), min(5, reply["distinct_names"]))
+        self.assertGreaterEqual(seen, 3000)
+
+
+@unittest.skipUnless(shutil.which("tmux"), "tmux is not installed")
+class Terminal(CliCase):
+    """What refreshes in place, as a person sees it."""
+    def setUp(self):
+        super().setUp()
+        self.tmux("kill-server")
+        self.addCleanup(self.tmux, "kill-server")
+
+    def tmux(self, *words):
+        socket_path = os.path.join(self.net.dir, "tmux")
+        return subprocess.run(["tmux", "-S", socket_path, "-f", "/dev/null", *words],
+                              capture_output=True, text=True, check=False,
+                              env={**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8"}).stdout
+
+    def screen(self, *words, columns=100, rows=30):
+        self.tmux("new-session", "-d", "-x", str(columns), "-y", str(rows), "sh")
+        self.tmux("send-keys", " ".join([self.ctl.program, "-s", self.ctl.socket, *words]), "Enter")
+
+    def lines(self):
+        return self.tmux("capture-pane", "-p").rstrip("\n").split("\n")
+
+    def until(self, condition, timeout_s=10):
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, self.tmux("capture-pane", "-p"))
+            time.sleep(0.1)
+
+    def test_stats(self):
+        """Long tables are cut to the screen, the top stays where it is, and figures change."""
+        self.screen("stats", "--watch", "--interval", "200ms", columns=40, rows=10)
+        self.until(lambda: self.lines()[1:2] and self.lines()[1].startswith("queries_udp_total"))
+        self.assertTrue(self.lines()[0].startswith("counter "))
+        self.assertTrue(all(len(line) <= 40 for line in self.lines()))
+
+        def total():
+            found = [line for line in self.lines() if line.startswith("queries_udp_total")]
+            return int(found[0].split()[1]) if found else -1
+        before = total()
+        self.ask("www.signed.org")
+        self.until(lambda: total() > before >= 0)
+        self.tmux("send-keys", "C-c")
+        self.tmux("send-keys", "echo bye", "Enter")
+        self.until(lambda: any("bye" in l and "echo" not in l for l in self.lines()))
+
+    def test_top(self):
+        self.screen("top", "--interval", "300ms")
+        for _ in range(30):
+            self.ask("www.signed.org")
+            time.sleep(0.02)
+        self.until(lambda: any("questions a second" in line for line in self.lines()[:1]))
+        self.until(lambda: (self.ask("www.signed.org"),
+                            any("www.signed.org." in line for line in self.lines()))[1])
+        self.until(lambda: not any("www.signed.org." in line for line in self.lines()))
+        self.assertIn("\x1b[1m", self.tmux("capture-pane", "-p", "-e"))
+        self.tmux("send-keys", "C-c")
+
 
 
 COMPLETIONS = (
