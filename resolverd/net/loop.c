@@ -17,7 +17,7 @@ enum {
 };
 
 struct loop_ready {
-	size_t count;
+	size_t at, count; /* handled next; all */
 	struct epoll_event events[LOOP_READY_MAX];
 };
 
@@ -120,16 +120,29 @@ void loop_want(struct loop *l, struct loop_watch *watch, unsigned wanted)
 	watch->wanted = wanted;
 }
 
+/* WATCH may stand in the batch that is being handled. */
+static void forget_ready(struct loop *l, struct loop_watch *watch)
+{
+	watch->watched = false;
+	for (size_t i = l->ready->at; i < l->ready->count; i++)
+		if (l->ready->events[i].data.ptr == watch)
+			l->ready->events[i].data.ptr = NULL;
+}
+
 void loop_forget(struct loop *l, struct loop_watch *watch)
 {
 	if (!watch->watched)
 		return;
 	REQUIRE(epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL) == 0);
-	watch->watched = false;
-	/* It may stand in the batch that is being handled. */
-	for (size_t i = 0; i < l->ready->count; i++)
-		if (l->ready->events[i].data.ptr == watch)
-			l->ready->events[i].data.ptr = NULL;
+	forget_ready(l, watch);
+}
+
+void loop_close(struct loop *l, struct loop_watch *watch)
+{
+	if (!watch->watched)
+		return;
+	close(watch->fd);
+	forget_ready(l, watch);
 }
 
 void loop_timer_set(struct loop *l, struct loop_timer *timer, uint64_t mono_us)
@@ -170,9 +183,10 @@ static void dispatch_watches(struct loop *l)
 {
 	struct loop_ready *ready = l->ready;
 
-	for (size_t i = 0; i < ready->count; i++) {
-		struct loop_watch *watch = ready->events[i].data.ptr;
-		uint32_t events = ready->events[i].events;
+	for (ready->at = 0; ready->at < ready->count;) {
+		const struct epoll_event *event = &ready->events[ready->at++];
+		struct loop_watch *watch = event->data.ptr;
+		uint32_t events = event->events;
 		unsigned what = 0;
 
 		if (!watch)
@@ -185,7 +199,7 @@ static void dispatch_watches(struct loop *l)
 			what |= LOOP_FAILED;
 		watch->fn(watch->context, what);
 	}
-	ready->count = 0;
+	ready->at = ready->count = 0;
 }
 
 static void dispatch_timers(struct loop *l)

@@ -72,8 +72,7 @@ static void remove_query(struct outbound_query *q)
 	if (q->tcp)
 		pool_cancel(&o->pool, &q->pooled);
 	if (q->watch.watched) {
-		loop_forget(o->loop, &q->watch);
-		close(q->watch.fd);
+		loop_close(o->loop, &q->watch);
 		o->udp_count--;
 	}
 	free(q);
@@ -136,10 +135,11 @@ static void bind_random(struct outbound *o, int fd, int family)
 	}
 }
 
-static void set_options(int fd, uint8_t family)
+/* Be told of unreachable hosts and networks too, not of closed ports only. (A path's MTU needs no
+ * option: the longest question is shorter than the least that a forged ICMP message can make the
+ * system believe, 552 bytes.) */
+static void report_unreachable(int fd, uint8_t family)
 {
-	socket_ignore_path_mtu(fd, family);
-	/* Be told of unreachable hosts and networks too, not of closed ports only. */
 	if (family == 4)
 		(void)socket_set(fd, IPPROTO_IP, IP_RECVERR, 1);
 	else
@@ -160,7 +160,7 @@ static enum err send_udp(struct outbound_query *q, struct span packet)
 	int fd = socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return ERR_SYSTEM;
-	set_options(fd, q->peer.family);
+	report_unreachable(fd, q->peer.family);
 	bind_random(o, fd, address.ss_family);
 	q->watch = (struct loop_watch){.fn = handle_ready, .context = q};
 	if (connect(fd, (struct sockaddr *)&address, len) != 0 ||
