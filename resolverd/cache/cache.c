@@ -9,10 +9,14 @@ enum {
 	SHARDS_MAX = 64,	    /* writers of 64 cores seldom meet: they lock on misses only */
 	SHARE_MIN = 16 * ENTRY_MAX, /* in each of several shards the largest entry finds room */
 	SHARD_SHIFT = 48,	    /* the shard is chosen by bits the shard does not use */
+	TYPES_TOGETHER = 16,	    /* types of a name in one bucket */
+	KIND_BITS = 4,		    /* of an entry's kind in its hash, above them 4 of its type */
+	BUCKET_BITS = 24,	    /* the rest of the 32, for more buckets than a shard has */
+	BUCKET_MASK = (1 << BUCKET_BITS) - 1,
 };
 
 /* 2^64 divided by the golden ratio: neighbours are spread over all bits. */
-#define SET_FACTOR UINT64_C(0x9e3779b97f4a7c15)
+#define TYPES_FACTOR UINT64_C(0x9e3779b97f4a7c15)
 
 struct cache_reader { /* its own thread */
 	struct cache *cache;
@@ -29,14 +33,19 @@ struct cache {
 	_Atomic uint64_t flushes; /* begun so far */
 };
 
-/* Only the name is hashed with the secret: who cannot foresee that hash cannot foresee either where
- * the types of a name go, which are set apart by a constant (an odd one, so that no two meet). */
+/*
+ * Where an entry stands follows from the secret hash of its name. All kinds and neighbouring types of
+ * a name share a bucket, because who looks for one of them mostly looks for others next; they are told
+ * apart by the highest bits of the hash. No more than 16 types do, so that asking for all types of a
+ * name makes no long chain.
+ */
 static struct shard *shard_of(const struct cache *c, struct shard_key *key)
 {
-	uint64_t set = (uint64_t)key->type << 8 | key->kind;
 	uint64_t hash = hash_bytes(&c->hash_key, span_of(key->name, key->name_len));
-	hash ^= set * SET_FACTOR;
-	key->hash = (uint32_t)hash;
+	uint32_t set = (key->type % TYPES_TOGETHER) << KIND_BITS | key->kind;
+	static_assert(ENTRY_KIND_COUNT <= 1 << KIND_BITS, "a kind fits its bits");
+	hash ^= key->type / TYPES_TOGETHER * TYPES_FACTOR;
+	key->hash = ((uint32_t)hash & BUCKET_MASK) | set << BUCKET_BITS;
 	return &c->shards[(hash >> SHARD_SHIFT) & (c->shard_count - 1)];
 }
 
