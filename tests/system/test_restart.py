@@ -206,3 +206,126 @@ class Flush(RestartCase):
                     self.net.clear_queries()
                     self.ask(name)
                     self.assertNotEqual(self.asked(), [], name)
+
+
+class Faults(RestartCase):
+    """Whatever the disk does, the daemon starts and resolves, and says what is wrong."""
+
+    def disk(self):
+        control = self.control()
+        status = control.call("Status")
+        control.close()
+        return status["cache"]["disk"], " ".join(status["warnings"])
+
+    def until(self, state, timeout_s=15):
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            disk, warnings = self.disk()
+            if disk["state"] == state and not disk["checking"]:
+                return disk, warnings
+            time.sleep(0.1)
+        self.fail(f"{disk} {warnings} {self.daemon.said()[-2000:]}")
+
+    def check(self, state, words):
+        """It answers, and its state and words stand in status and log."""
+        self.assertFlag(self.ask("www.signed.org", ad=True), "AD")
+        disk, warnings = self.until(state)
+        self.assertIn(words, disk["reason"])
+        if state != "good":
+            self.assertIn(disk["reason"], warnings)
+        self.assertIn(f"state={state}", self.daemon.said())
+        self.assertIn(words, self.daemon.said())
+
+    def test_missing_directory(self):
+        """It is used as soon as it is there."""
+        os.rmdir(self.path)
+        self.daemon.start()
+        self.check("failed", "No such file or directory")
+        os.mkdir(self.path)
+        self.until("good")
+
+    def test_foreign_file(self):
+        os.makedirs(self.path, exist_ok=True)
+        with open(os.path.join(self.path, "data.mdb"), "wb") as out:
+            out.write(b"This is somebody's diary. " * 1000)
+        self.daemon.start()
+        self.check("good", "")
+        self.assertIn("moved aside", self.daemon.said())
+        aside = glob.glob(os.path.join(self.path, "data.mdb.damaged-*"))
+        self.assertEqual(len(aside), 1)
+        with open(aside[0], "rb") as file:
+            self.assertTrue(file.read().startswith(b"This is somebody's diary."))
+
+    def test_damage(self):
+        """Pages of zeros in the middle: never served, never fatal."""
+        self.daemon.start()
+        for i in range(200):
+            self.ask(f"n{i}.signed.org")
+        self.daemon.stop()
+        with open(os.path.join(self.path, "data.mdb"), "r+b") as file:
+            file.seek(8 * 4096)
+            file.write(bytes(40 * 4096))
+        self.daemon.start()
+        for i in range(0, 200, 20):
+            self.assertFlag(self.ask(f"n{i}.signed.org", ad=True), "AD")
+        self.until("good")
+        self.assertRegex(self.daemon.said(), "damaged|moved aside")
+
+    def test_truncated(self):
+        self.daemon.start()
+        for i in range(50):
+            self.ask(f"n{i}.signed.org")
+        self.daemon.stop()
+        os.truncate(os.path.join(self.path, "data.mdb"), 5 * 4096)
+        self.daemon.start()
+        self.check("good", "")
+
+    def test_second_daemon(self):
+        """It is told whose the directory is, and takes over when that one has gone."""
+        self.daemon.start()
+        self.ask("www.plain.com")
+        first, pid = self.daemon, self.daemon.process.pid
+        self.daemon = self.net.resolver({"cache": {"path": self.path, "disk": "16M"}},
+                                        address="127.0.0.2")
+        self.addCleanup(lambda daemon=self.daemon: daemon.process and daemon.stop())
+        self.daemon.start()
+        self.check("locked", f"is used by another daemon, pid {pid}")
+        first.stop()
+        self.until("good")
+        self.restart()
+        self.ask("www.signed.org")
+        self.assertEqual(self.asked(), [])
+
+    def test_off(self):
+        self.daemon.configure({"cache": {"path": self.path, "disk": "off"}})
+        self.daemon.start()
+        self.ask("www.signed.org")
+        self.assertEqual(self.disk()[0]["state"], "off")
+        self.restart()
+        self.ask("www.signed.org")
+        self.assertNotEqual(self.asked(), [])
+        self.assertFalse(os.path.exists(os.path.join(self.path, "data.mdb")))
+
+
+class Mounted(Faults):
+    """The directory is a file system of its own, in a mount namespace of the daemon's own."""
+    test_missing_directory = test_foreign_file = test_damage = None
+    test_truncated = test_second_daemon = test_off = None
+
+    def start(self, options):
+        mount = f'mount -t tmpfs -o {options} none "{self.path}" && exec "$@"'
+        self.daemon.command = ["unshare", "-m", "sh", "-c", mount, "sh"] + self.daemon.command
+        self.daemon.start()
+
+    def test_full(self):
+        self.start("size=512k")
+        self.check("full", "no room for a cache file")
+
+    def test_nearly_full(self):
+        """Half of what is left is taken; the operator's files need some too."""
+        self.start("size=4M")
+        self.check("good", "the disk is nearly full")
+
+    def test_read_only(self):
+        self.start("ro,size=4M")
+        self.check("read-only", "Read-only file system")
