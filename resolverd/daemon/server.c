@@ -8,6 +8,7 @@
 
 #include "daemon/anchors.h"
 #include "daemon/console.h"
+#include "daemon/listen.h"
 #include "daemon/sandbox.h"
 #include "daemon/scopes.h"
 #include "daemon/service.h"
@@ -28,6 +29,10 @@ enum {
 	/* Of the memory that is configured, the part for validated denials. */
 	RANGES_DIVISOR = 16,
 	LOG_TICK_MS = 1000,
+	/* At the end, for who waits already: most answers are there by then, and all who ask
+	 * meanwhile wait as well. */
+	DRAIN_MAX_MS = 300,
+	DRAIN_TICK_MS = 5,
 };
 
 struct server { /* main thread */
@@ -42,7 +47,10 @@ struct server { /* main thread */
 	struct cache_reader *reader; /* of what commands show */
 	struct console console;
 	struct scopes *scopes; /* of what is cached */
-	unsigned next_keeper;  /* the loading thread's */
+	struct listen listen;
+	struct loop_timer drain_timer;
+	uint64_t drain_until_us;
+	unsigned next_keeper; /* the loading thread's */
 	const char *path;
 };
 
@@ -196,49 +204,6 @@ static enum err open_anchors(struct server *s)
 	return err;
 }
 
-/* ---- listening ---- */
-
-static void tell_bind_failure(const struct endpoint *address, bool tcp)
-{
-	char text[ENDPOINT_TEXT_SIZE];
-
-	log_error("cannot listen address=%s transport=%s reason=\"%s\"",
-		  endpoint_text(address, text), tcp ? "tcp" : "udp", strerrordesc_np(errno));
-}
-
-/* Nobody else may serve our addresses: half of the queries would go astray. */
-static bool addresses_are_free(const struct config *c)
-{
-	bool all_free = true;
-
-	for (size_t i = 0; i < c->listen_count; i++) {
-		for (int tcp = 0; tcp < 2; tcp++) {
-			if (socket_is_free(&c->listen[i], tcp))
-				continue;
-			tell_bind_failure(&c->listen[i], tcp);
-			all_free = false;
-			break;
-		}
-	}
-	return all_free;
-}
-
-static bool listen_everywhere(struct server *s)
-{
-	const struct config *c = s->snapshot->config;
-	bool tcp;
-
-	for (unsigned w = 0; w < s->worker_count; w++) {
-		for (size_t i = 0; i < c->listen_count; i++) {
-			if (worker_listen(s->workers[w], &c->listen[i], &tcp) == OK)
-				continue;
-			tell_bind_failure(&c->listen[i], tcp);
-			return false;
-		}
-	}
-	return true;
-}
-
 /* ---- workers ---- */
 
 static enum err open_workers(struct server *s)
@@ -379,12 +344,35 @@ static void handle_reload(void *context)
 	(void)!reload(context, &error); /* which has told */
 }
 
+/* What is asked from now on waits in the sockets for the next daemon; who has been read is answered
+ * first. */
+static void handle_drain_timer(void *context)
+{
+	struct server *s = context;
+	bool drained = true;
+
+	for (unsigned i = 0; i < s->worker_count; i++)
+		drained &= worker_is_drained(s->workers[i]);
+	if (drained || s->loop.now.mono_us >= s->drain_until_us)
+		loop_stop(&s->loop);
+	else
+		loop_timer_set(&s->loop, &s->drain_timer,
+			       s->loop.now.mono_us + DRAIN_TICK_MS * 1000ULL);
+}
+
 static void handle_stop(void *context)
 {
 	struct server *s = context;
 
 	service_stopping();
-	loop_stop(&s->loop);
+	if (!listen_outlives_us(&s->listen)) {
+		loop_stop(&s->loop);
+		return;
+	}
+	for (unsigned i = 0; i < s->worker_count; i++)
+		worker_drain(s->workers[i]);
+	s->drain_until_us = s->loop.now.mono_us + DRAIN_MAX_MS * 1000ULL;
+	handle_drain_timer(s);
 }
 
 static void handle_log_timer(void *context)
@@ -405,6 +393,7 @@ static enum err open_loop(struct server *s)
 	if (err != OK)
 		return err;
 	s->log_timer = (struct loop_timer){.fn = handle_log_timer, .context = s};
+	s->drain_timer = (struct loop_timer){.fn = handle_drain_timer, .context = s};
 	s->signals = (struct signals){
 		.loop = &s->loop, .stop = handle_stop, .reload = handle_reload, .context = s};
 	err = signals_init(&s->signals);
@@ -483,7 +472,7 @@ static int run_workers(struct server *s)
 		status = tell_failure(err);
 		goto close;
 	}
-	if (!listen_everywhere(s))
+	if (!listen_everywhere(&s->listen, s->snapshot->config, s->workers, s->worker_count))
 		goto close;
 	open_console(s);
 	err = start_workers(s);
@@ -518,7 +507,7 @@ int server_run(struct config *config, const char *path)
 		status = tell_failure(ERR_NO_MEMORY);
 		goto free_server;
 	}
-	if (!addresses_are_free(config))
+	if (!listen_prepare(&s->listen, config))
 		goto release_snapshot;
 	enum err err = open_shared(s);
 	if (err == OK)

@@ -14,6 +14,14 @@ void service_reloading(struct now now)
 	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now.mono_us);
 }
 
+int service_sockets(unsigned *count)
+{
+	int found = sd_listen_fds(1);
+
+	*count = found > 0 ? (unsigned)found : 0;
+	return SD_LISTEN_FDS_START;
+}
+
 void service_stopping(void)
 {
 	(void)sd_notify(0, "STOPPING=1");

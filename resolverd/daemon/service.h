@@ -9,3 +9,7 @@
 void service_ready(const char *status);
 void service_reloading(struct now now); /* service_ready() ends it */
 void service_stopping(void);
+
+/* Sockets that the service manager holds for us (sd_listen_fds(3)): *COUNT descriptors from the one
+ * returned on. Asked once. */
+int service_sockets(unsigned *count);

@@ -66,6 +66,7 @@ struct worker { /* its own thread, but for what says otherwise */
 		_Atomic size_t kept_names, waiting_refreshes;
 	} figures;			     /* any thread reads */
 	_Atomic(struct snapshot *) mailbox;  /* any thread writes */
+	atomic_bool draining, drained;	     /* any thread: asked for; done */
 	_Atomic(struct refresh *) refreshes; /* any thread adds */
 	struct feed feed;		     /* its own rules */
 	_Atomic(struct popular *) popular;   /* any thread adds */
@@ -394,11 +395,21 @@ static void set_deadline(struct worker *w)
 		loop_timer_set(&w->loop, &w->deadline, deadline_ms * 1000);
 }
 
+static void drain(struct worker *w, const struct resolver_stats *stats)
+{
+	for (size_t i = 0; i < w->udp_socket_count; i++)
+		udp_pause(&w->udp_sockets[i]);
+	tcp_pause(&w->tcp);
+	atomic_store(&w->drained, stats->waiting_clients == 0);
+}
+
 static void tell_figures(struct worker *w)
 {
 	struct resolver_stats stats;
 
 	resolver_read_stats(w->resolver, &stats);
+	if (UNLIKELY(atomic_load_explicit(&w->draining, memory_order_relaxed)))
+		drain(w, &stats);
 	atomic_store_explicit(&w->figures.passed_us, w->loop.now.mono_us, memory_order_relaxed);
 	atomic_store_explicit(&w->figures.open_queries, stats.open_queries, memory_order_relaxed);
 	atomic_store_explicit(&w->figures.open_sends, stats.open_sends, memory_order_relaxed);
@@ -595,16 +606,26 @@ void worker_free(struct worker *w)
 	free(w);
 }
 
-enum err worker_listen(struct worker *w, const struct endpoint *address, bool *tcp)
+enum err worker_listen(struct worker *w, const struct endpoint *address, bool tcp, int fd)
 {
-	REQUIRE(!w->running && w->udp_socket_count < CONFIG_LISTEN_MAX);
-	*tcp = false;
-	enum err err = udp_listen(&w->udp_sockets[w->udp_socket_count], &w->udp, address);
-	if (err != OK)
-		return err;
-	w->udp_socket_count++;
-	*tcp = true;
-	return tcp_listen(&w->tcp, address);
+	REQUIRE(!w->running);
+	if (tcp)
+		return tcp_listen(&w->tcp, address, fd);
+	REQUIRE(w->udp_socket_count < CONFIG_LISTEN_MAX);
+	enum err err = udp_listen(&w->udp_sockets[w->udp_socket_count], &w->udp, address, fd);
+	w->udp_socket_count += err == OK;
+	return err;
+}
+
+void worker_drain(struct worker *w)
+{
+	atomic_store(&w->draining, true);
+	loop_wake(&w->loop);
+}
+
+bool worker_is_drained(const struct worker *w)
+{
+	return atomic_load(&w->drained);
 }
 
 enum err worker_start(struct worker *w)

@@ -43,14 +43,19 @@ MUST_USE enum err worker_new(const struct worker_shared *shared, struct snapshot
 /* The worker does not run. NULL is fine. */
 void worker_free(struct worker *w);
 
-/* Bind to ADDRESS, UDP and TCP, before the start. ERR_SYSTEM with errno, TCP telling which of the
- * two it was. */
-MUST_USE enum err worker_listen(struct worker *w, const struct endpoint *address, bool *tcp);
+/* Serve ADDRESS over UDP or TCP, before the start: on FD, which is bound to it and taken over, or, if
+ * that is -1, on a socket of the worker's own. ERR_SYSTEM with errno. */
+MUST_USE enum err worker_listen(struct worker *w, const struct endpoint *address, bool tcp, int fd);
 
 /* Begin to serve in a thread of its own. ERR_SYSTEM. */
 MUST_USE enum err worker_start(struct worker *w);
 /* End the thread and wait for that. */
 void worker_stop(struct worker *w);
+
+/* Read no question from its sockets any more. From any thread. */
+void worker_drain(struct worker *w);
+/* That is so, and everybody who had asked before is answered. From any thread. */
+bool worker_is_drained(const struct worker *w);
 
 /* Use SNAPSHOT from now on. From any thread. */
 void worker_adopt(struct worker *w, struct snapshot *snapshot);

@@ -1,6 +1,7 @@
 #include "net/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,6 +9,47 @@
 bool socket_set(int fd, int level, int name, int value)
 {
 	return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
+}
+
+bool socket_set_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
+int socket_bound(const struct endpoint *local, int type)
+{
+	struct sockaddr_storage address;
+	socklen_t len = endpoint_to_sockaddr(local, &address);
+	int fd = socket(address.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	/* "[::]" is IPv6 only, so that "0.0.0.0" can stand beside it. */
+	if (socket_set(fd, SOL_SOCKET, SO_REUSEPORT, 1) &&
+	    (type != SOCK_STREAM || socket_set(fd, SOL_SOCKET, SO_REUSEADDR, 1)) &&
+	    (local->family == 4 || socket_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
+	    bind(fd, (struct sockaddr *)&address, len) == 0)
+		return fd;
+	socket_abandon(fd);
+	return -1;
+}
+
+bool socket_identify(int fd, struct endpoint *local, bool *tcp)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address), size = sizeof(int);
+	int type;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&address, &len) != 0 ||
+	    (type != SOCK_DGRAM && type != SOCK_STREAM) ||
+	    (address.ss_family != AF_INET && address.ss_family != AF_INET6))
+		return false;
+	*tcp = type == SOCK_STREAM;
+	*local = endpoint_from_sockaddr((struct sockaddr *)&address);
+	return local->port != 0;
 }
 
 void socket_ignore_path_mtu(int fd, uint8_t family)

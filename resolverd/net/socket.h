@@ -14,6 +14,15 @@ bool socket_set(int fd, int level, int name, int value);
  * a forgery that makes fragments. */
 void socket_ignore_path_mtu(int fd, uint8_t family);
 
+bool socket_set_nonblocking(int fd);
+
+/* A socket of TYPE (SOCK_DGRAM, SOCK_STREAM) bound to LOCAL, which others of ours may share
+ * (SO_REUSEPORT); -1 with errno. */
+int socket_bound(const struct endpoint *local, int type);
+
+/* Is FD a UDP socket, or a TCP socket for listening, that is bound? To what? */
+bool socket_identify(int fd, struct endpoint *local, bool *tcp);
+
 /* Close FD and keep errno, which says why. */
 void socket_abandon(int fd);
 

@@ -580,17 +580,19 @@ void tcp_server_deinit(struct tcp_server *t)
 	*t = (struct tcp_server){0};
 }
 
-static bool set_options(int fd, uint8_t family)
+static bool set_options(int fd)
 {
 	/* Accepted sockets inherit TCP_NODELAY: answers leave at once. Fast open is a gift. */
 	(void)socket_set(fd, IPPROTO_TCP, TCP_FASTOPEN, FAST_OPEN_QUEUE);
-	return socket_set(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
-	       socket_set(fd, SOL_SOCKET, SO_REUSEPORT, 1) &&
-	       socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
-	       (family == 4 || socket_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1));
+	return socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1) && socket_set_nonblocking(fd);
 }
 
-enum err tcp_listen(struct tcp_server *t, const struct endpoint *local)
+void tcp_pause(struct tcp_server *t)
+{
+	pause_accepting(t, true);
+}
+
+enum err tcp_listen(struct tcp_server *t, const struct endpoint *local, int fd)
 {
 	struct sockaddr_storage address;
 	socklen_t len = endpoint_to_sockaddr(local, &address);
@@ -601,11 +603,12 @@ enum err tcp_listen(struct tcp_server *t, const struct endpoint *local)
 	struct tcp_listener *listener = &t->listeners[t->listener_count];
 	*listener = (struct tcp_listener){.server = t};
 	listener->watch = (struct loop_watch){.fn = handle_listener, .context = listener};
-	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		fd = socket_bound(local, SOCK_STREAM);
 	if (fd < 0)
 		return ERR_SYSTEM;
-	if (!set_options(fd, local->family) || bind(fd, (struct sockaddr *)&address, len) != 0 ||
-	    listen(fd, SOMAXCONN) != 0 || getsockname(fd, (struct sockaddr *)&address, &len) != 0 ||
+	if (!set_options(fd) || listen(fd, SOMAXCONN) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&address, &len) != 0 ||
 	    loop_watch(t->loop, &listener->watch, fd, LOOP_READ) != OK) {
 		socket_abandon(fd);
 		return ERR_SYSTEM;

@@ -134,8 +134,11 @@ MUST_USE enum err tcp_server_init(struct tcp_server *t, struct loop *loop,
 /* Closes everything; gone() is not called. */
 void tcp_server_deinit(struct tcp_server *t);
 
-/* Bind to LOCAL, listen and accept. ERR_SYSTEM with errno set, or ERR_LIMIT. */
-MUST_USE enum err tcp_listen(struct tcp_server *t, const struct endpoint *local);
+/* Bind to LOCAL, listen and accept. ERR_SYSTEM with errno set, or ERR_LIMIT.
+ * FD is a socket that is bound to LOCAL already and is taken over, or -1. */
+MUST_USE enum err tcp_listen(struct tcp_server *t, const struct endpoint *local, int fd);
+/* Accept no connection until one is closed. */
+void tcp_pause(struct tcp_server *t);
 
 /* Answer one pending query. ERR_CLOSED if the connection is gone: the answer is dropped. */
 MUST_USE enum err tcp_answer(struct tcp_server *t, struct tcp_handle handle, struct span packet);

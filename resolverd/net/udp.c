@@ -71,22 +71,19 @@ static bool is_unspecified(const struct endpoint *e)
 /* What must be right before a client is served; false with errno. */
 static bool set_options(int fd, uint8_t family, bool wildcard)
 {
-	if (!socket_set(fd, SOL_SOCKET, SO_REUSEPORT, 1))
-		return false;
 	/* More room is a wish: forced past the system's limit if we may, else up to it. */
 	if (!socket_set(fd, SOL_SOCKET, SO_RCVBUFFORCE, UDP_RECEIVE_BUFFER))
 		(void)socket_set(fd, SOL_SOCKET, SO_RCVBUF, UDP_RECEIVE_BUFFER);
 	socket_ignore_path_mtu(fd, family);
 	if (family == 4)
 		return !wildcard || socket_set(fd, IPPROTO_IP, IP_PKTINFO, 1);
-	/* "[::]" is IPv6 only, so that "0.0.0.0" can stand beside it. */
-	return socket_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) &&
-	       (!wildcard || socket_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1));
+	return !wildcard || socket_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 }
 
 static void handle_ready(void *context, unsigned ready);
 
-enum err udp_listen(struct udp_socket *s, struct udp_server *u, const struct endpoint *local)
+enum err udp_listen(struct udp_socket *s, struct udp_server *u, const struct endpoint *local,
+		    int fd)
 {
 	struct sockaddr_storage address;
 	socklen_t len = endpoint_to_sockaddr(local, &address);
@@ -94,11 +91,11 @@ enum err udp_listen(struct udp_socket *s, struct udp_server *u, const struct end
 
 	*s = (struct udp_socket){.server = u, .wildcard = is_unspecified(local)};
 	s->watch = (struct loop_watch){.fn = handle_ready, .context = s, .fd = -1};
-	int fd = socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		fd = socket_bound(local, SOCK_DGRAM);
 	if (fd < 0)
 		return ERR_SYSTEM;
-	if (!set_options(fd, local->family, s->wildcard) ||
-	    bind(fd, (struct sockaddr *)&address, len) != 0)
+	if (!set_options(fd, local->family, s->wildcard) || !socket_set_nonblocking(fd))
 		goto close_socket;
 	if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
 		goto close_socket;
@@ -110,6 +107,11 @@ enum err udp_listen(struct udp_socket *s, struct udp_server *u, const struct end
 close_socket:
 	socket_abandon(fd);
 	return ERR_SYSTEM;
+}
+
+void udp_pause(struct udp_socket *s)
+{
+	loop_want(s->server->loop, &s->watch, 0);
 }
 
 void udp_close(struct udp_socket *s)

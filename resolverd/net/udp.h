@@ -62,9 +62,12 @@ MUST_USE enum err udp_server_init(struct udp_server *u, struct loop *loop, udp_h
 				  void *context);
 void udp_server_deinit(struct udp_server *u);
 
-/* Bind to LOCAL and start to receive. ERR_SYSTEM with errno set; nothing is left open then. */
+/* Bind to LOCAL and start to receive; FD is a socket that is bound to it already and is taken over,
+ * or -1. ERR_SYSTEM with errno set; nothing is left open then. */
 MUST_USE enum err udp_listen(struct udp_socket *s, struct udp_server *u,
-			     const struct endpoint *local);
+			     const struct endpoint *local, int fd);
+/* Receive no more; answers can still be sent. */
+void udp_pause(struct udp_socket *s);
 void udp_close(struct udp_socket *s);
 
 /* Send PACKET along PATH, whose socket is still open. Drops and counts what does not go. */

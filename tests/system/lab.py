@@ -203,11 +203,12 @@ class Lab:
 
     # ---- processes
 
-    def spawn(self, command, log):
-        """Start COMMAND; its output goes to the file LOG. It ends with the lab."""
+    def spawn(self, command, log, inherit=()):
+        """Start COMMAND; its output goes to the file LOG. It ends with the lab. INHERIT: descriptors
+        that it gets."""
         with open(log, "ab") as out:
             child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                     preexec_fn=end_with_parent, cwd=self.dir)
+                                     preexec_fn=end_with_parent, cwd=self.dir, pass_fds=inherit)
         self.children.append(child)
         return child
 

@@ -37,6 +37,7 @@ class Resolver:
         self.port, self.extra = port, extra     # extra: lines for Unbound's "server:"
         self.wrapper = list(wrapper)            # command before the command, as taskset
         self.process = None
+        self.inherit = ()       # descriptors that it gets, see Lab.spawn()
         lab.resolver_count = getattr(lab, "resolver_count", 0) + 1
         self.dir = os.path.join(lab.dir, f"{self.kind}-{lab.resolver_count}")
         os.mkdir(self.dir)
@@ -54,7 +55,7 @@ class Resolver:
     # ---- life
 
     def start(self, wait=True):
-        self.process = self.lab.spawn(self.command, self.log)
+        self.process = self.lab.spawn(self.command, self.log, self.inherit)
         if wait:
             self.wait()
         return self

@@ -1,7 +1,10 @@
 """What outlives the daemon: the cache on disk, over ends of every kind."""
 import glob
 import os
+import select
 import signal
+import socket
+import threading
 import time
 
 import case
@@ -329,3 +332,94 @@ class Mounted(Faults):
     def test_read_only(self):
         self.start("ro,size=4M")
         self.check("read-only", "Read-only file system")
+
+
+class Traffic(RestartCase):
+    """The service manager holds the sockets: a restart in mid-traffic is not noticed."""
+    config = {"prefetch": {"min-hits": 1, "zones": [{"name": "amazonaws.com.", "min-hits": 1}]}}
+    NAMES = [f"n{i}.signed.org" for i in range(60)] + [
+        "db.cluster-abc.eu-west-1.rds.amazonaws.com", "www.plain.com", "chain1.signed.org"]
+
+    def held(self):
+        """A UDP and a TCP socket as a service manager binds them."""
+        sockets = []
+        for kind in socket.SOCK_DGRAM, socket.SOCK_STREAM:
+            sock = socket.socket(socket.AF_INET, kind)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((self.daemon.address, 53))
+            self.addCleanup(sock.close)
+            sockets.append(sock)
+        sockets[1].listen(100)
+        return sockets
+
+    def pass_on(self, sockets):
+        """Have the daemon started with SOCKETS as its descriptors 3, 4, ..."""
+        moved = "; ".join(f"exec {3 + i}<&{s.fileno()}" for i, s in enumerate(sockets))
+        self.daemon.command = ["bash", "-c", f"{moved}; export LISTEN_PID=$$ LISTEN_FDS="
+                               f'{len(sockets)}; exec "$@"', "sh"] + self.daemon.command
+        self.daemon.inherit = [s.fileno() for s in sockets]
+
+    def client(self, stop, late):
+        """Ask for one name after the other and note what takes long, or forever."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.connect((self.daemon.address, 53))
+            n = 0
+            while not stop.is_set():
+                name = self.NAMES[n % len(self.NAMES)]
+                n += 1
+                begin = time.monotonic()
+                try:
+                    sock.send(self.query(name).to_wire())
+                    answered = select.select([sock], [], [], 3)[0] and sock.recv(4096)
+                except OSError as error:
+                    answered = None
+                    late.append((name, error))
+                took = time.monotonic() - begin
+                if not answered or answered[3] & 15 or took > 0.02:
+                    late.append((name, round(took, 3), bool(answered)))
+                time.sleep(0.002)
+
+    def test_restart_in_traffic(self):
+        sockets = self.held()
+        self.pass_on(sockets)
+        self.daemon.start()
+        self.assertIn("inherited socket", self.daemon.said())
+        for name in self.NAMES:
+            self.ask(name)
+        stop, late = threading.Event(), []
+        client = threading.Thread(target=self.client, args=(stop, late))
+        client.start()
+        try:
+            for _ in range(3):
+                time.sleep(0.5)
+                self.assertEqual(self.daemon.stop(), 0)
+                self.daemon.start(wait=False)
+            time.sleep(1)
+        finally:
+            stop.set()
+            client.join()
+        self.assertEqual([l for l in late if not l[-1]], [], "unanswered")
+        # A question that came while nobody was there waited for the next daemon, no longer.
+        self.assertLess(max([l[1] for l in late], default=0), 1.5, late)
+        self.assertLessEqual(len(late), 3 * 3, late)
+
+    def test_over_tcp(self):
+        """The listening socket outlives the daemon too: who connects meanwhile is served."""
+        sockets = self.held()
+        self.pass_on(sockets)
+        self.daemon.start()
+        self.ask("www.signed.org", tcp=True)
+        self.assertEqual(self.daemon.stop(), 0)
+        sock = self.connect()
+        sock.send(case.framed(self.query("www.signed.org")))
+        self.daemon.start(wait=False)
+        self.assertStatus(case.read_messages(sock, 1)[0], "NOERROR")
+
+    def test_stranger(self):
+        """A socket that the configuration does not know is not served, and that is said."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((self.daemon.address, 5353))
+            self.pass_on([sock])
+            self.daemon.start()
+        self.assertIn("stands not in listen", self.daemon.said())
+        self.assertStatus(self.ask("www.signed.org"), "NOERROR")

@@ -57,7 +57,7 @@ static void begin(struct server *s, struct tcp_settings settings)
 	settings.context = s;
 	assert_int_equal(loop_init(&s->loop, loop_epoch_read()), OK);
 	assert_int_equal(tcp_server_init(&s->tcp, &s->loop, &settings), OK);
-	assert_int_equal(tcp_listen(&s->tcp, &e), OK);
+	assert_int_equal(tcp_listen(&s->tcp, &e, -1), OK);
 }
 
 static void end(struct server *s)

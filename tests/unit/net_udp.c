@@ -42,7 +42,7 @@ static void begin(struct server *s, const char *address)
 	assert_int_equal(endpoint_parse(address, 0, &e), OK);
 	assert_int_equal(loop_init(&s->loop, loop_epoch_read()), OK);
 	assert_int_equal(udp_server_init(&s->udp, &s->loop, handle, s), OK);
-	assert_int_equal(udp_listen(&s->socket, &s->udp, &e), OK);
+	assert_int_equal(udp_listen(&s->socket, &s->udp, &e, -1), OK);
 	assert_int_not_equal(s->socket.local.port, 0);
 }
 
@@ -148,7 +148,7 @@ static void test_families_apart(void **state)
 
 	begin(&s, "::");
 	struct endpoint any4 = endpoint_of(span_of("\0\0\0\0", 4), s.socket.local.port);
-	assert_int_equal(udp_listen(&v4, &s.udp, &any4), OK);
+	assert_int_equal(udp_listen(&v4, &s.udp, &any4, -1), OK);
 	udp_close(&v4);
 	end(&s);
 }
@@ -186,7 +186,7 @@ static void test_listen_fails(void **state)
 
 	begin(&s, "127.0.0.1");
 	REQUIRE(endpoint_parse("192.0.2.1:53535", 53, &foreign) == OK);
-	assert_int_equal(udp_listen(&other, &s.udp, &foreign), ERR_SYSTEM);
+	assert_int_equal(udp_listen(&other, &s.udp, &foreign, -1), ERR_SYSTEM);
 	assert_int_equal(errno, EADDRNOTAVAIL);
 	end(&s);
 }
