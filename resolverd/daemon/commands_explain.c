@@ -139,7 +139,7 @@ static bool explain_forward(struct explain *x)
 	}
 	say(x, "The %s zone %s of the configuration covers the name: %u servers, over %s%s.",
 	    z->forward ? "forward" : "stub", zone, z->server_count, z->tcp ? "TCP" : "UDP",
-	    z->fallback ? "; where they fail, the public tree" : "");
+	    z->fallback ? "; where they fail, the zone around it or the public tree" : "");
 	if (z->rate_limit > 0)
 		say(x, "At most %u packets a second are sent to the servers of %s.", z->rate_limit,
 		    zone);

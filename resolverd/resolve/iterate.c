@@ -58,7 +58,7 @@ static enum step cut_step(struct query *q)
 static bool may_fall_back(const struct query *q)
 {
 	const struct settings_zone *zone = q->zone.configured;
-	return zone && zone->forward && zone->fallback && !q->skip_forward;
+	return zone && zone->forward && zone->fallback;
 }
 
 static void begin_check(struct query *q, unsigned index, struct reply *reply)
@@ -92,7 +92,7 @@ static void blame_addresses(struct query *q)
 static enum step out_of_servers(struct query *q)
 {
 	if (may_fall_back(q)) {
-		q->skip_forward = true;
+		q->fallen_from = q->zone.configured;
 		q->state = QUERY_CUT;
 		return STEP_AGAIN;
 	}

@@ -72,7 +72,7 @@ static enum step next_leg(struct query *q, const uint8_t *target, unsigned hops)
 	query_note(q, (struct trace_step){.kind = TRACE_ALIAS, .name = name});
 	q->name = name;
 	q->zone.ready = false;
-	q->skip_forward = false;
+	q->fallen_from = NULL;
 	q->minimize.off = false;
 	q->minimize.steps = 0;
 	q->referral_count = 0;
@@ -399,9 +399,9 @@ enum step leg_checked(struct query *q, enum verdict verdict)
 	case REPLY_NODATA:
 		a->rcode = reply->kind == REPLY_NXDOMAIN ? RCODE_NXDOMAIN : RCODE_NOERROR;
 		a->ttl_s = MIN(a->ttl_s, negative_ttl(q, reply));
-		/* That the public tree lacks a private zone's name says nothing about it: it must not
+		/* That the tree around it lacks a private zone's name says nothing about it: it must not
 		 * outlive the failure of the zone's servers. */
-		a->no_store |= q->skip_forward;
+		a->no_store |= q->fallen_from != NULL;
 		return finish(q);
 	case REPLY_TOO_LONG:
 		a->rcode = RCODE_YXDOMAIN;

@@ -146,8 +146,7 @@ static void set_timer(struct query *q)
 		at = MIN(at, q->throttled_until_ms);
 	if (q->retry_ms > now_mono_ms(q->resolver->now))
 		at = MIN(at, q->retry_ms);
-	if (q->state == QUERY_ASK && q->zone.configured && q->zone.configured->fallback &&
-	    !q->skip_forward)
+	if (q->state == QUERY_ASK && q->zone.configured && q->zone.configured->fallback)
 		at = MIN(at, MAX(q->zone.since_ms + LIMIT_FALLBACK_MS,
 				 now_mono_ms(q->resolver->now) + 1));
 	if (heap_set(&q->resolver->query_timers, &q->timer, at) != OK) {

@@ -193,8 +193,9 @@ static void add_parent_glue(struct query *q)
 enum err servers_find_cut(struct query *q)
 {
 	const struct settings *settings = q->settings;
-	const struct settings_zone *zone =
-		q->skip_forward ? NULL : settings_zone_for(settings, q->name, q->qtype);
+	const struct settings_zone *zone = q->fallen_from
+						   ? settings_zone_around(settings, q->fallen_from)
+						   : settings_zone_for(settings, q->name, q->qtype);
 	const uint8_t *name = q->name;
 	unsigned stop = zone ? dname_label_count(zone->name) : 0;
 	unsigned labels = dname_label_count(name);

@@ -124,6 +124,12 @@ const struct settings_zone *settings_zone_for(const struct settings *s, const ui
 	return best;
 }
 
+const struct settings_zone *settings_zone_around(const struct settings *s,
+						 const struct settings_zone *z)
+{
+	return z->name[0] ? settings_zone_for(s, dname_skip(z->name, 1), TYPE_A) : NULL;
+}
+
 /* TEXT matches PATTERN, in which "*" stands for any run of characters and "?" for one. Only the last
  * "*" is ever gone back to, so that the work is at most the product of the lengths. */
 static bool glob_matches(const char *pattern, const char *text)

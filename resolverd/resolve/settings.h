@@ -24,9 +24,9 @@ struct settings_zone {
 	uint8_t name[DNAME_MAX]; /* lower case */
 	bool forward;		 /* recursive upstream (RD=1); else authoritative servers (stub) */
 	bool tcp;		 /* ask over TCP; else UDP, TCP on truncation only */
-	bool fallback;		 /* forward: iterate from the root when all servers failed */
-	bool insecure;		 /* nothing below is validated */
-	uint32_t rate_limit;	 /* packets per second over all servers; 0: none */
+	bool fallback; /* forward: ask the zone around it when all servers failed, at last the root */
+	bool insecure;	     /* nothing below is validated */
+	uint32_t rate_limit; /* packets per second over all servers; 0: none */
 	uint8_t server_count;
 	struct endpoint servers[SETTINGS_ZONE_SERVERS_MAX];
 	uint8_t only_count; /* forward: patterns for the labels below the zone ("ip-*"); others are
@@ -137,6 +137,10 @@ size_t settings_access_word(const char *word, bool allow, struct access_rule *ou
  * for QTYPE DS a zone that equals NAME does not count. */
 const struct settings_zone *settings_zone_for(const struct settings *s, const uint8_t *name,
 					      uint16_t qtype);
+
+/* The deepest forward or stub zone that Z itself lies in, or NULL. */
+const struct settings_zone *settings_zone_around(const struct settings *s,
+						 const struct settings_zone *z);
 
 /* NAME, below forward zone Z, has one of the shapes of Z's only list (or there is no list). The zone
  * apex itself is always asked. */

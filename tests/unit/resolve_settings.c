@@ -53,8 +53,10 @@ static void test_zone_for(void **state)
 {
 	(void)state;
 	struct rig *g = rig_new();
-	make_zones(g);
+	const struct settings_zone *zones = make_zones(g);
 	REQUIRE(settings_finish(&g->settings, &g->arena) == OK);
+	CHECK("a zone inside another", settings_zone_around(&g->settings, &zones[1]) == &zones[0]);
+	CHECK("a zone on its own", !settings_zone_around(&g->settings, &zones[0]));
 	for (size_t i = 0; i < ARRAY_LEN(covering); i++) {
 		struct unit_name name = unit_name(covering[i].name);
 		const struct settings_zone *z =
@@ -79,6 +81,7 @@ static void test_root_zone(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		CHECK(names[i],
 		      settings_zone_for(&g->settings, unit_name(names[i]).wire, TYPE_A) == &root);
+	CHECK("nothing lies around the root", !settings_zone_around(&g->settings, &root));
 	CHECK("the root's DS has no other home",
 	      settings_zone_for(&g->settings, unit_name(".").wire, TYPE_DS) == &root);
 	unsigned depth = SETTINGS_ANY_DEPTH;
