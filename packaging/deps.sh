@@ -40,6 +40,7 @@ cmd:unshare           | util-linux           | util-linux
 cmd:setpriv           | util-linux           | util-linux
 cmd:/usr/bin/python3  | python3              | python3
 py:dns                | python3-dnspython    | python3-dns
+py:ensurepip          | python3-venv         | python3
 py:yaml               | python3-yaml         | python3-pyyaml
 cmd:tmux              | tmux                 | tmux
 cmd:zsh               | zsh                  | zsh

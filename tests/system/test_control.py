@@ -338,6 +338,72 @@ class Reload(ControlCase):
             self.assertTrue(link.call("Version"))
 
 
+class ReloadUnderLoad(ControlCase):
+    """Nothing is lost, whatever is reloaded, however often."""
+    rate, seconds = 400, 6
+
+    def load(self, *words):
+        child = subprocess.Popen([self.ctl.program, "--json", "probe", "--rate", str(self.rate),
+                                  "--for", f"{self.seconds}s", "--timeout", "5s", "--slow", "5s",
+                                  *words], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: child.poll() is None and (child.kill(), child.wait()))
+        self.addCleanup(child.stdout.close)
+        return child
+
+    def variants(self):
+        """Configurations that differ in what can change at run time."""
+        yield {**self.config, "log": {"level": "notice", "queries": False}}
+        yield {**self.config, "access": {"allow": ["loopback", "192.0.2.0/24"]}}
+        yield {**self.config, "forward-zones": [{"name": "other.invalid.", "servers": ["192.0.2.98"]}]}
+        yield {**self.config, "serve-stale": {"enabled": True}, "prefetch": {"enabled": True}}
+        yield {**self.config, "local-zones": [{"name": "here.invalid.", "action": "static",
+                                               "records": ["here.invalid. 60 IN A 10.0.0.1"]}]}
+        yield self.config
+
+    @case.slow
+    def test_nothing_is_lost(self):
+        """Hits and misses, UDP and TCP, while it is reloaded and while bad files are refused."""
+        self.ask("www.signed.org")
+        kept = self.ctl.json("cache", "show", "www.signed.org")["entries"]
+        misses = [f"n{i}.pair.org" for i in range(25)]
+        loads = [self.load("www.signed.org"), self.load("www.signed.org", "--tcp"),
+                 self.load("www.signed.org", "www.plain.com", *misses)]
+        reloads, deadline = 0, time.monotonic() + self.seconds - 1
+        while time.monotonic() < deadline:
+            for variant in self.variants():
+                self.daemon.configure(variant)
+                self.assertEqual(self.ctl.json("config", "reload")["notes"], [])
+                with open(self.daemon.file, "a") as out:
+                    out.write("\nwrokers: 1\n")
+                self.assertEqual(self.ctl.run("config", "reload").returncode, 1)
+                reloads += 2
+                time.sleep(0.05)
+        for load in loads:
+            out, _ = load.communicate(timeout=30)
+            figures = json.loads(out.splitlines()[-1])["servers"][0]
+            self.assertEqual((load.returncode, figures["answers"]), (0, figures["sent"]), out[:2000])
+            self.assertGreater(figures["sent"], self.rate * self.seconds * 0.9)
+        self.assertGreater(reloads, 20)
+        # The same entry, not one that was fetched again.
+        after = self.ctl.json("cache", "show", "www.signed.org")["entries"]
+        age = {e["type"]: e["age_s"] for e in after}
+        self.assertTrue(all(age[e["type"]] >= self.seconds - 1 for e in kept), after)
+
+    def test_bad_file_changes_nothing(self):
+        """What is in effect after a refused file is what was before, and the line says where."""
+        before = self.ctl.json("config", "show")
+        for text, words in (("listen: [\n", r":\d+:"), ("dnssec: {trust-anchors: [x]}\n", "trust-anchors"),
+                            ("forward-zones: [{name: a., servers: [x]}]\n", r"forward-zones\[0\]"),
+                            ("log: {level: loud}\n", "log.level")):
+            with open(self.daemon.file, "w") as out:
+                out.write(text)
+            done = self.ctl.run("config", "reload")
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stderr, words)
+            self.assertEqual(self.ctl.json("config", "show"), before)
+        self.daemon.configure(self.config)
+
+
 class Explain(ControlCase):
     """The true cause, in plain words."""
 
@@ -559,9 +625,13 @@ class Permissions(ControlCase):
 
     def test_all_read(self):
         daemon, ctl = self.another(readonly="all")
-        self.assertEqual(self.status_of(ctl, NOBODY, "status"), 0)
+        for words in ("status",), ("prefetch", "list"), ("prefetch", "stats"), ("forward", "list"):
+            self.assertEqual(self.status_of(ctl, NOBODY, *words), 0, words)
         for words in (("cache", "flush", "--all"), ("nta", "add", "a"), ("config", "reload"),
-                      ("config", "check"), ("log", "debug")):
+                      ("config", "check"), ("log", "debug"), ("top",), ("watch",),
+                      ("cache", "dump"), ("cache", "load", "/etc/hostname"),
+                      ("forward", "add", "a", "192.0.2.1"), ("forward", "remove", "a"),
+                      ("forward", "reset"), ("prefetch", "now", "a")):
             self.assertEqual(self.status_of(ctl, NOBODY, *words), 77, words)
         daemon.configure({"control": {"socket": ctl.socket}})
         self.assertEqual(ctl.json("config", "reload")["notes"], [])
