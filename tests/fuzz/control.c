@@ -35,10 +35,36 @@ struct service { /* made once */
 	unsigned worker_count;
 	struct negative negative;
 	struct forwards forwards;
+	struct feed feed; /* of a worker that fails all the time */
+	struct feed *feed_list[1];
+	unsigned feed_count;
 	struct feeds feeds;
 	struct rates rates;
 	struct session_service service;
 };
+
+/* Some entries, so that there is something to show, dump and flush. */
+static void fill_cache(struct cache *c)
+{
+	const struct now now = {.mono_us = 1000000, .cache_ms = 1000000000, .unix_s = 1000000};
+	uint8_t name[] = "\1a\7example";
+	uint64_t room[64];
+
+	for (char letter = 'a'; letter <= 'z'; letter++) {
+		const struct entry_parts parts = {.kind = ENTRY_FAILURE,
+						  .name = name,
+						  .type = TYPE_A,
+						  .ttl_s = 1000,
+						  .fetched_ms = now.cache_ms,
+						  .rank = RANK_ANSWER,
+						  .rcode = RCODE_SERVFAIL,
+						  .ede = EDE_OTHER,
+						  .text = "no"};
+		name[1] = (uint8_t)letter;
+		REQUIRE(entry_size(&parts) <= sizeof(room));
+		REQUIRE(cache_put(c, entry_make(&parts, room), now) == OK);
+	}
+}
 
 static struct service *make_service(void)
 {
@@ -56,11 +82,14 @@ static struct service *make_service(void)
 	REQUIRE(disk_open(&(struct disk_settings){0}, &c->disk) == OK);
 	REQUIRE(prefetch_shared_new(&c->prefetch) == OK);
 	REQUIRE(cache_reader_new(c->cache, &c->reader) == OK);
+	fill_cache(c->cache);
 	c->worker_count = &s->worker_count;
 	c->snapshot = &s->snapshot;
 	c->negative = &s->negative;
 	c->forwards = &s->forwards;
-	s->feeds.count = &s->worker_count;
+	s->feed_count = 1;
+	s->feed_list[0] = &s->feed;
+	s->feeds = (struct feeds){.list = s->feed_list, .count = &s->feed_count};
 	c->feeds = &s->feeds;
 	c->set_forwards = refuse_forwards;
 	c->rates = &s->rates;
@@ -73,14 +102,30 @@ static struct service *make_service(void)
 	return s;
 }
 
+/* Something to tell for those who watch. */
+static void fail_somewhere(struct service *s, struct now now)
+{
+	static const uint8_t name[] = "\3www\7example";
+	const struct trace_report report = {
+		.name = name, .type = TYPE_A, .rcode = RCODE_SERVFAIL, .text = "because"};
+	static uint8_t query[] = {0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a', 0, 0, 1, 0, 1};
+	const struct endpoint client = {.family = 4};
+
+	if (feed_wants(&s->feed, FEED_FAILURE))
+		feed_failure(&s->feed, &report, now);
+	if (feed_wants(&s->feed, FEED_QUESTION))
+		feed_question(&s->feed, span_of(query, sizeof(query)), &client, true, now);
+}
+
 /* All replies that are there now. A stream without an end is left after some. */
-static void drain(struct session *session, struct now *now)
+static void drain(struct service *s, struct session *session, struct now *now)
 {
 	for (int i = 0; i < REPLIES_MAX; i++) {
 		struct span out = session_output(session);
 		if (out.len == 0 && session_wake_us(session) > now->mono_us + 1000000)
 			return;
 		now->mono_us += 1000;
+		fail_somewhere(s, *now);
 		if (out.len == 0) {
 			session_tick(session, *now);
 			continue;
@@ -110,7 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t step = data[0] / 3 + 1u;
 	for (size_t at = 1; at < size && session_wants_input(session); at += step) {
 		session_take(session, now, span_of(data + at, MIN(step, size - at)));
-		drain(session, &now);
+		drain(service, session, &now);
 		log_set_level(LOG_LEVEL_ERROR);
 	}
 	session_free(session);
