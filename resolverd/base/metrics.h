@@ -54,6 +54,8 @@
 	X(prefetch_late_total, "refreshes that came in after the old answer had expired")          \
 	X(prefetch_failed_total, "refreshes that failed")                                          \
 	X(prefetch_changed_total, "refreshes that brought other data")                             \
+	X(prefetch_flips_doubted_total, "refreshes that denied what was there, to be confirmed")   \
+	X(prefetch_flips_averted_total, "of these, those that another server did not confirm")     \
 	X(prefetch_throttled_total, "times that due refreshes waited for the rate limit")          \
 	X(prefetch_held_total, "expired answers served at once while being refreshed")             \
 	X(stalls_total, "times that a worker stood still for half a second while work waited")     \

@@ -139,6 +139,7 @@ static const cyaml_schema_field_t prefetch_zone_fields[] = {
 	WORD("min-yield", struct raw_prefetch_zone, min_yield),
 	WORD("hold", struct raw_prefetch_zone, hold),
 	WORD("max-staleness", struct raw_prefetch_zone, max_staleness),
+	WORD("flip-guard", struct raw_prefetch_zone, flip_guard),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t prefetch_zone_schema = {
@@ -152,6 +153,8 @@ static const cyaml_schema_field_t prefetch_fields[] = {
 	WORD("min-yield", raw_prefetch, min_yield),
 	WORD("hold", raw_prefetch, hold),
 	WORD("max-staleness", raw_prefetch, max_staleness),
+	WORD("flip-guard", raw_prefetch, flip_guard),
+	WORD("ttl-spread", raw_prefetch, ttl_spread),
 	WORD("max-rate", raw_prefetch, max_rate),
 	WORD("max-names", raw_prefetch, max_names),
 	CYAML_FIELD_SEQUENCE("zones", GIVEN, raw_prefetch, zones, &prefetch_zone_schema, 0,

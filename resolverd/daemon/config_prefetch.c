@@ -11,6 +11,7 @@ enum {
 	 * after, there would be no time for a second try. */
 	REMAINING_MIN_PERCENT = 10,
 	REMAINING_MAX_PERCENT = 90,
+	SPREAD_MAX_PERCENT = 50, /* half of each TTL at least is worth having */
 	YIELD_MAX_PERMILLE = 1000 * 1000,
 	HOLD_MAX_MS = 24 * 3600 * 1000,
 	RATE_MAX = 100000,
@@ -18,7 +19,7 @@ enum {
 };
 
 struct words { /* of the defaults, or of a zone */
-	const char *min_hits, *window, *remaining, *min_yield, *hold, *max_staleness;
+	const char *min_hits, *window, *remaining, *min_yield, *hold, *max_staleness, *flip_guard;
 };
 
 /* "0.1", with at most three digits behind the point, in thousandths. */
@@ -45,23 +46,28 @@ static bool read_permille(const char *word, uint32_t *out)
 	return *out <= YIELD_MAX_PERMILLE;
 }
 
-/* "auto" or "80%". */
-static bool read_percent(const char *word, uint8_t *out)
+/* "80%", from MIN to MAX. */
+static bool read_percent(const char *word, unsigned min, unsigned max, uint8_t *out)
 {
 	char digits[4];
 	uint64_t percent;
 	size_t len = strlen(word);
-	if (strcmp(word, "auto") == 0) {
-		*out = 0;
-		return true;
-	}
 	if (len < 2 || len > sizeof(digits) || word[len - 1] != '%')
 		return false;
 	memcpy(digits, word, len - 1);
 	digits[len - 1] = '\0';
-	if (!config_value_number(digits, REMAINING_MIN_PERCENT, REMAINING_MAX_PERCENT, &percent))
+	if (!config_value_number(digits, min, max, &percent))
 		return false;
 	*out = (uint8_t)percent;
+	return true;
+}
+
+/* "auto" or "80%". */
+static bool read_remaining(const char *word, uint8_t *out)
+{
+	if (strcmp(word, "auto") != 0)
+		return read_percent(word, REMAINING_MIN_PERCENT, REMAINING_MAX_PERCENT, out);
+	*out = 0;
 	return true;
 }
 
@@ -106,12 +112,14 @@ static enum err read_rule(struct config_build *b, const char *prefix, const stru
 	if (err == OK)
 		err = read_time(b, KEY("hold"), w->hold, 1, &rule->hold_ms);
 	if (err == OK)
+		err = read_time(b, KEY("flip-guard"), w->flip_guard, 1, &rule->flip_guard_ms);
+	if (err == OK)
 		err = read_time(b, KEY("max-staleness"), w->max_staleness, 1000,
 				&rule->max_staleness_s);
 	if (err == OK && w->min_yield && !read_permille(w->min_yield, &rule->min_yield_permille))
 		err = config_refuse(b, KEY("min-yield"), "\"%s\" is not a number such as 0.1",
 				    w->min_yield);
-	if (err == OK && w->remaining && !read_percent(w->remaining, &rule->remaining_percent))
+	if (err == OK && w->remaining && !read_remaining(w->remaining, &rule->remaining_percent))
 		err = config_refuse(b, KEY("remaining"), "\"%s\" is neither auto nor %d%% to %d%%",
 				    w->remaining, REMAINING_MIN_PERCENT, REMAINING_MAX_PERCENT);
 #undef KEY
@@ -135,8 +143,8 @@ static enum err read_zones(struct config_build *b, const struct raw_config *raw)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < count; i++) {
 		const struct raw_prefetch_zone *z = &raw->prefetch.zones[i];
-		struct words words = {z->min_hits,  z->window, z->remaining,
-				      z->min_yield, z->hold,   z->max_staleness};
+		struct words words = {z->min_hits, z->window,	     z->remaining, z->min_yield,
+				      z->hold,	   z->max_staleness, z->flip_guard};
 		rules[i] = p->all;
 		config_key(key, "prefetch.zones", i, "name");
 		if (!z->name || !config_value_name(z->name, rules[i].name))
@@ -162,7 +170,8 @@ enum err config_prefetch_build(struct config_build *b, const struct raw_config *
 	struct prefetch_settings *p = &b->config->settings.prefetch;
 	struct words words = {raw->prefetch.min_hits,  raw->prefetch.window,
 			      raw->prefetch.remaining, raw->prefetch.min_yield,
-			      raw->prefetch.hold,      raw->prefetch.max_staleness};
+			      raw->prefetch.hold,      raw->prefetch.max_staleness,
+			      raw->prefetch.flip_guard};
 	enum err err = config_read_bool(b, "prefetch.enabled", raw->prefetch.enabled, &p->enabled);
 
 	if (err == OK)
@@ -171,6 +180,10 @@ enum err config_prefetch_build(struct config_build *b, const struct raw_config *
 	if (err == OK)
 		err = read_number(b, "prefetch.max-names", raw->prefetch.max_names, NAMES_MAX,
 				  &p->max_names);
+	if (err == OK && raw->prefetch.ttl_spread &&
+	    !read_percent(raw->prefetch.ttl_spread, 0, SPREAD_MAX_PERCENT, &p->spread_percent))
+		err = config_refuse(b, "prefetch.ttl-spread", "\"%s\" is not 0%% to %d%%",
+				    raw->prefetch.ttl_spread, SPREAD_MAX_PERCENT);
 	if (err == OK)
 		err = read_rule(b, "prefetch", &words, &p->all);
 	return err == OK ? read_zones(b, raw) : err;

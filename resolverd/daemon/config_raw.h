@@ -21,7 +21,7 @@ struct raw_local_zone {
 };
 
 struct raw_prefetch_zone {
-	char *name, *min_hits, *window, *remaining, *min_yield, *hold, *max_staleness;
+	char *name, *min_hits, *window, *remaining, *min_yield, *hold, *max_staleness, *flip_guard;
 };
 
 struct raw_config {
@@ -57,8 +57,9 @@ struct raw_config {
 	struct raw_local_zone *local_zones;
 	unsigned forward_zones_count, stub_zones_count, local_zones_count;
 	struct {
-		char *enabled, *min_hits, *window, *remaining, *min_yield, *hold, *max_staleness;
-		char *max_rate, *max_names;
+		char *enabled, *min_hits, *window, *remaining, *min_yield, *hold, *max_staleness,
+			*flip_guard;
+		char *max_rate, *max_names, *ttl_spread;
 		struct raw_prefetch_zone *zones;
 		unsigned zones_count;
 	} prefetch;

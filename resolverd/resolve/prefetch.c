@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "resolve/prefetch_change.h"
+#include "resolve/prefetch_kept.h"
 #include "resolve/servers.h"
 
 enum {
@@ -11,55 +11,14 @@ enum {
 	PUSH_MS = 750,	   /* a refresh without an answer for so long is pushed */
 	RUNNING_MAX = 512, /* refreshes at a time: an eighth of LIMIT_QUERIES */
 	BUSY_RETRY_MS = 20,
-	FORWARD_RETRY_MS =
-		500,	     /* a forwarder's cache counts in seconds; ours expires a bit early */
 	SAMPLES = 8,	     /* names looked at for the least worthy when there are too many */
 	HITS_COUNTED = 1000, /* no name is so popular that it is kept for that alone */
 	WAKE_MIN_MS = 1,
 	LAST_TRY_MS = 250,
-	REST_MS = 5000,	       /* an outage is over seconds after it has ended, whoever asks */
 	CLAIM_SLACK_MS = 1000, /* claims count seconds, and a refresh takes its time */
 };
 
-struct kept {		       /* one thread */
-	struct heap_node node; /* in p->due by time, or in p->waiting by yield */
-	struct kept *next;     /* of the bucket */
-	uint64_t hash;
-	struct query *query; /* the refresh in progress */
-	struct popularity popularity;
-	int64_t expires_ms; /* of the answer that is being kept fresh; cache_ms */
-	int64_t revived_ms; /* when it was found expired, as after a restart; 0: never */
-	int64_t retry_ms;   /* not before; cache_ms */
-	uint32_t ttl_s, chain_ms, jitter_ms;
-	uint32_t refreshed_s; /* when the last refresh came in; 0: none */
-	uint16_t qtype;
-	uint8_t failures;
-	bool waiting; /* for the token bucket */
-	bool forwarded;
-	uint8_t qname[];
-};
-
-struct prefetch {
-	struct resolver *resolver;
-	struct prefetch_shared *shared, *own;
-	struct kept **buckets;
-	struct heap due, waiting;
-	size_t count, running;
-	uint64_t token_ms; /* when the bucket may have a token again */
-	uint8_t owner;
-};
-
 #define KEPT_OF(heap_node) ((struct kept *)((char *)(heap_node)-offsetof(struct kept, node)))
-
-static const struct prefetch_settings *settings_of(const struct prefetch *p)
-{
-	return &p->resolver->settings->prefetch;
-}
-
-static uint32_t seconds_of(struct now now)
-{
-	return (uint32_t)((uint64_t)now.cache_ms / 1000);
-}
 
 /* A time in cache_ms on the scale of the timers. */
 static uint64_t mono_of(struct now now, int64_t cache_ms)
@@ -134,9 +93,7 @@ static bool has_mark(const struct entry *e)
 	return __atomic_load_n(&e->visited, __ATOMIC_RELAXED) == MARK_KEPT;
 }
 
-/* The entry that answers K, for clients WITH_SIGS or without. */
-static const struct entry *find_entry(const struct prefetch *p, const struct kept *k,
-				      bool with_sigs)
+const struct entry *kept_find(const struct prefetch *p, const struct kept *k, bool with_sigs)
 {
 	const struct resolver *r = p->resolver;
 	const struct entry *e = answer_find(r->client_context.reader, k->qname, dname_len(k->qname),
@@ -144,11 +101,10 @@ static const struct entry *find_entry(const struct prefetch *p, const struct kep
 	return e && e->rank >= RANK_FORWARDED && e->verdict != VERDICT_BOGUS ? e : NULL;
 }
 
-/* Take in what clients have counted since, and put back what a new entry does not know. */
-static const struct entry *absorb(struct prefetch *p, struct kept *k)
+const struct entry *kept_absorb(struct prefetch *p, struct kept *k)
 {
-	const struct entry *plain = find_entry(p, k, false), *signed_one = find_entry(p, k, true);
-	uint32_t window_s = prefetch_rule_for(settings_of(p), k->qname)->window_s;
+	const struct entry *plain = kept_find(p, k, false), *signed_one = kept_find(p, k, true);
+	uint32_t window_s = prefetch_rule_for(kept_settings_of(p), k->qname)->window_s;
 	const struct entry *entries[] = {plain, signed_one == plain ? NULL : signed_one};
 	for (size_t i = 0; i < ARRAY_LEN(entries); i++) {
 		if (!entries[i])
@@ -169,7 +125,7 @@ static const struct entry *absorb(struct prefetch *p, struct kept *k)
 /* ---- keeping and letting go ------------------------------------------------------------------ */
 
 /* Was the last refresh worth it? */
-static void count_use(struct prefetch *p, struct kept *k)
+void kept_count_use(struct prefetch *p, struct kept *k)
 {
 	struct metrics *m = p->resolver->metrics;
 	if (k->refreshed_s == 0)
@@ -184,11 +140,11 @@ static void let_go(struct prefetch *p, struct kept *k)
 	struct kept **at = find_slot(p, k->hash, k->qname, k->qtype);
 	REQUIRE(*at == k);
 	for (unsigned with_sigs = 0; with_sigs < 2; with_sigs++) {
-		const struct entry *e = find_entry(p, k, with_sigs);
+		const struct entry *e = kept_find(p, k, with_sigs);
 		if (e && has_mark(e))
 			set_mark(e, false);
 	}
-	count_use(p, k);
+	kept_count_use(p, k);
 	*at = k->next;
 	heap_remove(k->waiting ? &p->waiting : &p->due, &k->node);
 	if (k->query) {
@@ -233,10 +189,9 @@ static void set_wake(struct prefetch *p, struct kept *k, uint64_t at_ms)
 		let_go(p, k);
 }
 
-/* Until when K is refreshed, if that does not succeed. */
-static int64_t hold_until_ms(const struct kept *k, const struct prefetch_rule *rule)
+int64_t kept_hold_until_ms(const struct kept *k, const struct prefetch_rule *rule)
 {
-	int64_t slack_ms = k->forwarded ? FORWARD_RETRY_MS : 0;
+	int64_t slack_ms = k->forwarded ? KEPT_FORWARD_RETRY_MS : 0;
 	return MAX(k->expires_ms, k->revived_ms) + rule->hold_ms + slack_ms;
 }
 
@@ -244,6 +199,8 @@ static int64_t hold_until_ms(const struct kept *k, const struct prefetch_rule *r
 static int64_t due_of(struct prefetch *p, const struct kept *k, const struct prefetch_rule *rule,
 		      int64_t hold_until_ms)
 {
+	if (k->doubt_ms > 0) /* asked again at once, or as soon as may be */
+		return MAX(k->retry_ms, p->resolver->now.cache_ms);
 	uint32_t lead_ms = k->forwarded ? 0 : prefetch_lead_ms(rule, k->ttl_s, k->chain_ms);
 	uint32_t jitter_ms = prefetch_jitter_ms(k->ttl_s, lead_ms);
 	int64_t due_ms = k->expires_ms - lead_ms - rng_below(&p->resolver->rng, jitter_ms + 1);
@@ -254,26 +211,25 @@ static int64_t due_of(struct prefetch *p, const struct kept *k, const struct pre
 	return last ? hold_until_ms : due_ms;
 }
 
-/* Find the time when something has to be done for K, which is not waiting and has no refresh in
- * progress. May let it go. */
-static void plan(struct prefetch *p, struct kept *k)
+void kept_plan(struct prefetch *p, struct kept *k)
 {
 	struct now now = p->resolver->now;
-	const struct prefetch_rule *rule = prefetch_rule_for(settings_of(p), k->qname);
-	const struct entry *e = absorb(p, k);
+	const struct prefetch_rule *rule = prefetch_rule_for(kept_settings_of(p), k->qname);
+	const struct entry *e = kept_absorb(p, k);
 	if (e && e->expires_ms != k->expires_ms) {
 		k->expires_ms = e->expires_ms;
 		k->ttl_s = e->ttl_s;
 		k->failures = 0;
 		k->retry_ms = 0;
+		k->doubt_ms = 0;
 		k->forwarded = e->rank == RANK_FORWARDED;
 	}
-	int64_t until_ms = hold_until_ms(k, rule), due_ms = due_of(p, k, rule, until_ms);
+	int64_t until_ms = kept_hold_until_ms(k, rule), due_ms = due_of(p, k, rule, until_ms);
 	int64_t silent_ms = ((int64_t)k->popularity.last_hit_s + rule->window_s + 1) * 1000;
 	int64_t claim_ms = MAX(MAX(until_ms, due_ms), now.cache_ms) + CLAIM_SLACK_MS;
 	if (!prefetch_is_hot(&k->popularity, rule, k->ttl_s, now) ||
 	    !claim_take(p->shared, k->hash, p->owner, (uint32_t)(claim_ms / 1000),
-			seconds_of(now))) {
+			kept_seconds_of(now))) {
 		let_go(p, k);
 		return;
 	}
@@ -297,7 +253,7 @@ static void keep(struct prefetch *p, const struct entry *e, const uint8_t *qname
 	if (!entry_is_fresh(e, p->resolver->now))
 		k->revived_ms = p->resolver->now.cache_ms;
 	bool full = atomic_load_explicit(&p->shared->kept, memory_order_relaxed) >=
-		    settings_of(p)->max_names;
+		    kept_settings_of(p)->max_names;
 	if (full && !make_room(p, k)) {
 		free(k);
 		return;
@@ -305,7 +261,7 @@ static void keep(struct prefetch *p, const struct entry *e, const uint8_t *qname
 	*find_slot(p, hash, qname, qtype) = k;
 	atomic_fetch_add_explicit(&p->shared->kept, 1, memory_order_relaxed);
 	p->count++;
-	plan(p, k);
+	kept_plan(p, k);
 }
 
 /* ---- counting -------------------------------------------------------------------------------- */
@@ -329,7 +285,7 @@ static uint16_t kept_type(const struct entry *e, uint16_t qtype)
 static void consider(struct prefetch *p, const struct entry *e, const uint8_t *qname,
 		     uint16_t qtype, struct now now)
 {
-	const struct prefetch_rule *rule = prefetch_rule_for(settings_of(p), qname);
+	const struct prefetch_rule *rule = prefetch_rule_for(kept_settings_of(p), qname);
 	struct popularity popularity = popularity_read(e);
 	qtype = kept_type(e, qtype);
 	if (!can_be_kept(p, e) || !prefetch_is_hot(&popularity, rule, e->ttl_s, now))
@@ -340,10 +296,10 @@ static void consider(struct prefetch *p, const struct entry *e, const uint8_t *q
 	if (k) {
 		set_mark(e, true);
 		if (!k->query && !k->waiting && e->expires_ms > k->expires_ms)
-			plan(p, k); /* a client brought it back */
+			kept_plan(p, k); /* a client brought it back */
 		return;
 	}
-	uint32_t now_s = seconds_of(now);
+	uint32_t now_s = kept_seconds_of(now);
 	if (claim_is_taken(p->shared, hash, now_s))
 		set_mark(e, true);
 	else
@@ -353,9 +309,9 @@ static void consider(struct prefetch *p, const struct entry *e, const uint8_t *q
 void prefetch_count(struct prefetch *p, const struct entry *e, const uint8_t *qname, uint16_t qtype,
 		    struct now now)
 {
-	const struct prefetch_settings *s = settings_of(p);
+	const struct prefetch_settings *s = kept_settings_of(p);
 	struct popularity popularity = popularity_read(e);
-	uint32_t now_s = seconds_of(now), window_s = s->window_min_s;
+	uint32_t now_s = kept_seconds_of(now), window_s = s->window_min_s;
 	if (now_s > popularity.last_hit_s + window_s && popularity.hits > 0)
 		window_s = prefetch_rule_for(s, qname)->window_s;
 	popularity = popularity_add(popularity, now_s, window_s);
@@ -367,7 +323,7 @@ void prefetch_count(struct prefetch *p, const struct entry *e, const uint8_t *qn
 void prefetch_answered(struct prefetch *p, const struct query *q)
 {
 	const struct resolver *r = p->resolver;
-	if (!settings_of(p)->enabled)
+	if (!kept_settings_of(p)->enabled)
 		return;
 	for (unsigned with_sigs = 0; with_sigs < 2; with_sigs++) {
 		const struct entry *e =
@@ -386,12 +342,12 @@ void prefetch_keep(struct prefetch *p, const struct entry *e, struct now now)
 bool prefetch_holds(const struct prefetch *p, const struct entry *stale, const uint8_t *qname,
 		    uint16_t qtype, struct now now)
 {
-	const struct prefetch_settings *s = settings_of(p);
+	const struct prefetch_settings *s = kept_settings_of(p);
 	const struct prefetch_rule *rule = prefetch_rule_for(s, qname);
 	if (!s->enabled || now.cache_ms - stale->expires_ms > (int64_t)rule->hold_ms)
 		return false;
 	uint64_t hash = claim_hash(p->shared, qname, dname_len(qname), kept_type(stale, qtype));
-	return claim_is_taken(p->shared, hash, seconds_of(now));
+	return claim_is_taken(p->shared, hash, kept_seconds_of(now));
 }
 
 /* ---- refreshing ------------------------------------------------------------------------------ */
@@ -412,19 +368,20 @@ static void wait_for_token(struct prefetch *p, struct kept *k)
 static void wake(struct prefetch *p, struct kept *k)
 {
 	struct now now = p->resolver->now;
-	const struct prefetch_rule *rule = prefetch_rule_for(settings_of(p), k->qname);
+	const struct prefetch_rule *rule = prefetch_rule_for(kept_settings_of(p), k->qname);
 	if (k->query) {
 		servers_allow_probe(k->query);
 		set_wake(p, k, now_mono_ms(now) + PUSH_MS);
 		return;
 	}
-	const struct entry *e = absorb(p, k);
+	const struct entry *e = kept_absorb(p, k);
 	uint32_t lead_ms = k->forwarded ? 0 : prefetch_lead_ms(rule, k->ttl_s, k->chain_ms);
 	lead_ms += prefetch_jitter_ms(k->ttl_s, lead_ms) + WAKE_MIN_MS;
 	bool replaced = e && e->expires_ms != k->expires_ms; /* by a client or another worker */
-	bool early = now.cache_ms + lead_ms < k->expires_ms || now.cache_ms < k->retry_ms;
+	bool early = (now.cache_ms + lead_ms < k->expires_ms && k->doubt_ms == 0) ||
+		     now.cache_ms < k->retry_ms;
 	if (replaced || early || !prefetch_is_hot(&k->popularity, rule, k->ttl_s, now)) {
-		plan(p, k);
+		kept_plan(p, k);
 		return;
 	}
 	wait_for_token(p, k);
@@ -438,10 +395,12 @@ static void start(struct prefetch *p, struct kept *k)
 	k->query = query_open_refresh(r, k->qname, k->qtype);
 	if (!k->query) { /* memory is out, or a client asks for it at the moment */
 		k->retry_ms = r->now.cache_ms + PUSH_MS;
-		plan(p, k);
+		kept_plan(p, k);
 		return;
 	}
 	k->query->kept = k;
+	if (kept_is_in_doubt(k, prefetch_rule_for(kept_settings_of(p), k->qname), r->now))
+		query_confirm(k->query, &k->denier);
 	p->running++;
 	metrics_add(r->metrics, METRIC_prefetch_sent_total, 1);
 	set_wake(p, k, now_mono_ms(r->now) + PUSH_MS);
@@ -451,7 +410,7 @@ static void start(struct prefetch *p, struct kept *k)
 static void start_waiting(struct prefetch *p)
 {
 	struct resolver *r = p->resolver;
-	struct throttle_limit limit = throttle_limit_of(settings_of(p)->max_rate, 1);
+	struct throttle_limit limit = throttle_limit_of(kept_settings_of(p)->max_rate, 1);
 	struct heap_node *node;
 	uint64_t now_ms = now_mono_ms(r->now);
 	while ((node = heap_min(&p->waiting))) {
@@ -490,89 +449,6 @@ uint64_t prefetch_next_ms(const struct prefetch *p)
 	return p->waiting.count > 0 ? MIN(at, p->token_ms) : at;
 }
 
-/* ---- the end of a refresh -------------------------------------------------------------------- */
-
-static bool is_good(const struct answer *a)
-{
-	return (a->rcode == RCODE_NOERROR || a->rcode == RCODE_NXDOMAIN) &&
-	       a->verdict != VERDICT_BOGUS;
-}
-
-/* What is about to be replaced, if it differs. */
-static void note_change(struct prefetch *p, struct query *q)
-{
-	const struct resolver *r = p->resolver;
-	const struct entry *e = find_entry(p, q->kept, false);
-	struct answer *old = arena_alloc(&q->arena, sizeof(*old));
-	struct prefetch_change change;
-	if (!e || !old || answer_from_entry(e, q->qname, q->qtype, r->now, &q->arena, old) != OK ||
-	    prefetch_same_data(old, &q->answer))
-		return;
-	metrics_add(r->metrics, METRIC_prefetch_changed_total, 1);
-	prefetch_describe_change(old, &q->answer, &change);
-	prefetch_log_change(&change);
-	if (r->changed)
-		r->changed(r->changed_context, &change);
-}
-
-bool prefetch_accept(struct prefetch *p, struct query *q)
-{
-	if (!is_good(&q->answer))
-		return false; /* what is there is better, fresh or expired */
-	if (q->kept)
-		note_change(p, q);
-	return true;
-}
-
-static void fail(struct prefetch *p, struct kept *k)
-{
-	struct resolver *r = p->resolver;
-	const struct prefetch_rule *rule = prefetch_rule_for(settings_of(p), k->qname);
-	bool held = r->now.cache_ms < hold_until_ms(k, rule);
-	uint32_t pause_ms = held ? prefetch_retry_ms(k->failures, rule->hold_ms) : REST_MS;
-	metrics_add(r->metrics, METRIC_prefetch_failed_total, 1);
-	k->retry_ms = r->now.cache_ms + pause_ms + rng_below(&r->rng, pause_ms / 4 + 1);
-	if (k->failures < UINT8_MAX)
-		k->failures++;
-}
-
-static void succeed(struct prefetch *p, struct kept *k, const struct query *q)
-{
-	struct now now = p->resolver->now;
-	const struct entry *e = absorb(p, k);
-	if (now.cache_ms > k->expires_ms)
-		metrics_add(p->resolver->metrics, METRIC_prefetch_late_total, 1);
-	count_use(p, k);
-	k->refreshed_s = seconds_of(now) + 1; /* hits of this second were of the old answer */
-	k->chain_ms = k->chain_ms ? (3 * k->chain_ms + q->chain_ms) / 4 : q->chain_ms;
-	k->failures = 0;
-	k->retry_ms = 0;
-	if (e && e->expires_ms != k->expires_ms)
-		return;
-	/* Not stored: a better one that is fresh is in its place (RFC 2181 §5.4.1) until it expires,
-	 * or the TTL was 0: a forwarder's cache is about to ask anew. */
-	const struct prefetch_rule *rule = prefetch_rule_for(settings_of(p), k->qname);
-	bool held = now.cache_ms < hold_until_ms(k, rule);
-	k->retry_ms = MAX(now.cache_ms + (held ? FORWARD_RETRY_MS : REST_MS), k->expires_ms);
-	if (q->answer.ttl_s == 0 && !k->forwarded)
-		k->ttl_s = 0; /* cannot be kept: plan() lets it go */
-}
-
-void prefetch_finished(struct prefetch *p, struct query *q)
-{
-	struct kept *k = q->kept;
-	if (!k)
-		return;
-	q->kept = NULL;
-	k->query = NULL;
-	p->running--;
-	if (is_good(&q->answer))
-		succeed(p, k, q);
-	else
-		fail(p, k);
-	plan(p, k);
-}
-
 /* ---- the rest -------------------------------------------------------------------------------- */
 
 void prefetch_settings_changed(struct prefetch *p)
@@ -581,8 +457,8 @@ void prefetch_settings_changed(struct prefetch *p)
 		for (struct kept *k = p->buckets[i], *next; k; k = next) {
 			next = k->next;
 			const struct prefetch_rule *rule =
-				prefetch_rule_for(settings_of(p), k->qname);
-			if (!settings_of(p)->enabled || k->popularity.hits < rule->min_hits)
+				prefetch_rule_for(kept_settings_of(p), k->qname);
+			if (!kept_settings_of(p)->enabled || k->popularity.hits < rule->min_hits)
 				let_go(p, k);
 		}
 	}
@@ -592,7 +468,7 @@ uint32_t prefetch_upstream_wait_ms(struct prefetch *p, const struct endpoint *ad
 				   unsigned packets)
 {
 	uint64_t hash = hash_bytes(&p->shared->key, span_of(address->addr, sizeof(address->addr)));
-	struct throttle_limit limit = throttle_limit_of(settings_of(p)->max_rate, packets);
+	struct throttle_limit limit = throttle_limit_of(kept_settings_of(p)->max_rate, packets);
 	return throttle_pass(&p->shared->upstream_us[hash % PREFETCH_UPSTREAM_SLOTS], &limit,
 			     resolver_shared_now(p->resolver));
 }

@@ -13,6 +13,10 @@
  * What a forwarder tells has the TTL that is left in its cache: such names are asked for again when
  * they expire, never before, and the hold bridges the time until the answer comes.
  *
+ * Where a zone's rule has a flip guard, a refresh that turns data into a denial (NXDOMAIN or NODATA)
+ * is not believed at once: the question goes to another server over TCP, and until somebody confirms
+ * it or the guard's time is over, the data stays. A denial that is validated needs no confirming.
+ *
  * A refresh is an ordinary question with a budget of its own. All refreshes pass a token bucket, the
  * highest yield first when it runs dry, and another one for each upstream, in packets; they leave
  * the bursts of rate-limited zones to clients and never take more than their share of questions in

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/endpoint.h"
 #include "base/log.h"
 #include "dns/text.h"
 #include "dns/types.h"
@@ -41,6 +42,24 @@ static const char *data_text(const struct answer *a, char out[static PREFETCH_DA
 		}
 	}
 	return out;
+}
+
+bool prefetch_has_data(const struct answer *a)
+{
+	for (uint32_t i = 0; a->rcode == RCODE_NOERROR && i < a->answer_count; i++)
+		if (a->answer[i].type == a->qtype)
+			return true;
+	return false;
+}
+
+void prefetch_tell_doubt(const struct answer *kept, const struct answer *now,
+			 const struct endpoint *server)
+{
+	char name[DNAME_TEXT_MAX], type[TYPE_TEXT_SIZE], address[ENDPOINT_TEXT_SIZE];
+	char was[PREFETCH_DATA_TEXT_SIZE], is[PREFETCH_DATA_TEXT_SIZE];
+	log_info("record denied: name=%s type=%s kept=\"%s\" told=\"%s\" server=%s",
+		 dname_text(now->qname, name), type_text(now->qtype, type), data_text(kept, was),
+		 data_text(now, is), endpoint_text(server, address));
 }
 
 void prefetch_describe_change(const struct answer *old, const struct answer *now,

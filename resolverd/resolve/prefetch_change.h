@@ -20,5 +20,14 @@ void prefetch_describe_change(const struct answer *old, const struct answer *now
 /* Told of a change. Borrowed for the call. */
 typedef void prefetch_change_fn(void *context, const struct prefetch_change *change);
 
+/* A answers its question with data; else it denies that there is any. */
+bool prefetch_has_data(const struct answer *a);
+
+/* One line of log: "record denied: name=... type=... kept="..." told="..." server=...": whoever said
+ * so is not believed yet. */
+struct endpoint;
+void prefetch_tell_doubt(const struct answer *kept, const struct answer *now,
+			 const struct endpoint *server);
+
 /* One line of log: "record changed: name=... type=... old="..." new="..."". */
 void prefetch_log_change(const struct prefetch_change *change);

@@ -180,6 +180,12 @@ struct query *query_open_refresh(struct resolver *r, const uint8_t *name, uint16
 	return q;
 }
 
+void query_confirm(struct query *q, const struct endpoint *denier)
+{
+	q->confirming = true;
+	q->denier = *denier;
+}
+
 void query_watch(struct resolver *r, const struct event *ev)
 {
 	uint8_t lower[DNAME_MAX];

@@ -168,6 +168,9 @@ struct query {
 	uint64_t give_up_ms;	  /* mono */
 	struct kept *kept;	  /* the name that is refreshed; NULL: none, or let go meanwhile */
 	uint32_t chain_ms;	  /* what the servers of the chain need in a bad case */
+	/* Asked to confirm what DENIER said: of others, where there are any, and over TCP. */
+	bool confirming, doubted; /* doubted: denied, and not believed yet */
+	struct endpoint denier;
 
 	uint8_t qname[DNAME_MAX]; /* lower case */
 	uint16_t qtype;
@@ -291,6 +294,8 @@ struct query *query_open(struct resolver *r, const uint8_t *name, uint16_t type,
 			 struct query *parent);
 /* ... that brings the answer anew. NULL also if the same is being asked already. */
 struct query *query_open_refresh(struct resolver *r, const uint8_t *name, uint16_t type);
+/* ... and that asks others than DENIER, over TCP. */
+void query_confirm(struct query *q, const struct endpoint *denier);
 /* EV_WATCH: open one for an operator, or watch the one in progress. */
 void query_watch(struct resolver *r, const struct event *ev);
 /* Put Q on the list of questions that run before the step ends. */

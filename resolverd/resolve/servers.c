@@ -5,6 +5,7 @@
 
 enum {
 	BAND_US = 10000,	 /* servers within this (and 30 %) of the fastest count as equal */
+	DENIER_US = 50000000,	 /* whoever said what is to be confirmed: if there is nobody else */
 	PROBE_MS = 300,		 /* a server that is thought dead is asked again after this long */
 	PROBE_COUNTED_MS = 3000, /* and one that counts packets, which may take 6 s to answer */
 	EXPLORE_PERMILLE = 20,	 /* now and then a server whose speed is unknown or was worse */
@@ -268,6 +269,8 @@ static uint64_t expected_us(struct query *q, const struct server *s, bool *backe
 		}
 		cost += 10 * 1000000ull;
 	}
+	if (q->confirming && endpoint_equal(&s->address, &q->denier))
+		cost += DENIER_US;
 	/* lost packets of this very question weigh most: go round all servers before coming back */
 	cost += s->losses * 2000000ull + s->sends * 1000000ull;
 	return cost + known.loss_permille * 500ull;

@@ -63,6 +63,9 @@ struct prefetch_rule {
 	uint32_t min_yield_permille; /* questions that a refresh is expected to serve; 0: always */
 	uint8_t remaining_percent; /* of the TTL when refreshing begins; 0: derived from servers */
 	uint32_t hold_ms;	   /* refreshed, and served at once, so long after expiry */
+	/* A refresh that turns data into a denial is not believed for so long, unless another server
+	 * confirms it; 0: always believed. */
+	uint32_t flip_guard_ms;
 	uint32_t
 		max_staleness_s; /* nothing older is served, whatever happens; UINT32_MAX: as serve-stale
 				     says */
@@ -72,6 +75,9 @@ struct prefetch_settings {
 	bool enabled;
 	uint32_t max_rate;  /* refreshes a second, and packets of them to one upstream; from 1 */
 	uint32_t max_names; /* kept by all workers */
+	/* What is left of a TTL is told shorter by up to this much, so that caches that asked together
+	 * do not come back together; 0: as it is. */
+	uint8_t spread_percent;
 	struct prefetch_rule all;
 	const struct prefetch_rule *zones; /* in canonical order */
 	size_t zone_count;

@@ -313,6 +313,8 @@ static_assert(SENDS_OPEN_MAX >= 2, "there is an oldest but one");
 static bool try_tcp(const struct query *q, const struct server *server)
 {
 	const struct settings_zone *zone = q->zone.configured;
+	if (q->confirming) /* nobody can forge it there */
+		return !server->tcp_failed && !servers_are_counted(q);
 	return q->refresh && server->losses >= 2 && !server->tcp_failed && !zone;
 }
 

@@ -1,6 +1,9 @@
 """Hot names are kept fresh: asked again before they expire, whoever asks or does not."""
 import time
 
+import dns.message
+import dns.rrset
+
 import case
 from test_forward import UPSTREAM, ForwardCase, zone
 
@@ -73,6 +76,43 @@ class Prefetch(case.DaemonCase):
         self.assertLess(took, AT_ONCE_S)
         self.assertIn(f"record changed: name={NAME}. type=A", self.daemon.said())
         self.assertIn("10.0.9.99\"", self.daemon.said())
+
+
+class FlipGuard(Prefetch):
+    """One server that has lost its data is not believed; when all say so, they are."""
+    config = {"prefetch": dict(RULES, zones=[dict(RULES["zones"][0], **{"flip-guard": "10s"})]),
+              "log": {"level": "info"}}
+    test_kept_fresh = test_held = test_changed = None
+
+    @staticmethod
+    def deny(reply):
+        """NXDOMAIN with the question and nothing else: no SOA, so nobody keeps it."""
+        message = dns.message.from_wire(reply)
+        message.set_rcode(3)
+        soa = dns.rrset.from_text("amazonaws.com.", 60, "IN", "SOA", "ns. host. 1 60 60 60 60")
+        message.answer, message.authority, message.additional = [], [soa], []
+        return message.to_wire()
+
+    @case.slow
+    def test_one_denies(self):
+        before = case.data(self.ask(NAME))
+        links = self.links()
+        links[0].edit = self.deny
+        for _ in range(24):
+            time.sleep(0.5)
+            reply, took = self.timed(NAME)
+            self.assertEqual(case.data(reply), before)
+            self.assertLess(took, AT_ONCE_S)
+        for link in links[1:]:
+            link.edit = self.deny
+        self.until(lambda: self.ask(NAME).rcode() == 3, 12)
+        self.assertRegex(self.daemon.said(), f"record changed: name={NAME}. .* new=\"NXDOMAIN\"")
+
+    def until(self, condition, timeout_s):
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, "nothing changed")
+            time.sleep(0.1)
 
 
 class Forwarded(ForwardCase):

@@ -382,13 +382,17 @@ static void test_prefetch(void **state)
 	(void)state;
 	struct config *c =
 		must_load("prefetch: {min-yield: 0.05, remaining: 30%, window: 5m, "
-			  "max-names: 7, max-rate: 9, zones: ["
-			  "{name: z.example., hold: 500ms, max-staleness: 20s}, "
+			  "max-names: 7, max-rate: 9, ttl-spread: 25%, zones: ["
+			  "{name: z.example., hold: 500ms, max-staleness: 20s, "
+			  "flip-guard: 30s}, "
 			  "{name: Example, min-hits: 1, remaining: auto, min-yield: 2}]}\n");
 	const struct prefetch_settings *p = &c->settings.prefetch;
 	assert_true(p->enabled);
 	assert_int_equal(p->max_names, 7);
 	assert_int_equal(p->max_rate, 9);
+	assert_int_equal(p->spread_percent, 25);
+	assert_int_equal(p->all.flip_guard_ms, 0);
+	assert_int_equal(p->zones[1].flip_guard_ms, 30000);
 	assert_int_equal(p->all.min_hits, 2);
 	assert_int_equal(p->all.min_yield_permille, 50);
 	assert_int_equal(p->all.remaining_percent, 30);

@@ -1,0 +1,134 @@
+/*
+ * The end of a refresh: whether what came may replace what is there, and what it means for the name.
+ */
+#include "resolve/prefetch_change.h"
+#include "resolve/prefetch_kept.h"
+
+static bool is_good(const struct answer *a)
+{
+	return (a->rcode == RCODE_NOERROR || a->rcode == RCODE_NXDOMAIN) &&
+	       a->verdict != VERDICT_BOGUS;
+}
+
+/* What is about to be replaced by Q's answer, in its arena; NULL if there is nothing. */
+static struct answer *load_old(struct prefetch *p, struct query *q)
+{
+	const struct resolver *r = p->resolver;
+	const struct entry *e = kept_find(p, q->kept, false);
+	struct answer *old = e ? arena_alloc(&q->arena, sizeof(*old)) : NULL;
+	if (!old || answer_from_entry(e, q->qname, q->qtype, r->now, &q->arena, old) != OK)
+		return NULL;
+	return old;
+}
+
+static void note_change(struct prefetch *p, struct query *q, const struct answer *old)
+{
+	const struct resolver *r = p->resolver;
+	struct metrics *m = r->metrics;
+	const struct prefetch_settings *s = kept_settings_of(p);
+	const struct prefetch_rule *rule = prefetch_rule_for(s, q->qname);
+	struct prefetch_change change;
+	if (prefetch_same_data(old, &q->answer))
+		return;
+	metrics_add(m, METRIC_prefetch_changed_total, 1);
+	metrics_count_key(m, FAMILY_prefetch_changed_by_zone_total,
+			  rule == &s->all ? (struct span){0}
+					  : span_of(rule->name, dname_len(rule->name)));
+	prefetch_describe_change(old, &q->answer, &change);
+	prefetch_log_change(&change);
+	if (r->changed)
+		r->changed(r->changed_context, &change);
+}
+
+/* Q turns the data of OLD into a denial that nobody but the last server has told, and clients need
+ * not wait for the truth: they have OLD. */
+static bool is_doubtful(struct prefetch *p, const struct query *q, const struct answer *old)
+{
+	const struct kept *k = q->kept;
+	const struct prefetch_rule *rule = prefetch_rule_for(kept_settings_of(p), k->qname);
+	bool first = k->doubt_ms == 0;
+	if (rule->flip_guard_ms == 0 || q->confirming || q->waiters)
+		return false;
+	if (!prefetch_has_data(old) || prefetch_has_data(&q->answer))
+		return false;
+	if (q->answer.verdict == VERDICT_SECURE || q->reply_server >= q->zone.server_count)
+		return false;
+	return first || kept_is_in_doubt(k, rule, p->resolver->now);
+}
+
+bool prefetch_accept(struct prefetch *p, struct query *q)
+{
+	struct kept *k = q->kept;
+	if (!is_good(&q->answer))
+		return false; /* what is there is better, fresh or expired */
+	const struct answer *old = k ? load_old(p, q) : NULL;
+	if (!old)
+		return true;
+	if (!is_doubtful(p, q, old)) {
+		note_change(p, q, old);
+		return true;
+	}
+	k->denier = q->zone.servers[q->reply_server].address;
+	if (k->doubt_ms == 0) {
+		k->doubt_ms = p->resolver->now.cache_ms;
+		metrics_add(p->resolver->metrics, METRIC_prefetch_flips_doubted_total, 1);
+		prefetch_tell_doubt(old, &q->answer, &k->denier);
+	}
+	q->doubted = true;
+	return false;
+}
+
+static void fail(struct prefetch *p, struct kept *k)
+{
+	struct resolver *r = p->resolver;
+	const struct prefetch_rule *rule = prefetch_rule_for(kept_settings_of(p), k->qname);
+	bool held = r->now.cache_ms < kept_hold_until_ms(k, rule);
+	uint32_t pause_ms = held ? prefetch_retry_ms(k->failures, rule->hold_ms) : KEPT_REST_MS;
+	metrics_add(r->metrics, METRIC_prefetch_failed_total, 1);
+	k->retry_ms = r->now.cache_ms + pause_ms + rng_below(&r->rng, pause_ms / 4 + 1);
+	if (k->failures < UINT8_MAX)
+		k->failures++;
+}
+
+static void succeed(struct prefetch *p, struct kept *k, const struct query *q)
+{
+	struct now now = p->resolver->now;
+	const struct entry *e = kept_absorb(p, k);
+	if (now.cache_ms > k->expires_ms)
+		metrics_add(p->resolver->metrics, METRIC_prefetch_late_total, 1);
+	kept_count_use(p, k);
+	k->refreshed_s = kept_seconds_of(now) + 1; /* hits of this second were of the old answer */
+	k->chain_ms = k->chain_ms ? (3 * k->chain_ms + q->chain_ms) / 4 : q->chain_ms;
+	k->failures = 0;
+	k->retry_ms = 0;
+	if (k->doubt_ms > 0 && prefetch_has_data(&q->answer))
+		metrics_add(p->resolver->metrics, METRIC_prefetch_flips_averted_total, 1);
+	k->doubt_ms = 0;
+	if (e && e->expires_ms != k->expires_ms)
+		return;
+	/* Not stored: a better one that is fresh is in its place (RFC 2181 §5.4.1) until it expires,
+	 * or the TTL was 0: a forwarder's cache is about to ask anew. */
+	const struct prefetch_rule *rule = prefetch_rule_for(kept_settings_of(p), k->qname);
+	bool held = now.cache_ms < kept_hold_until_ms(k, rule);
+	k->retry_ms =
+		MAX(now.cache_ms + (held ? KEPT_FORWARD_RETRY_MS : KEPT_REST_MS), k->expires_ms);
+	if (q->answer.ttl_s == 0 && !k->forwarded)
+		k->ttl_s = 0; /* cannot be kept: kept_plan() lets it go */
+}
+
+void prefetch_finished(struct prefetch *p, struct query *q)
+{
+	struct kept *k = q->kept;
+	if (!k)
+		return;
+	q->kept = NULL;
+	k->query = NULL;
+	p->running--;
+	if (q->doubted)
+		k->retry_ms = 0; /* confirmed at once */
+	else if (is_good(&q->answer))
+		succeed(p, k, q);
+	else
+		fail(p, k);
+	kept_plan(p, k);
+}
