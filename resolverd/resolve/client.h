@@ -46,6 +46,7 @@ struct client_context { /* one resolver's */
 	struct prefetch *prefetch; /* NULL: off */
 	const struct hash_key *cookie_secret;
 	uint32_t rotation; /* turns A/AAAA sets answer by answer */
+	uint32_t spread;   /* moves on with each TTL that is told shorter */
 	uint16_t
 		keepalive_100ms; /* told to TCP clients that ask (RFC 7828); CLIENT_KEEPALIVE_100MS */
 };

@@ -249,9 +249,32 @@ static bool wants_set(const struct client *c, const struct rrset *set)
 	       set->type == c->qtype;
 }
 
-/* All of A that fits; what does not sets TC (RFC 2181 §9). TTL_S, if not UINT32_MAX, goes on all. */
-static size_t write_sets(struct reply *r, const struct answer *a, uint32_t ttl_s)
+static COLD uint32_t draw_spread(struct client_context *ctx, uint32_t left_s, uint32_t percent)
 {
+	uint64_t most_s = MIN((uint64_t)left_s * percent / 100 + 1, (uint64_t)left_s) - 1;
+	/* Nobody gains from foreseeing it: a linear congruence (Numerical Recipes) will do. */
+	ctx->spread = ctx->spread * 1664525u + 1013904223u;
+	return (uint32_t)(ctx->spread * (most_s + 1) >> 32);
+}
+
+/* By how much the TTLs of an answer that has LEFT_S are told shorter this time; a second at least
+ * stays of it. */
+static inline uint32_t spread_s(struct client_context *ctx, uint32_t left_s)
+{
+	uint32_t percent = ctx->settings->prefetch.spread_percent;
+	return LIKELY(percent == 0) || left_s == 0 ? 0 : draw_spread(ctx, left_s, percent);
+}
+
+/* What is left of TTL_S when so much of it is kept back, or CAP_S. */
+static inline uint32_t shorter_s(uint32_t ttl_s, uint32_t less_s, uint32_t cap_s)
+{
+	return MIN(ttl_s - MIN(less_s, ttl_s), cap_s);
+}
+
+/* All of A that fits; what does not sets TC (RFC 2181 §9). No TTL is longer than CAP_S. */
+static size_t write_sets(struct reply *r, const struct answer *a, uint32_t cap_s)
+{
+	uint32_t less_s = a->local || a->stale ? 0 : spread_s(r->ctx, a->ttl_s);
 	const struct client *c = r->c;
 	struct builder b;
 	builder_init(&b, r->out, r->limit, c->id, 0);
@@ -261,14 +284,14 @@ static size_t write_sets(struct reply *r, const struct answer *a, uint32_t ttl_s
 	for (uint32_t i = 0; i < a->answer_count && fits; i++) {
 		const struct rrset *set = &a->answer[i];
 		unsigned first = first_record(r->ctx, set->type, set->rr_count);
-		fits = builder_rrset(&b, SECTION_ANSWER, set, MIN(ttl_s, set->ttl_s), first,
-				     c->dnssec_ok);
+		fits = builder_rrset(&b, SECTION_ANSWER, set, shorter_s(set->ttl_s, less_s, cap_s),
+				     first, c->dnssec_ok);
 	}
 	for (uint32_t i = 0; i < a->authority_count && fits; i++) {
 		const struct rrset *set = &a->authority[i];
 		if (wants_set(c, set))
-			fits = builder_rrset(&b, SECTION_AUTHORITY, set, MIN(ttl_s, set->ttl_s), 0,
-					     c->dnssec_ok);
+			fits = builder_rrset(&b, SECTION_AUTHORITY, set,
+					     shorter_s(set->ttl_s, less_s, cap_s), 0, c->dnssec_ok);
 	}
 	r->says.truncated = !fits;
 	return reply_end(r, b.len, b.counts + 1);
@@ -366,6 +389,7 @@ static COLD size_t reply_rrset_tight(struct reply *r, const struct rrset *set)
 	a.answer[0] = *set;
 	a.answer_count = 1;
 	a.authority_count = 0;
+	a.local = true; /* its TTL is what shall be told */
 	return write_sets(r, &a, UINT32_MAX);
 }
 
@@ -534,6 +558,13 @@ static COLD size_t reply_failure(struct reply *r, const struct entry *e, size_t 
 	return reply_without_data(r, size_bytes);
 }
 
+/* Seconds that C may keep E. */
+static inline uint32_t told_ttl_s(struct client_context *ctx, const struct entry *e, struct now now)
+{
+	uint32_t left_s = entry_ttl_left_s(e, now);
+	return left_s - spread_s(ctx, left_s);
+}
+
 /* Seconds since E was fetched, begun ones included: nothing outlives its TTL by a fraction. */
 static uint32_t entry_age_s(const struct entry *e, struct now now)
 {
@@ -587,17 +618,18 @@ static __attribute__((noinline)) size_t reply_entry_in_full(struct reply *r, con
 	};
 	reply_begin(r, size_bytes);
 	if (e->kind == ENTRY_RRSET)
-		return reply_rrset(r, e, stale ? MIN(cap_s, e->ttl_s) : entry_ttl_left_s(e, now));
+		return reply_rrset(r, e, stale ? MIN(cap_s, e->ttl_s) : told_ttl_s(r->ctx, e, now));
 	if (UNLIKELY(entry_answer(e, &view) != OK))
 		return reply_damaged(r, size_bytes);
-	return reply_rendered(r, &view, stale ? 0 : entry_age_s(e, now), cap_s);
+	uint32_t less_s = stale ? 0 : spread_s(r->ctx, entry_ttl_left_s(e, now));
+	return reply_rendered(r, &view, stale ? 0 : entry_age_s(e, now) + less_s, cap_s);
 }
 
 size_t client_reply_entry(struct client_context *ctx, const struct client *c, const struct entry *e,
 			  struct now now, enum client_age age, uint8_t *out, size_t size_bytes)
 {
 	if (LIKELY(e->kind == ENTRY_RRSET && e->verdict != VERDICT_BOGUS && age == CLIENT_FRESH)) {
-		size_t len = reply_plain(ctx, c, e, entry_ttl_left_s(e, now), out, size_bytes);
+		size_t len = reply_plain(ctx, c, e, told_ttl_s(ctx, e, now), out, size_bytes);
 		if (LIKELY(len > 0))
 			return len;
 	}

@@ -443,6 +443,53 @@ static void test_ageing(void **state)
 	rig_free(g);
 }
 
+/* The TTL of the first record of the answer. */
+static unsigned told_ttl(struct rig *g, const char *name)
+{
+	const char *text = rig_ask(g, name, TYPE_A, "");
+	const char *at = strstr(text, " = ");
+	REQUIRE(at);
+	at = strchr(at + 3, ' ');
+	REQUIRE(at);
+	return (unsigned)atoi(at + 1);
+}
+
+/* TTLs are told shorter by up to the share of them that is set, never longer, and never none where
+ * one was left; each of the lengths about as often. */
+static void test_spread(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *why, *name;
+		int64_t after_ms;
+		unsigned percent, least_s, most_s;
+	} rows[] = {
+		{"not asked for", "plain.example.", 0, 0, 300, 300},
+		{"an RRset", "plain.example.", 0, 20, 240, 300},
+		{"what is left of it", "plain.example.", 298000, 50, 1, 2},
+		{"its last second", "plain.example.", 299000, 50, 1, 1},
+		{"nothing is left", "plain.example.", 299500, 50, 0, 0},
+		{"a chain goes by its shortest TTL", "db.example.", 0, 40, 58, 60},
+	};
+	struct rig *g = rig_new();
+	fill_cache(g);
+	cache_remove(g->cache, ENTRY_FAILURE, unit_name("db.example.").wire, TYPE_A);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		unsigned seen[301] = {0};
+		g->settings.prefetch.spread_percent = (uint8_t)rows[i].percent;
+		g->now = unit_now(rows[i].after_ms);
+		for (unsigned k = 0; k < 1000; k++) {
+			unsigned ttl_s = told_ttl(g, rows[i].name);
+			CHECK(rows[i].why, ttl_s >= rows[i].least_s && ttl_s <= rows[i].most_s);
+			seen[ttl_s]++;
+		}
+		unsigned lengths = rows[i].most_s - rows[i].least_s + 1;
+		for (unsigned ttl_s = rows[i].least_s; ttl_s <= rows[i].most_s; ttl_s++)
+			CHECK(rows[i].why, seen[ttl_s] > 1000 / lengths / 4);
+	}
+	rig_free(g);
+}
+
 static void fail_again(struct rig *g)
 {
 	rig_store_failure(g, "plain.example.", TYPE_A, EDE_NO_REACHABLE_AUTHORITY, "all silent");
@@ -747,9 +794,9 @@ int main(void)
 		cmocka_unit_test(test_options),	       cmocka_unit_test(test_hits),
 		cmocka_unit_test(test_without_dnssec), cmocka_unit_test(test_ageing),
 		cmocka_unit_test(test_stale),	       cmocka_unit_test(test_rotation),
-		cmocka_unit_test(test_truncation),     cmocka_unit_test(test_every_size),
-		cmocka_unit_test(test_answers),	       cmocka_unit_test(test_root_servers),
-		cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_spread),	       cmocka_unit_test(test_truncation),
+		cmocka_unit_test(test_every_size),     cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_root_servers),   cmocka_unit_test(test_counters),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
