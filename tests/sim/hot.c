@@ -4,6 +4,16 @@
  * The zone hot.com has a chain (CNAME and A, TTL 5) per name and two servers that lose packets, take
  * six seconds now and then, or go away for a while. Clients come in one of several patterns. Whoever
  * asks for a name that is hot must be served at once, from data that is not older than the bound.
+ *
+ *   hot             steady and random arrivals, gaps below and above the TTL; loss, spikes of 6 s
+ *   hot-outage      all servers silent or refusing for a while
+ *   hot-dying       servers go away one by one, until the last
+ *   hot-flip        one server has lost its data and denies everything: the flip guard
+ *   hot-downstream  a cache that asks exactly at expiry, one or two hundred in phase
+ *   hot-crowd       flash crowds
+ *   hot-budget      more names than the rate allows
+ *   hot-attack      a flood of names; 1500 of them where 10 are kept, as a million where 10,000 are
+ *   hot-forward     a forwarder that drops what passes its rate, and a search list before it
  */
 #include "sim/hot.h"
 
@@ -17,7 +27,9 @@ enum {
 	RATE = 20,
 	NAMES_MAX = 40,
 	RECOVERY_S = 8, /* after a long outage: questions of before are still in progress */
-	PHASED_CLIENTS = 60,
+	PHASED_CLIENTS = 200,
+	COUNTED_RATE = 40,
+	GUARD_S = 20,
 	ATTACK_NAMES = 1500,
 };
 
@@ -72,7 +84,7 @@ static struct zone *begin_world(struct sim *s, unsigned names, unsigned min_hits
 	struct world *w = &s->world;
 	w->mood = MOOD_ROUGH;
 	struct zone *root = add_zone(s, ".", NULL, 1), *com = add_zone(s, "com.", root, 1);
-	struct zone *z = add_zone(s, "hot.com.", com, 2);
+	struct zone *z = add_zone(s, "hot.com.", com, 2 + prng_below(&s->dice, 3));
 	add_names(s, z, names);
 	for (unsigned i = 0; i < w->zone_count; i++)
 		zone_delegate(w, w->zones[i], 86400, 86400, true);
@@ -97,10 +109,12 @@ static void make_rough(struct sim *s, struct zone *z)
 void hot_turn(struct sim *s, struct host *host)
 {
 	struct quirks *q = &host->quirks;
-	if (s->hot.refuses)
-		q->lame = q->lame == LAME_NOT ? LAME_REFUSED : LAME_NOT;
-	else
+	if (s->hot.outage == OUTAGE_SILENT)
 		q->dead = !q->dead;
+	else if (q->lame == LAME_NOT)
+		q->lame = s->hot.outage == OUTAGE_DENIES ? LAME_DENIES : LAME_REFUSED;
+	else
+		q->lame = LAME_NOT;
 	sim_tell(s, "host %u %s", host->number,
 		 q->dead || q->lame != LAME_NOT ? "goes away" : "is back");
 }
@@ -113,7 +127,7 @@ static void plan_outage(struct sim *s, struct zone *z, uint64_t at_s, uint64_t l
 		sim_schedule(s, at_s * second_us, &turn);
 		sim_schedule(s, (at_s + length_s) * second_us, &turn);
 	}
-	s->hot.refuses = prng_percent(&s->dice, 40);
+	s->hot.outage = prng_percent(&s->dice, 40) ? OUTAGE_REFUSES : OUTAGE_SILENT;
 	s->hot.outage_from_us = at_s * second_us;
 	s->hot.outage_until_us = (at_s + length_s) * second_us;
 }
@@ -172,7 +186,7 @@ void build_hot_downstream(struct sim *s)
 	struct zone *z = begin_world(s, 1, prng_between(&s->dice, 1, 2));
 	unsigned clients = prng_percent(&s->dice, 50) ? 1 : PHASED_CLIENTS;
 	make_rough(s, z);
-	s->hot.follow_until_us = clients == 1 ? 1200 * second_us : 200 * second_us;
+	s->hot.follow_until_us = clients == 1 ? 1200 * second_us : 60 * second_us;
 	for (unsigned i = 0; i < clients; i++)
 		stub_plan(s, 1000 + i, s->world.names[0], TYPE_A);
 }
@@ -204,6 +218,91 @@ void build_hot_attack(struct sim *s)
 		if (twice)
 			stub_plan(s, at_us + 1100000, name, TYPE_A);
 	}
+}
+
+static void plan_turn(struct sim *s, const struct host *host, uint64_t at_s)
+{
+	struct sim_event turn = {.kind = HAPPEN_OUTAGE, .token = host->number};
+	sim_schedule(s, at_s * second_us, &turn);
+}
+
+/* One of several servers denies everything for a while, over and over. */
+void build_hot_flip(struct sim *s)
+{
+	struct zone *z = begin_world(s, 2, 1);
+	s->settings.prefetch.all.flip_guard_ms = GUARD_S * 1000;
+	s->hot.outage = OUTAGE_DENIES;
+	for (unsigned i = 0; i < 2; i++)
+		plan_arrivals(s, s->world.names[i], prng_between(&s->dice, 1000, 4000), 200);
+	const struct host *host = z->hosts[prng_below(&s->dice, z->host_count)];
+	for (uint64_t at_s = 30; at_s < 180; at_s += 60) {
+		plan_turn(s, host, at_s);
+		plan_turn(s, host, at_s + prng_between(&s->dice, 5, 40));
+	}
+}
+
+/* They go away one after the other and stay away, but for the last. */
+void build_hot_dying(struct sim *s)
+{
+	struct zone *z = begin_world(s, 3, 1);
+	make_rough(s, z);
+	for (unsigned i = 0; i < 3; i++)
+		plan_arrivals(s, s->world.names[i], prng_between(&s->dice, 1000, 8000), 150);
+	s->hot.outage = prng_percent(&s->dice, 50) ? OUTAGE_REFUSES : OUTAGE_SILENT;
+	for (unsigned i = 1; i < z->host_count; i++)
+		plan_turn(s, z->hosts[i], 20 + 30 * i + prng_below(&s->dice, 10));
+}
+
+/* Nobody for minutes, then hundreds within a few milliseconds. */
+void build_hot_crowd(struct sim *s)
+{
+	enum { CROWDS = 12, PEOPLE = 250 };
+	struct zone *z = begin_world(s, 1, 1);
+	make_rough(s, z);
+	uint64_t at_us = second_us;
+	for (unsigned i = 0; i < CROWDS; i++) {
+		for (unsigned k = 0; k < PEOPLE; k++)
+			stub_plan(s, at_us + prng_below(&s->dice, 20000), s->world.names[0],
+				  TYPE_A);
+		at_us += prng_between(&s->dice, 3, WINDOW_S - 10) * second_us;
+	}
+}
+
+/* The provider's resolver, which drops what passes its rate. Hot names live there, others are asked
+ * for once, and a search list puts its suffix behind public names. */
+void build_hot_forward(struct sim *s)
+{
+	enum { NAMES = 20, ONCE = 400, AT_ONCE = 50, SEARCHED = 800 };
+	struct world *w = &s->world;
+	struct zone *z = begin_world(s, NAMES, 1);
+	struct settings_zone *f = world_alloc(w, sizeof(*f));
+	struct host *h = world_host(w, world_name(w, "provider.test."), NULL, 1, 0, 0);
+	h->quirks = (struct quirks){.is_recursive = true,
+				    .follows_aliases = true,
+				    .delay_us = 2000,
+				    .slow_percent = (uint8_t)prng_below(&s->dice, 4)};
+	dname_copy(z->apex, f->name);
+	*f = (struct settings_zone){.forward = true, .insecure = true, .rate_limit = COUNTED_RATE};
+	dname_copy(z->apex, f->name);
+	f->servers[f->server_count++] = h->addresses[0];
+	f->only[f->only_count++] = "db?";
+	f->only[f->only_count++] = "db??";
+	f->only[f->only_count++] = "once*";
+	s->settings.zones = f;
+	s->settings.zone_count = 1;
+	s->hot.counting = h;
+	if (h->quirks.slow_percent == 0)
+		s->hot.patience_us = 1500000; /* AT_ONCE at that rate, and some more */
+	for (unsigned i = 0; i < NAMES; i++)
+		plan_arrivals(s, w->names[i], prng_between(&s->dice, 1000, 6000), 60);
+	for (unsigned i = 0; i < ONCE; i++)
+		stub_plan(s, 20 * second_us + i * 60000ull, world_label(w, z->apex, "once%u", i),
+			  TYPE_A);
+	for (unsigned i = 0; i < AT_ONCE; i++)
+		stub_plan(s, 15 * second_us, world_label(w, z->apex, "once-%u", i), TYPE_A);
+	for (unsigned i = 0; i < SEARCHED; i++)
+		stub_plan(s, 20 * second_us + i * 20000ull,
+			  world_label(w, world_label(w, z->apex, "com"), "name%u", i % 50), TYPE_A);
 }
 
 /* ---- what must hold -------------------------------------------------------------------------- */
@@ -289,11 +388,33 @@ void asked_hot(struct sim *s, const struct stub *c)
 /* C, a cache, comes back when its copy has run out. */
 void answered_hot(struct sim *s, const struct stub *c)
 {
+	if (s->hot.patience_us && s->now_us - c->asked_us > s->hot.patience_us)
+		sim_fail(s, "no miss waits for refreshes", "client %llu waited %llu ms",
+			 (unsigned long long)c->token,
+			 (unsigned long long)(s->now_us - c->asked_us) / 1000);
 	if (s->now_us >= s->hot.follow_until_us || s->stubs.count == STUBS_MAX)
 		return;
 	/* CoreDNS keeps everything for a second at least. */
 	uint64_t next_us = MAX(c->fresh_until_us, s->now_us + second_us);
 	stub_plan(s, next_us + 1000, c->qname, c->qtype);
+}
+
+/* The provider's resolver counts packets, a TCP exchange as five, and drops what is too many: its rate
+ * must never be passed in any second. */
+void hot_counts(struct sim *s, const struct host *host, bool tcp)
+{
+	struct hot *h = &s->hot;
+	if (!h->counting || host != h->counting)
+		return;
+	for (unsigned i = 0; i < (tcp ? 5 : 1); i++) {
+		uint64_t *slot = &h->counted_us[h->counted % COUNTED_RATE];
+		if (h->counted >= COUNTED_RATE && s->now_us - *slot < second_us)
+			sim_fail(s, "a counted server gets no more than its rate",
+				 "%u packets in %llu ms", COUNTED_RATE + 1,
+				 (unsigned long long)(s->now_us - *slot) / 1000);
+		*slot = s->now_us;
+		h->counted++;
+	}
 }
 
 void stepped_hot(struct sim *s)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "sim/sim.h"
 
 enum { FAILURES_SHOWN = 400 };
@@ -97,6 +98,7 @@ int main(int argc, char **argv)
 	struct options o = {.seeds = 1000, .first = 1};
 	struct sim_totals totals = {0};
 	uint64_t passed = 0;
+	log_set_level(LOG_LEVEL_ERROR); /* what changes is the story of the run */
 	if (argc < 1 || !parse_options(argv, &o)) {
 		fprintf(stderr, "usage: sim [--seeds N] [--first S] [--profile NAME] [--verbose] "
 				"[--cost]\n");

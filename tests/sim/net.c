@@ -184,6 +184,8 @@ void net_send(struct sim *s, const struct action *a)
 	check_poison(s, a, qname);
 	struct host *h = world_host_at(&s->world, &a->peer);
 	if (h)
+		hot_counts(s, h, a->transport == TRANSPORT_TCP);
+	if (h)
 		send_to_host(s, a, h, &m);
 	else if (a->transport == TRANSPORT_TCP)
 		lose(s, a, CONNECT_LOST_US);

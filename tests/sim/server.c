@@ -267,6 +267,10 @@ static void answer_lamely(struct work *x)
 	case LAME_EMPTY:
 	case LAME_HEARSAY: /* see answer_body() */
 		return;
+	case LAME_DENIES:
+		x->flags |= RCODE_NXDOMAIN;
+		put_soa(x, zone_of_host(x->query->host, x->qname, x->qtype));
+		return;
 	case LAME_UPWARD:
 		put_referral(x, w->zones[0],
 			     node_set(zone_node(w->zones[0], w->zones[0]->apex), TYPE_NS));

@@ -80,6 +80,7 @@ enum lame_mode {
 	LAME_SERVFAIL,
 	LAME_EMPTY,
 	LAME_HEARSAY,
+	LAME_DENIES, /* a primary that has lost its data: every name is denied, with authority */
 };
 
 enum nuisance { /* what comes before the right reply */
