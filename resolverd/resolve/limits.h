@@ -30,6 +30,11 @@ enum {
 	/* The same where packets are counted (rate-limit): loss there is throttling, and every repetition
 	 * makes it worse. Stripe saw retries at three levels multiply their load by seven. */
 	LIMIT_SENDS_PER_COUNTED = 2,
+	/* Sends of one question that may be answered at a time, those whose time is over included: a late
+	 * reply is welcome, but each open send is one more packet that a forger could hit (RFC 5452 §5).
+	 * Four cost two bits of the 32 and more that port, id and letters' case give. Equal questions are
+	 * one per worker; LIMIT_MISMATCHES wrong guesses at an open send end it. */
+	LIMIT_SENDS_OPEN = 4,
 	/* Bytes received for one client query. PowerDNS 100 kB. */
 	LIMIT_RECEIVED_BYTES = 200 * 1024,
 	/* Labels revealed one by one while minimising (RFC 9156 §2.3: MAX_MINIMISE_COUNT 10). */

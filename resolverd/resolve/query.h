@@ -59,12 +59,7 @@ enum step {
 	STEP_AGAIN
 }; /* what a state's function says: wait for an event, or run on */
 
-enum {
-	SERVERS_MAX = 40,
-	NS_NAMES_MAX = DELEGATION_SERVERS_MAX,
-	SENDS_OPEN_MAX = 4,
-	DEPENDENCIES_MAX = 24
-};
+enum { SERVERS_MAX = 40, NS_NAMES_MAX = DELEGATION_SERVERS_MAX, DEPENDENCIES_MAX = 24 };
 
 struct server { /* one address of the zone being asked */
 	struct endpoint address;
@@ -202,7 +197,7 @@ struct query {
 		unsigned labels; /* to show next; 0: from the cut on */
 	} minimize;
 	unsigned sends; /* of this question */
-	struct send *open[SENDS_OPEN_MAX];
+	struct send *open[LIMIT_SENDS_OPEN];
 	unsigned open_count;
 	uint64_t throttled_until_ms;
 	uint64_t turn_ms;  /* of that, when a place in the line for a server was taken; 0: none */

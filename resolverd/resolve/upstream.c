@@ -307,7 +307,7 @@ static struct send *least_promising(const struct query *q)
 	}
 	return second;
 }
-static_assert(SENDS_OPEN_MAX >= 2, "there is an oldest but one");
+static_assert(LIMIT_SENDS_OPEN >= 2, "there is an oldest but one");
 
 /* A refresh has time: where UDP was lost twice, TCP may pass. Never where packets are counted. */
 static bool try_tcp(const struct query *q, const struct server *server)
@@ -351,7 +351,7 @@ bool upstream_send(struct query *q, unsigned index)
 	tcp |= stubborn;
 	if (!within_budget(q, index, tcp))
 		return false;
-	if (q->open_count == SENDS_OPEN_MAX)
+	if (q->open_count == LIMIT_SENDS_OPEN)
 		upstream_cancel(q, least_promising(q));
 	struct send *s = take_slot(r);
 	if (!s)

@@ -527,6 +527,20 @@ static void sent(struct scene *s, struct words *w)
 	}
 }
 
+/* open SERVER|* N|<=N: sends that may still be answered. */
+static void open_sends(struct scene *s, struct words *w)
+{
+	bool any = strcmp(w->at[1], "*") == 0, at_most = strncmp(w->at[2], "<=", 2) == 0;
+	unsigned wanted = number(s, at_most ? w->at[2] + 2 : w->at[2]), count = 0;
+	struct endpoint server = {0};
+	if (!any)
+		server = address(s, w->at[1]);
+	for (unsigned i = 0; i < s->sent_count; i++)
+		count += s->sent[i].is_open && (any || endpoint_equal(&s->sent[i].peer, &server));
+	if (at_most ? count > wanted : count != wanted)
+		scene_fail(s, "%u are open", count);
+}
+
 static void clear(struct scene *s, struct words *w)
 {
 	(void)w;
@@ -561,7 +575,7 @@ static const struct {
 	{"wait", 2, wait_step},	 {"run", 1, run},	    {"expect", 2, answer_step},
 	{"has", 2, has},	 {"pending", 1, no_answer}, {"sent", 2, sent},
 	{"unsent", 2, sent},	 {"clear", 1, clear},	    {"metric", 3, metric},
-	{"refresh", 3, refresh}, {"stall", 2, stall},
+	{"refresh", 3, refresh}, {"stall", 2, stall},	    {"open", 3, open_sends},
 };
 
 void scene_read(struct scene *s, char *line)
