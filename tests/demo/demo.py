@@ -2,14 +2,22 @@
 """resolverd resolves names through real authoritative servers, on this machine alone.
 
 Builds a small internet in a private network namespace (tests/system/lab.py), puts resolverd in front
-and asks it with dig: first cold, then warm, then over TCP. Then leaves a prompt, unless --once was
+and asks it with dig: first cold, then warm, then over TCP. Then restarts it twice in mid-traffic, by
+SIGTERM and by SIGKILL, and counts what its clients notice. Then leaves a prompt, unless --once was
 given or nobody is there to type. Exits with 1 if any answer was wrong.
 """
 import argparse
+import itertools
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
+
+import dns.message
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 import lab
@@ -103,6 +111,62 @@ def show(net, daemon):
     return failures
 
 
+class Traffic(threading.Thread):
+    """One client after another asks, 200 times a second, and notes how long each answer took."""
+
+    def __init__(self, address, names):
+        super().__init__()
+        self.address, self.names = address, names
+        self.took_s, self.lost, self.over = [], 0, threading.Event()
+
+    def run(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.connect((self.address, 53))
+            sock.settimeout(2)          # as CoreDNS waits
+            for n in itertools.count():
+                if self.over.is_set():
+                    return
+                begin = time.monotonic()
+                try:
+                    sock.send(dns.message.make_query(self.names[n % len(self.names)], "A").to_wire())
+                    good = sock.recv(4096)[3] & 15 == 0
+                except OSError:
+                    good = False
+                if good:
+                    self.took_s.append(time.monotonic() - begin)
+                else:
+                    self.lost += 1
+                time.sleep(0.005)
+
+
+def restart(net, daemon):
+    """End the daemon in mid-traffic and start it again. The number of answers that were lost."""
+    names = [name for name, rrtype, wanted, status, *_ in QUESTIONS
+             if rrtype == "A" and status == "NOERROR"]
+    print("\nRestarted in mid-traffic; the sockets outlive it, the cache is on disk:")
+    lost = 0
+    for how, number in ("SIGTERM", signal.SIGTERM), ("SIGKILL", signal.SIGKILL):
+        time.sleep(2.5)                 # what was learned just now is committed
+        traffic = Traffic(daemon.address, names)
+        traffic.start()
+        time.sleep(1)
+        before = net.wire.packets
+        begin = time.monotonic()
+        daemon.process.send_signal(number)
+        daemon.process.wait()
+        daemon.start()
+        gone_s = time.monotonic() - begin
+        time.sleep(1)
+        traffic.over.set()
+        traffic.join()
+        if number == signal.SIGTERM:    # a kill may come between reading and answering
+            lost += traffic.lost
+        print(f"    {how}: {len(traffic.took_s)} answers, {traffic.lost} lost, slowest "
+              f"{1000 * max(traffic.took_s):.0f} ms; answering again after {1000 * gone_s:.0f} ms; "
+              f"{net.wire.packets - before} packets upstream in the second after")
+    return lost
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--binary", default="build/release/resolverd")
@@ -115,12 +179,17 @@ def main():
           f"{2000 * ONE_WAY_S:.0f} ms there and back to each server.")
     build = os.path.dirname(os.path.abspath(options.binary))
     with lab.Lab(delay_s=ONE_WAY_S, kind=options.resolver, build=build) as net:
-        daemon = net.resolver().start()
+        daemon = net.resolver()
+        if options.resolver == "resolverd":
+            daemon.hold_sockets()
+        daemon.start()
         print(f"Asking {options.resolver} at {daemon.address}, which has just started. "
               "'asked': packets it sent upstream.\n")
         failures = show(net, daemon)
         print(f"\n{failures} answers were wrong." if failures else
               "\nAll answers are as the zones say.")
+        if options.resolver == "resolverd":
+            failures += restart(net, daemon)
         if not options.once and sys.stdin.isatty() and sys.stdout.isatty():
             print("A shell inside the namespace: try `dig @127.0.0.1 pool.signed.org`, or a name of "
                   "your own below\nplain.com, wild.org, amazonaws.com; `exit` ends everything.\n")

@@ -38,6 +38,7 @@ class Resolver:
         self.wrapper = list(wrapper)            # command before the command, as taskset
         self.process = None
         self.inherit = ()       # descriptors that it gets, see Lab.spawn()
+        self.held = []          # sockets that outlive it
         lab.resolver_count = getattr(lab, "resolver_count", 0) + 1
         self.dir = os.path.join(lab.dir, f"{self.kind}-{lab.resolver_count}")
         os.mkdir(self.dir)
@@ -67,6 +68,25 @@ class Resolver:
             if ask_quickly("localhost.", "A", self.address, self.port) is not None:
                 return
         raise RuntimeError(f"{self.kind} does not answer: {self.said()[-2000:]}")
+
+    def pass_on(self, sockets):
+        """Be started with SOCKETS as a service manager passes them on (sd_listen_fds(3))."""
+        moved = "; ".join(f"exec {3 + i}<&{s.fileno()}" for i, s in enumerate(sockets))
+        self.command = ["bash", "-c", f"{moved}; export LISTEN_PID=$$ LISTEN_FDS={len(sockets)}; "
+                        'exec "$@"', "bash"] + self.command
+        self.inherit = [s.fileno() for s in sockets]
+        self.held = sockets
+
+    def hold_sockets(self):
+        """Have its sockets outlive it: what is asked while it does not run waits there."""
+        sockets = []
+        for kind in socket.SOCK_DGRAM, socket.SOCK_STREAM:
+            sock = socket.socket(socket.AF_INET, kind)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((self.address, self.port))
+            sockets.append(sock)
+        sockets[1].listen(100)
+        self.pass_on(sockets)
 
     def stop(self, timeout_s=5):
         """SIGTERM; the exit status (negative: ended by a signal)."""

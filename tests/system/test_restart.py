@@ -32,6 +32,7 @@ class RestartCase(case.DaemonCase):
         self.daemon = self.net.resolver(self.config, **self.options)
         self.path = os.path.join(self.daemon.dir, "cache")
         self.addCleanup(lambda daemon=self.daemon: daemon.process and daemon.stop())
+        self.addCleanup(lambda daemon=self.daemon: [held.close() for held in daemon.held])
 
     def begin(self):
         """A daemon in place of the one that is there."""
@@ -340,25 +341,6 @@ class Traffic(RestartCase):
     NAMES = [f"n{i}.signed.org" for i in range(60)] + [
         "db.cluster-abc.eu-west-1.rds.amazonaws.com", "www.plain.com", "chain1.signed.org"]
 
-    def held(self):
-        """A UDP and a TCP socket as a service manager binds them."""
-        sockets = []
-        for kind in socket.SOCK_DGRAM, socket.SOCK_STREAM:
-            sock = socket.socket(socket.AF_INET, kind)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((self.daemon.address, 53))
-            self.addCleanup(sock.close)
-            sockets.append(sock)
-        sockets[1].listen(100)
-        return sockets
-
-    def pass_on(self, sockets):
-        """Have the daemon started with SOCKETS as its descriptors 3, 4, ..."""
-        moved = "; ".join(f"exec {3 + i}<&{s.fileno()}" for i, s in enumerate(sockets))
-        self.daemon.command = ["bash", "-c", f"{moved}; export LISTEN_PID=$$ LISTEN_FDS="
-                               f'{len(sockets)}; exec "$@"', "sh"] + self.daemon.command
-        self.daemon.inherit = [s.fileno() for s in sockets]
-
     def client(self, stop, late):
         """Ask for one name after the other and note what takes long, or forever."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
@@ -380,8 +362,7 @@ class Traffic(RestartCase):
                 time.sleep(0.002)
 
     def test_restart_in_traffic(self):
-        sockets = self.held()
-        self.pass_on(sockets)
+        self.daemon.hold_sockets()
         self.daemon.start()
         self.assertIn("inherited socket", self.daemon.said())
         for name in self.NAMES:
@@ -405,8 +386,7 @@ class Traffic(RestartCase):
 
     def test_over_tcp(self):
         """The listening socket outlives the daemon too: who connects meanwhile is served."""
-        sockets = self.held()
-        self.pass_on(sockets)
+        self.daemon.hold_sockets()
         self.daemon.start()
         self.ask("www.signed.org", tcp=True)
         self.assertEqual(self.daemon.stop(), 0)
@@ -419,7 +399,7 @@ class Traffic(RestartCase):
         """A socket that the configuration does not know is not served, and that is said."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.bind((self.daemon.address, 5353))
-            self.pass_on([sock])
+            self.daemon.pass_on([sock])
             self.daemon.start()
         self.assertIn("stands not in listen", self.daemon.said())
         self.assertStatus(self.ask("www.signed.org"), "NOERROR")
