@@ -38,9 +38,9 @@ int socket_bound(const struct endpoint *local, int type)
 
 bool socket_identify(int fd, struct endpoint *local, bool *tcp)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {0};
 	socklen_t len = sizeof(address), size = sizeof(int);
-	int type;
+	int type = 0;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
 	    getsockname(fd, (struct sockaddr *)&address, &len) != 0 ||
