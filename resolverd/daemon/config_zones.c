@@ -246,33 +246,51 @@ enum err config_anchors_build(struct config_build *b, const struct raw_config *r
 
 /* ---- forward and stub zones ---- */
 
+/* NAME lies below N.SUFFIX, N from FIRST to LAST. */
+static bool is_within_numbered(const uint8_t *name, unsigned first, unsigned last,
+			       const char *suffix)
+{
+	uint8_t zone[DNAME_MAX];
+
+	for (unsigned i = first; i <= last; i++) {
+		char text[32];
+		(void)snprintf(text, sizeof(text), "%u.%s", i, suffix);
+		if (config_value_name(text, zone) && dname_is_within(name, zone))
+			return true;
+	}
+	return false;
+}
+
 /* Zones that exist inside one network only and so cannot be signed from the root down: what a
  * server there says is not validated unless "insecure" says otherwise. */
 static bool is_private_zone(const uint8_t *name)
 {
-	static const char *const suffixes[] = {"internal.",
-					       "local.",
-					       "home.arpa.",
-					       "10.in-addr.arpa.",
-					       "168.192.in-addr.arpa.",
-					       "254.169.in-addr.arpa.",
-					       "d.f.ip6.arpa.",
-					       "8.e.f.ip6.arpa.",
-					       "9.e.f.ip6.arpa.",
-					       "a.e.f.ip6.arpa.",
-					       "b.e.f.ip6.arpa."};
+	static const char *const suffixes[] = {
+		"internal.",
+		"local.",
+		"home.arpa.",
+		/* RFC 6762 appendix G: what networks call themselves; the root denies them. */
+		"corp.",
+		"home.",
+		"intranet.",
+		"lan.",
+		"private.",
+		"10.in-addr.arpa.",
+		"168.192.in-addr.arpa.",
+		"254.169.in-addr.arpa.",
+		"d.f.ip6.arpa.",
+		"8.e.f.ip6.arpa.",
+		"9.e.f.ip6.arpa.",
+		"a.e.f.ip6.arpa.",
+		"b.e.f.ip6.arpa.",
+	};
 	uint8_t suffix[DNAME_MAX];
 
 	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++)
 		if (config_value_name(suffixes[i], suffix) && dname_is_within(name, suffix))
 			return true;
-	for (unsigned i = 16; i < 32; i++) { /* 172.16.0.0/12 */
-		char text[32];
-		(void)snprintf(text, sizeof(text), "%u.172.in-addr.arpa.", i);
-		if (config_value_name(text, suffix) && dname_is_within(name, suffix))
-			return true;
-	}
-	return false;
+	return is_within_numbered(name, 16, 31, "172.in-addr.arpa.") || /* 172.16.0.0/12 */
+	       is_within_numbered(name, 64, 127, "100.in-addr.arpa."); /* RFC 6598: 100.64.0.0/10 */
 }
 
 struct zone_place {	  /* where the words of one zone stand */

@@ -274,6 +274,45 @@ static void test_access(void **state)
 	}
 }
 
+static void test_private_zones(void **state)
+{
+	static const struct {
+		const char *why, *name;
+		bool insecure;
+	} cases[] = {
+		{"a provider's", "eu-west-1.compute.internal", true},
+		{"RFC 6762", "local", true},
+		{"RFC 8375", "x.home.arpa", true},
+		{"RFC 6762 appendix G", "corp", true},
+		{"RFC 6762 appendix G", "office.lan", true},
+		{"RFC 6762 appendix G", "intranet", true},
+		{"RFC 6762 appendix G", "private", true},
+		{"RFC 6762 appendix G", "home", true},
+		{"somebody's under a public name", "corp.example", false},
+		{"RFC 1918", "1.10.in-addr.arpa", true},
+		{"RFC 1918: below", "15.172.in-addr.arpa", false},
+		{"RFC 1918: first", "16.172.in-addr.arpa", true},
+		{"RFC 1918: last", "31.172.in-addr.arpa", true},
+		{"RFC 1918: above", "32.172.in-addr.arpa", false},
+		{"RFC 6598: below", "63.100.in-addr.arpa", false},
+		{"RFC 6598: first", "64.100.in-addr.arpa", true},
+		{"RFC 6598: last", "127.100.in-addr.arpa", true},
+		{"RFC 6598: above", "128.100.in-addr.arpa", false},
+		{"RFC 4193", "0.0.d.f.ip6.arpa", true},
+		{"the Internet's", "8.b.d.0.1.0.0.2.ip6.arpa", false},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char text[200];
+		(void)snprintf(text, sizeof(text),
+			       "forward-zones:\n- {name: %s, servers: [192.0.2.1]}\n",
+			       cases[i].name);
+		struct config *c = must_load(text);
+		CHECK(cases[i].why, c->settings.zones[0].insecure == cases[i].insecure);
+		config_free(c);
+	}
+}
+
 static void test_zones(void **state)
 {
 	(void)state;
@@ -515,12 +554,13 @@ static void test_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),	 cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_service),	 cmocka_unit_test(test_access),
-		cmocka_unit_test(test_zones),	 cmocka_unit_test(test_local_zones),
-		cmocka_unit_test(test_anchors),	 cmocka_unit_test(test_later),
-		cmocka_unit_test(test_prefetch), cmocka_unit_test(test_disk),
-		cmocka_unit_test(test_files),	 cmocka_unit_test(test_words),
+		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_service),	      cmocka_unit_test(test_access),
+		cmocka_unit_test(test_private_zones), cmocka_unit_test(test_zones),
+		cmocka_unit_test(test_local_zones),   cmocka_unit_test(test_anchors),
+		cmocka_unit_test(test_later),	      cmocka_unit_test(test_prefetch),
+		cmocka_unit_test(test_disk),	      cmocka_unit_test(test_files),
+		cmocka_unit_test(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
