@@ -121,6 +121,13 @@ static json_t *make_log(const struct invocation *in)
 				      : empty();
 }
 
+static json_t *make_explain(const struct invocation *in)
+{
+	json_t *object = make_name_type(in);
+
+	return in->given & OPTION_CLIENT ? set(object, "client", json_string(in->client)) : object;
+}
+
 static json_t *make_trace(const struct invocation *in)
 {
 	json_t *object = make_name_type(in);
@@ -185,7 +192,7 @@ static const struct command table[] = {
 	{"trace", "NAME [TYPE]", "resolve a name now, and tell each step", "Trace", 1, 2,
 	 OPTION_CACHED | OPTION_ROOT, .parameters = make_trace, .show = show_trace},
 	{"explain", "NAME [TYPE]", "why a name is answered as it is", "Explain", 1, 2,
-	 .parameters = make_name_type, .show = show_explain},
+	 OPTION_CLIENT, .parameters = make_explain, .show = show_explain},
 	{"probe", "NAME...", "ask servers endlessly: latency, errors, outliers", NULL, 1,
 	 CTL_ARGUMENTS_MAX,
 	 OPTION_SERVER | OPTION_TCP | OPTION_TYPE | OPTION_RATE | OPTION_COUNT | OPTION_FOR |

@@ -60,6 +60,7 @@ enum {
 	OPTION_CACHED = 1 << 14,
 	OPTION_ROOT = 1 << 15,
 	OPTION_ROWS = 1 << 16,
+	OPTION_CLIENT = 1 << 17,
 };
 
 struct invocation { /* the command line */
@@ -67,7 +68,7 @@ struct invocation { /* the command line */
 	bool json, colour, terminal;
 	unsigned given; /* OPTION_... */
 	int64_t interval_ms, for_ms, timeout_ms, slow_ms, rate, count, rows;
-	const char *type;
+	const char *type, *client;
 	const char *servers[CTL_SERVERS_MAX];
 	size_t server_count;
 	const char *arguments[CTL_ARGUMENTS_MAX];

@@ -29,6 +29,7 @@ static const struct option_row rows[] = {
 	{"rows", "NUMBER", OPTION_ROWS, 0, "so many names and clients (default 20)"},
 	{"insecure", NULL, OPTION_INSECURE, 0, "validate nothing there"},
 	{"cached", NULL, OPTION_CACHED, 0, "what is cached will do, as for a client"},
+	{"client", "ADDRESS", OPTION_CLIENT, 0, "for this client: may it ask?"},
 	{"from-root", NULL, OPTION_ROOT, 0, "begin at the root, not at the deepest zone known"},
 };
 
@@ -130,6 +131,8 @@ static void take_option(struct invocation *in, const struct option_row *row, con
 	}
 	if (row->bit == OPTION_TYPE) {
 		in->type = word;
+	} else if (row->bit == OPTION_CLIENT) {
+		in->client = word;
 	} else if (row->bit == OPTION_SERVER) {
 		if (in->server_count == CTL_SERVERS_MAX)
 			die_usage("too many servers", word);

@@ -387,7 +387,10 @@ static const struct verb table[] = {
 	 .changes = true,
 	 {NAME, OPTIONAL("type", VERB_STRING), OPTIONAL("cached", VERB_BOOL),
 	  OPTIONAL("from_root", VERB_BOOL)}},
-	{"Explain", commands_explain, .changes = false, {NAME, OPTIONAL("type", VERB_STRING)}},
+	{"Explain",
+	 commands_explain,
+	 .changes = false,
+	 {NAME, OPTIONAL("type", VERB_STRING), OPTIONAL("client", VERB_STRING)}},
 };
 
 const struct verb *commands_table(size_t *count)

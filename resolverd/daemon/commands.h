@@ -13,7 +13,7 @@
  *   commands_forward.c  forward and stub zones
  *   commands_watch.c    failures and changes as they happen
  *   commands_top.c      the busiest names and clients
- *   commands_explain.c  why a name is answered as it is
+ *   commands_explain*.c why a name is answered as it is
  *   commands_trace.c    a question asked now, and what was done for it
  *   commands_words.c    entries, servers and errors as JSON and as words
  */
@@ -29,6 +29,8 @@
 #include "daemon/snapshot.h"
 #include "daemon/worker.h"
 
+struct flushes;
+
 struct commands { /* main thread; all borrowed */
 	struct cache *cache;
 	struct cache_reader *reader; /* the main thread's */
@@ -42,8 +44,9 @@ struct commands { /* main thread; all borrowed */
 	const struct negative *negative;
 	const struct forwards *forwards; /* changed at run time */
 	const struct rates *rates;
-	struct feeds *feeds; /* of all workers */
-	const char *path;    /* of the configuration; NULL: defaults */
+	struct feeds *feeds;	 /* of all workers */
+	const char *path;	 /* of the configuration; NULL: defaults */
+	struct flushes *flushes; /* the last ones */
 	uint64_t started_us;
 	/* Keys that the last reload would have changed but could not. Static texts. */
 	const char *const *restart;

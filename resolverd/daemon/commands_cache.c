@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "daemon/commands_words.h"
+#include "daemon/flushes.h"
 
 enum {
 	/* Of one name: some ten types in a few kinds are much. Each is up to 128 kB. */
@@ -133,6 +134,7 @@ void commands_flush(const struct commands *c, const uint8_t *name, uint16_t type
 		ranges_flush_zone(c->ranges, zone);
 	if (subtree)
 		ranges_flush(c->ranges, name);
+	flushes_add(c->flushes, name, type, subtree, now);
 	flush_tiers(c, name, type, subtree, out);
 }
 
@@ -192,6 +194,7 @@ void commands_cache_flush(void *context, struct call *call)
 	}
 	if (all) {
 		ranges_flush(c->ranges, root);
+		flushes_add(c->flushes, root, 0, true, call_now(call));
 		flush_tiers(c, root, 0, true, &flushed);
 	} else {
 		commands_flush(c, name, type, subtree, call_now(call), &flushed);

@@ -51,9 +51,12 @@ void commands_trace(void *context, struct call *call)
 	const struct commands *c = context;
 	struct waiting *w = calloc(1, sizeof(*w));
 	struct tracing *t = tracing_new();
-	/* Whose turn it is: any worker will do. */
-	unsigned index = (unsigned)(call_now(call).mono_us / 1000) % *c->worker_count;
+	unsigned count = *c->worker_count;
 
+	if (count == 0) {
+		call_error(call, "Failed", json_pack("{s:s}", "reason", "no worker is there"));
+		goto release;
+	}
 	if (!w || !t) {
 		call_reply(call, NULL);
 		goto release;
@@ -68,7 +71,8 @@ void commands_trace(void *context, struct call *call)
 		goto release;
 	}
 	*w = (struct waiting){.tracing = t, .end_us = call_now(call).mono_us + PATIENCE_US};
-	worker_trace(c->workers[index], t);
+	/* Any worker will do: who asks again meets another one. */
+	worker_trace(c->workers[call_now(call).mono_us / 1000 % count], t);
 	struct call_stream stream = {.pull = pull_trace, .free = free_waiting, .state = w};
 	call_stream(call, &stream);
 	return;

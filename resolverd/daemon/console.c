@@ -192,6 +192,7 @@ void console_open(struct console *c, const struct console_parts *parts)
 		.worker_count = parts->worker_count,
 		.snapshot = parts->snapshot,
 		.negative = &c->negative,
+		.flushes = &c->flushes,
 		.forwards = &c->forwards,
 		.rates = &c->rates,
 		.feeds = &c->feeds,

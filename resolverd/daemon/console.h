@@ -6,6 +6,7 @@
  * None of it is needed for answering: what cannot be opened is logged, and the daemon serves.
  */
 #include "daemon/commands.h"
+#include "daemon/flushes.h"
 #include "daemon/http.h"
 #include "net/control.h"
 
@@ -17,6 +18,7 @@ struct console { /* main thread; zero-initialised is closed */
 	struct control_server control;
 	struct http *http;
 	struct negative negative;
+	struct flushes flushes;
 	struct forwards forwards;
 	struct rates rates;
 	struct feed *feed_list[CONFIG_WORKERS_MAX];

@@ -250,8 +250,8 @@ json_t *trace_words_json(const struct trace_report *r, struct now now)
 	bool extended = r->ede != EDE_NONE;
 
 	return json_pack(
-		"{s:o, s:o, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:b, s:b, s:o, s:i, "
-		"s:o}",
+		"{s:o, s:o, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:b, s:b, s:b, s:o, "
+		"s:i, s:o}",
 		"name", words_name(r->name), "type", words_type(r->type), "age_ms",
 		(json_int_t)(now.cache_ms - r->ended_ms), "took_us", (json_int_t)r->took_us,
 		"rcode", rcode_text(r->rcode, rcode), "verdict", words_verdict((uint8_t)r->verdict),
@@ -260,8 +260,8 @@ json_t *trace_words_json(const struct trace_report *r, struct now now)
 		r->text ? words_text(r->text, strlen(r->text)) : json_null(), "client",
 		r->client.family ? words_endpoint(&r->client) : json_null(), "clients",
 		(json_int_t)r->clients, "packets", (json_int_t)r->packets, "refresh", r->refresh,
-		"operator", r->watched, "told", told_json(r->told), "missing_steps", (int)r->lost,
-		"steps", steps_json(r));
+		"operator", r->watched, "unfinished", r->unfinished, "told", told_json(r->told),
+		"missing_steps", (int)r->lost, "steps", steps_json(r));
 }
 
 /* ---- the whole ---- */
@@ -274,6 +274,14 @@ const char *trace_words_summary(const struct trace_report *r, char out[static TR
 
 	if (r->ede != EDE_NONE)
 		(void)snprintf(ede, sizeof(ede), " (EDE %u, %s)", r->ede, ede_text(r->ede));
+	if (r->unfinished) {
+		(void)snprintf(out, TRACE_SUMMARY_MAX,
+			       "was not answered within %s (%u packet%s), and the client got "
+			       "SERVFAIL while the work went on: %s%s",
+			       words_time((int64_t)(r->took_us / 1000), time), r->packets,
+			       r->packets == 1 ? "" : "s", r->text ? r->text : "", ede);
+		return out;
+	}
 	(void)snprintf(out, TRACE_SUMMARY_MAX, "%s %s%s%s after %s and %u packet%s%s%s%s",
 		       failed ? "failed with" : "was answered", rcode_text(r->rcode, rcode),
 		       *verdict ? ", " : "", verdict,

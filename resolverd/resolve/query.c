@@ -450,31 +450,51 @@ static void note_end(struct query *q)
 					  .text = text_span(a->text ? a->text : "")});
 }
 
+static struct trace_report make_report(const struct query *q)
+{
+	const struct resolver *r = q->resolver;
+	const struct trace *t = &q->budget->trace;
+	return (struct trace_report){.name = q->qname,
+				     .type = q->qtype,
+				     .ended_ms = r->now.cache_ms,
+				     .took_us = r->now.mono_us - q->started_us,
+				     .rcode = RCODE_SERVFAIL,
+				     .ede = EDE_NONE,
+				     .verdict = VERDICT_INDETERMINATE,
+				     .client = q->client,
+				     .clients = q->clients,
+				     .packets = q->budget->sends,
+				     .question = q->number,
+				     .told = q->told,
+				     .refresh = q->refresh && q->clients == 0,
+				     .steps = span_of(t->bytes, t->len),
+				     .lost = t->lost};
+}
+
+void query_report_late(struct query *q, uint16_t ede, const char *text)
+{
+	struct resolver *r = q->resolver;
+	struct trace_report report = make_report(q);
+	report.unfinished = true;
+	report.ede = ede;
+	report.text = text;
+	if (r->report)
+		r->report(r->report_context, &report);
+}
+
 /* Tell who keeps traces. What nobody asked for is part of the trace of who needed it. */
-static void report(struct query *q)
+static void report_end(struct query *q)
 {
 	struct resolver *r = q->resolver;
 	const struct answer *a = &q->answer;
-	const struct trace *t = &q->budget->trace;
+	struct trace_report report = make_report(q);
 	if (!r->report || (q->internal && q->clients == 0 && !q->watched))
 		return;
-	struct trace_report report = {.name = q->qname,
-				      .type = q->qtype,
-				      .ended_ms = r->now.cache_ms,
-				      .took_us = r->now.mono_us - q->started_us,
-				      .rcode = a->rcode,
-				      .ede = a->ede,
-				      .verdict = a->verdict,
-				      .text = a->text,
-				      .client = q->client,
-				      .clients = q->clients,
-				      .packets = q->budget->sends,
-				      .question = q->number,
-				      .told = q->told,
-				      .refresh = q->refresh && q->clients == 0,
-				      .watched = q->watched,
-				      .steps = span_of(t->bytes, t->len),
-				      .lost = t->lost};
+	report.rcode = a->rcode;
+	report.ede = a->ede;
+	report.verdict = a->verdict;
+	report.text = a->text;
+	report.watched = q->watched;
 	r->report(r->report_context, &report);
 }
 
@@ -500,7 +520,7 @@ void query_finish(struct query *q)
 		prefetch_answered(r->prefetch, q);
 	note_end(q);
 	waiters_answer(q);
-	report(q);
+	report_end(q);
 	if (q->refresh)
 		prefetch_finished(r->prefetch, q);
 	q->state = QUERY_DONE;

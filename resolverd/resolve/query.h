@@ -301,6 +301,8 @@ void query_trouble(struct query *q, uint16_t ede, const char *format, ...) PRINT
 void query_limit(struct query *q, uint16_t ede, const char *format, ...) PRINTF_LIKE(3, 4);
 /* ... where the trouble is told in other words than WHAT. */
 void query_count_limit(struct query *q, const char *what);
+/* A client of Q could wait no longer and was told EDE and TEXT: told to who keeps traces. */
+void query_report_late(struct query *q, uint16_t ede, const char *text);
 /* Q's next step, for the trace. */
 void query_note(struct query *q, struct trace_step step);
 /*

@@ -111,7 +111,8 @@ struct trace_reader trace_reader_of(struct span bytes);
 /* The next step, borrowed from the bytes and R; false at the end. */
 bool trace_next(struct trace_reader *r, struct trace_step *out);
 
-/* A question has ended: told to whoever keeps traces. Borrowed for the call. */
+/* A question has ended, or a client could not wait for that: told to whoever keeps traces. Borrowed for
+ * the call. */
 struct trace_report {
 	const uint8_t *name; /* lower case */
 	uint16_t type;
@@ -127,6 +128,7 @@ struct trace_report {
 	uint8_t told;		/* TRACE_TOLD_...: what clients got before it ended */
 	bool refresh;		/* nobody asked */
 	bool watched;		/* an operator asked */
+	bool unfinished;	/* a client had to be told this while the work goes on */
 	struct span steps;
 	uint16_t lost; /* steps that are missing at the end */
 };

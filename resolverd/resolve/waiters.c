@@ -236,7 +236,10 @@ static void on_patience_over(struct resolver *r, struct waiter *w)
 		return; /* nothing stale to give: the whole budget of time, then */
 	} else {
 		struct client_error error = late_error(q);
+		bool first = !(q->told & TRACE_TOLD_SERVFAIL);
 		note_told(q, TRACE_TOLD_SERVFAIL);
+		if (first)
+			query_report_late(q, error.ede, error.text);
 		metrics_add(r->metrics, METRIC_answers_late_total, 1);
 		len = client_reply_error(&r->client_context, &w->client, &error, r->reply_buffer,
 					 sizeof(r->reply_buffer));

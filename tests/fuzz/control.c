@@ -5,6 +5,7 @@
  */
 #include "control/session.h"
 #include "daemon/commands.h"
+#include "daemon/flushes.h"
 
 enum { INPUT_MAX = 8192, REPLIES_MAX = 2000 };
 
@@ -35,6 +36,7 @@ struct service { /* made once */
 	unsigned worker_count;
 	struct negative negative;
 	struct forwards forwards;
+	struct flushes flushes;
 	struct feed feed; /* of a worker that fails all the time */
 	struct feed *feed_list[1];
 	unsigned feed_count;
@@ -87,6 +89,7 @@ static struct service *make_service(void)
 	c->snapshot = &s->snapshot;
 	c->negative = &s->negative;
 	c->forwards = &s->forwards;
+	c->flushes = &s->flushes;
 	s->feed_count = 1;
 	s->feed_list[0] = &s->feed;
 	s->feeds = (struct feeds){.list = s->feed_list, .count = &s->feed_count};

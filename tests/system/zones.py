@@ -174,6 +174,9 @@ sub         TXT   "below is a delegation"
     Zone("six.org.", ["six"], SITE),
     Zone("pair.org.", PAIR, SITE + numbered(200), soa_minimum=3),
     Zone("dead.org.", ["dead"], SITE),
+    # An alias chain that no reply can hold, as it crosses zones.
+    Zone("limits.org.", HOST, "\n".join(f"a{i} CNAME b{i}.limits.com." for i in range(1, 10))),
+    Zone("limits.com.", HOST, "\n".join(f"b{i} CNAME a{i + 1}.limits.org." for i in range(1, 10))),
     Zone("halfdead.org.", ["dead", "pair-b"], SITE),
     # Known to no parent: for stub zones.
     Zone("stub.internal.", HOST, SITE, delegate=False),
