@@ -297,6 +297,8 @@ run: all ## the daemon on 127.0.0.1:5300 and [::1]:5300 with the real root
 	$(B)/resolverd --foreground --config build/run/resolverd.yaml
 
 PATHS := s|@SBINDIR@|$(SBINDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g
+# resolverd@NAME: one of several, with /etc/resolverd/NAME.yaml and directories of its own.
+INSTANCE := s|^Description=.*|&, instance %i|; s|resolverd\.yaml$$|%i.yaml|; s|^\(State\|Runtime\)Directory=.*|&-%i|
 MAN_PAGES := $(wildcard docs/*.[1-8])
 
 install: all ## install below DESTDIR; an edited configuration stays as it is
@@ -313,7 +315,9 @@ install: all ## install below DESTDIR; an edited configuration stays as it is
 		$(INSTALL) -m 644 etc/resolverd.yaml $(DESTDIR)$(SYSCONFDIR)/resolverd/resolverd.yaml
 	$(INSTALL) -m 644 etc/resolverd.yaml README.md CHANGELOG.md LICENSE $(DESTDIR)$(DOCDIR)
 	sed '$(PATHS)' systemd/resolverd.service > $(DESTDIR)$(UNITDIR)/resolverd.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/resolverd.service
+	sed '$(PATHS); $(INSTANCE)' systemd/resolverd.service > $(DESTDIR)$(UNITDIR)/resolverd@.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/resolverd.service $(DESTDIR)$(UNITDIR)/resolverd@.service
+	$(INSTALL) -m 644 systemd/resolverd.socket $(DESTDIR)$(UNITDIR)/resolverd.socket
 	$(INSTALL) -m 644 systemd/resolverd.sysusers $(DESTDIR)$(SYSUSERSDIR)/resolverd.conf
 	for page in $(MAN_PAGES); do \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; \
@@ -322,7 +326,8 @@ install: all ## install below DESTDIR; an edited configuration stays as it is
 uninstall: ## remove what install put there, less the configuration and state
 	rm -f $(DESTDIR)$(SBINDIR)/resolverd $(DESTDIR)$(BINDIR)/resolverctl
 	rm -f $(DESTDIR)$(COMPLETIONDIR)/resolverctl $(DESTDIR)$(ZSHCOMPLETIONDIR)/_resolverctl
-	rm -f $(DESTDIR)$(UNITDIR)/resolverd.service $(DESTDIR)$(SYSUSERSDIR)/resolverd.conf
+	rm -f $(foreach u,resolverd.service resolverd@.service resolverd.socket,$(DESTDIR)$(UNITDIR)/$(u))
+	rm -f $(DESTDIR)$(SYSUSERSDIR)/resolverd.conf
 	rm -f $(foreach p,$(MAN_PAGES),$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(p)))/$(notdir $(p)))
 	rm -rf $(DESTDIR)$(DOCDIR)
 

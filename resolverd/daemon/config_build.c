@@ -271,9 +271,8 @@ static enum err build_memory(struct config_build *b, const char *word)
 /* Relative to what, the daemon could not say. */
 static enum err build_path(struct config_build *b, const char *word)
 {
-	b->config->state_path = RESOLVERD_STATEDIR;
 	if (!word)
-		return OK;
+		word = config_value_directory("STATE_DIRECTORY", RESOLVERD_STATEDIR);
 	size_t len = strlen(word);
 	if (word[0] != '/' || len > CONFIG_PATH_MAX)
 		return config_refuse(b, "cache.path", "\"%.200s\" is not an absolute path", word);

@@ -1,4 +1,5 @@
 #include <grp.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/config_raw.h"
@@ -26,9 +27,12 @@ static enum err build_socket(struct config_build *b, const char *word)
 {
 	struct config *c = b->config;
 
-	c->control_socket = RESOLVERD_RUNDIR "/control.sock";
+	char standard[CONFIG_PATH_MAX];
+
+	(void)snprintf(standard, sizeof(standard), "%s/control.sock",
+		       config_value_directory("RUNTIME_DIRECTORY", RESOLVERD_RUNDIR));
 	if (!word)
-		return OK;
+		word = standard;
 	if (strcmp(word, "none") == 0) {
 		c->control_socket = NULL;
 		return OK;

@@ -1,5 +1,6 @@
 #include "daemon/config_value.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/require.h"
@@ -106,4 +107,12 @@ bool config_value_is_provider(const struct endpoint *e)
 	static const uint8_t ipv6[16] = {0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x53};
 	return e->family == 4 ? memcmp(e->addr, ipv4, sizeof(ipv4)) == 0
 			      : memcmp(e->addr, ipv6, sizeof(ipv6)) == 0;
+}
+
+const char *config_value_directory(const char *variable, const char *standard)
+{
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment */
+	const char *path = getenv(variable);
+
+	return path && path[0] == '/' && !strchr(path, ':') ? path : standard;
 }

@@ -29,3 +29,8 @@ bool config_value_endpoint(const char *word, uint16_t default_port, struct endpo
 
 /* E is the resolver of an Amazon VPC, at one of the addresses that it has in each of them. */
 bool config_value_is_provider(const struct endpoint *e);
+
+/* The directory that a service manager made for us and named in the environment (STATE_DIRECTORY,
+ * RUNTIME_DIRECTORY of systemd.exec(5)); STANDARD if there is none, or several. Lives as long as
+ * the environment. */
+const char *config_value_directory(const char *variable, const char *standard);

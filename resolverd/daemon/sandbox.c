@@ -114,7 +114,7 @@ static bool allow_below(int rules, const char *path, size_t len, uint64_t access
 		.allowed_access = access & ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE,
 		.parent_fd = -1,
 	};
-	char directory[CONFIG_PATH_MAX];
+	char directory[CONFIG_PATH_MAX + 1];
 
 	REQUIRE(len < sizeof(directory) && *path == '/');
 	memcpy(directory, path, len);

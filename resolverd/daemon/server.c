@@ -11,6 +11,7 @@
 #include "daemon/listen.h"
 #include "daemon/sandbox.h"
 #include "daemon/scopes.h"
+#include "daemon/selfcheck.h"
 #include "daemon/service.h"
 #include "daemon/signals.h"
 #include "daemon/worker.h"
@@ -42,12 +43,13 @@ struct server { /* main thread */
 	struct worker *workers[CONFIG_WORKERS_MAX];
 	unsigned worker_count;
 	struct loop loop;
-	struct loop_timer log_timer, anchor_timer;
+	struct loop_timer log_timer, anchor_timer, watchdog_timer;
 	struct signals signals;
 	struct cache_reader *reader; /* of what commands show */
 	struct console console;
 	struct scopes *scopes; /* of what is cached */
 	struct listen listen;
+	bool ready; /* it has answered itself, and the service manager knows */
 	struct loop_timer drain_timer;
 	uint64_t drain_until_us;
 	unsigned next_keeper; /* the loading thread's */
@@ -253,7 +255,6 @@ static void tell_start(const struct server *s)
 		   RESOLVERD_VERSION, list, c->workers, c->memory_bytes >> 20,
 		   s->shared.tcp_connections * c->workers, sandbox_text(),
 		   s->path ? s->path : "defaults");
-	service_ready("serving");
 }
 
 static void tell_later(const struct config *c)
@@ -375,6 +376,17 @@ static void handle_stop(void *context)
 	handle_drain_timer(s);
 }
 
+/* What is ordered after us can resolve names only once we answer. */
+static void become_ready(struct server *s)
+{
+	const struct endpoint *address = &s->snapshot->config->listen[0];
+
+	if (!selfcheck(address, false) || !selfcheck(address, true))
+		return;
+	s->ready = true;
+	service_ready("serving");
+}
+
 static void handle_log_timer(void *context)
 {
 	struct server *s = context;
@@ -402,9 +414,25 @@ static enum err open_loop(struct server *s)
 	return err;
 }
 
+/* The service manager's watchdog: fed only while every worker turns. */
+static void handle_watchdog(void *context)
+{
+	struct server *s = context;
+	bool turning = true;
+
+	for (unsigned i = 0; i < s->worker_count; i++)
+		turning = turning && worker_is_turning(s->workers[i], s->loop.now.mono_us);
+	if (turning)
+		service_alive();
+	loop_timer_set(&s->loop, &s->watchdog_timer, s->loop.now.mono_us + service_watchdog_us());
+}
+
 static void serve(struct server *s)
 {
 	handle_log_timer(s);
+	s->watchdog_timer = (struct loop_timer){.fn = handle_watchdog, .context = s};
+	if (service_watchdog_us() > 0)
+		handle_watchdog(s);
 	while (!loop_stopped(&s->loop)) {
 		cache_reader_pass(s->reader);
 		cache_reader_idle(s->reader);
@@ -480,6 +508,7 @@ static int run_workers(struct server *s)
 		status = tell_failure(err);
 		goto close;
 	}
+	become_ready(s);
 	tell_start(s);
 	warm_load(s->shared.warm, s->loop.now, keep, s);
 	serve(s);

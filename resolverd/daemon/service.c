@@ -26,3 +26,16 @@ void service_stopping(void)
 {
 	(void)sd_notify(0, "STOPPING=1");
 }
+
+uint64_t service_watchdog_us(void)
+{
+	uint64_t limit_us;
+
+	/* Twice as often as it has to be: one may come late. */
+	return sd_watchdog_enabled(0, &limit_us) > 0 ? limit_us / 2 : 0;
+}
+
+void service_alive(void)
+{
+	(void)sd_notify(0, "WATCHDOG=1");
+}

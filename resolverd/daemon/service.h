@@ -10,6 +10,10 @@ void service_ready(const char *status);
 void service_reloading(struct now now); /* service_ready() ends it */
 void service_stopping(void);
 
+/* How often service_alive() is wanted, in microseconds; 0: not at all. */
+uint64_t service_watchdog_us(void);
+void service_alive(void);
+
 /* Sockets that the service manager holds for us (sd_listen_fds(3)): *COUNT descriptors from the one
  * returned on. Asked once. */
 int service_sockets(unsigned *count);

@@ -53,6 +53,8 @@ class Metrics(case.DaemonCase):
         self.assertEqual(found, told)
 
     def test_counts(self):
+        while "started" not in self.daemon.said():
+            time.sleep(0.01)    # it asks itself before it says so
         before = self.samples()
         for _ in range(10):
             self.ask("www.signed.org")
