@@ -267,7 +267,7 @@ enum err disk_put_blob(struct disk *d, const char *name, struct span blob)
 	size_t name_len = strlen(name);
 	if (name_len == 0 || name_len > DISK_BLOB_NAME_MAX || blob.len > DISK_BLOB_MAX)
 		return ERR_LIMIT;
-	if (is_mute(d))
+	if (!d->path)
 		return ERR_CLOSED;
 	struct disk_key key;
 	struct disk_record head = {.format = DISK_FORMAT};

@@ -175,7 +175,8 @@ void disk_hot_add(struct disk_hot *h, const struct entry *e, struct now now);
  * from here where it is newer than the entry's. */
 void disk_hot_store(struct disk *d, struct disk_hot *h, struct now now);
 
-/* Store BLOB (<= DISK_BLOB_MAX) under NAME with the next commit. ERR_LIMIT, ERR_NO_MEMORY, or
+/* Store BLOB (<= DISK_BLOB_MAX) under NAME with the next commit, which, if another daemon has the
+ * file, comes when that one has gone. ERR_LIMIT, ERR_NO_MEMORY, or
  * ERR_CLOSED if there is no disk tier. */
 MUST_USE enum err disk_put_blob(struct disk *d, const char *name, struct span blob);
 /* Copy the blob of NAME into OUT. ERR_NOT_FOUND, ERR_NO_SPACE, ERR_CORRUPT, ERR_SYSTEM. */

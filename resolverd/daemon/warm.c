@@ -61,7 +61,7 @@ static void save_servers(struct warm *w, struct now now)
 		return;
 	struct writer to = writer_of(bytes, DISK_BLOB_MAX);
 	infra_write(w->infra, now, &to);
-	/* ERR_CLOSED: another daemon has the file, and what it knows is as good. */
+	/* What waits already is not much older. */
 	(void)!disk_put_blob(w->disk, servers_blob, writer_span(&to));
 	free(bytes);
 }

@@ -296,8 +296,9 @@ class Faults(RestartCase):
         self.check("locked", f"is used by another daemon, pid {pid}")
         first.stop()
         self.until("good")
+        self.ask("text.signed.org", "TXT")
         self.restart()
-        self.ask("www.signed.org")
+        self.ask("text.signed.org", "TXT")
         self.assertEqual(self.asked(), [])
 
     def test_off(self):
