@@ -210,8 +210,10 @@ static enum verdict trusted_keys(struct query *q, const struct anchor *anchor,
 	struct rrset ds = {0};
 	struct span keys[LIMIT_DS_PER_ZONE], key;
 	unsigned count = 0;
-	if (!anchor) {
-		enum security s = chain_ds(q, q->name, &ds);
+	if (!anchor) { /* the set may stand at the end of a chain: its owner counts, not what was asked */
+		uint8_t zone[DNAME_MAX];
+		dname_lower(set->owner, zone);
+		enum security s = chain_ds(q, zone, &ds);
 		if (s != SECURITY_SECURE)
 			return s == SECURITY_NO_CUT ? unsigned_set(q, set) : from_security(s);
 	}

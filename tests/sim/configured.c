@@ -4,8 +4,7 @@
  */
 #include "sim/sim.h"
 
-/* A forward zone: a recursive server that does it all, and is well. */
-static void forward_to(struct sim *s, struct settings_zone *z)
+void configured_forward(struct sim *s, struct settings_zone *z)
 {
 	struct host *h =
 		world_host(&s->world, world_name(&s->world, "forwarder.test."), NULL, 1, 0, 0);
@@ -33,7 +32,7 @@ void generate_configured(struct sim *s)
 		dname_lower(z->apex, out->name);
 		o->zone_count++;
 		if (prng_percent(&s->dice, 50)) {
-			forward_to(s, out);
+			configured_forward(s, out);
 			continue;
 		}
 		for (unsigned h = 0; h < z->host_count; h++)

@@ -282,6 +282,38 @@ static void build_poison(struct sim *s)
 	}
 }
 
+/* The keys of a zone at the end of a chain that one server tells in full: it is their own zone's DS that
+ * vouches for them, not that of the name that was asked for. */
+static void build_aliased_keys(struct sim *s)
+{
+	struct world *w = &s->world;
+	struct settings_zone *forward = world_alloc(w, sizeof(*forward));
+	s->settings.dnssec = true;
+	struct zone *top = brick_zone(s, ".", NULL), *com = brick_zone(s, "com.", top);
+	struct zone *ali = brick_zone(s, "ali.com.", com), *keys = brick_zone(s, "keys.com.", com);
+	struct zone *zones[] = {top, com, ali, keys};
+	bool is_bogus = prng_percent(&s->dice, 70), is_plain = prng_percent(&s->dice, 50);
+	for (unsigned i = 0; i < ARRAY_LEN(zones); i++) {
+		struct secure_options o = {.algorithm = 15,
+					   .with_ds = zones[i] != ali || !is_plain,
+					   .flaw = zones[i] == keys && is_bogus ? FLAW_DS
+										: FLAW_NONE,
+					   .unix_s = sim_now(s).unix_s};
+		secure_zone(w, s->keyring, zones[i], &o);
+	}
+	const uint8_t *alias = world_label(w, ali->apex, "k");
+	zone_add_name(w, ali, alias, TYPE_CNAME, 60, keys->apex);
+	configured_forward(s, forward);
+	dname_lower(com->apex, forward->name);
+	s->settings.zones = forward;
+	s->settings.zone_count = 1;
+	brick_finish(s, 3600, 3600);
+	for (unsigned i = 0; i < 3; i++) {
+		stub_plan(s, 1000 + i * second_us, alias, TYPE_DNSKEY)->has_edns = true;
+		stub_plan(s, second_us / 2 + i * second_us, keys->apex, TYPE_DNSKEY);
+	}
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct profile profiles[] = {
@@ -300,6 +332,7 @@ static const struct profile profiles[] = {
 	{"ghost", 2, build_ghost, NULL},
 	{"poison", 3, build_poison, NULL},
 	{"rollover", 3, build_rollover, NULL},
+	{"aliased-keys", 1, build_aliased_keys, NULL},
 	{"reasons", 1, build_reasons, finish_reasons},
 	{"keytrap", 1, build_keytrap, finish_attack},
 	{"nsec3-flood", 1, build_nsec3_flood, finish_attack},

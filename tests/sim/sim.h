@@ -125,6 +125,8 @@ void generate_world(struct sim *s);
 void generate_questions(struct sim *s, unsigned count);
 /* Some of its zones become forward and stub zones (configured.c). */
 void generate_configured(struct sim *s);
+/* Make Z a forward zone: its recursive server does it all, and is well. */
+void configured_forward(struct sim *s, struct settings_zone *z);
 /* The trust anchor of a signed root. */
 void generate_anchor(struct sim *s);
 /* Root hints out of the world's root zone. */
