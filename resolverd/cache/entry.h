@@ -124,6 +124,11 @@ static inline bool entry_is_fresh(const struct entry *e, struct now now)
 {
 	return now.cache_ms < e->expires_ms;
 }
+/* In the last tenth of its life, when what hot names need is asked for again. */
+static inline bool entry_ends_soon(const struct entry *e, struct now now)
+{
+	return (e->expires_ms - now.cache_ms) * 10 <= (int64_t)e->ttl_s * 1000;
+}
 /* Whole seconds left, 0 if expired. */
 static inline uint32_t entry_ttl_left_s(const struct entry *e, struct now now)
 {

@@ -70,6 +70,15 @@ void chain_observe(struct query *q, const struct anchor *anchor, const struct rr
 
 /* --- DS and DNSKEY ------------------------------------------------------------------------ */
 
+/* Keys of hot names' zones do not run out under them: a refresh that sees E near its end has it asked
+ * for anew beside itself, and goes on with what is there. */
+static void renew(struct query *q, const struct entry *e, const uint8_t *zone, uint16_t type)
+{
+	struct resolver *r = q->resolver;
+	if (q->budget->refresh && entry_ends_soon(e, r->now) && r->query_count < LIMIT_QUERIES / 2)
+		(void)query_open_refresh(r, zone, type); /* NULL: it is under way */
+}
+
 /* Copy the cached, validated set (ZONE, TYPE). */
 static bool cached_secure(struct query *q, const uint8_t *zone, uint16_t type, struct rrset *out)
 {
@@ -79,7 +88,10 @@ static bool cached_secure(struct query *q, const uint8_t *zone, uint16_t type, s
 	if (!e || !entry_is_fresh(e, r->now) || e->verdict != VERDICT_SECURE)
 		return false;
 	entry_rrset(e, out);
-	return rrset_copy(out, &q->arena, out) == OK;
+	if (rrset_copy(out, &q->arena, out) != OK)
+		return false;
+	renew(q, e, zone, type);
+	return true;
 }
 
 /* The set (ZONE, TYPE), which B->server sent or is unanswered, is of no use. */

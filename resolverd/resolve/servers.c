@@ -136,14 +136,8 @@ void servers_use_delegation(struct query *q, const uint8_t *name, const struct d
 	fill_from_delegation(q, d);
 }
 
-/* A refresh asks the parent again in the last tenth of a delegation's life, so that no client waits for
- * that, and a zone that has moved is found where it is now. */
-static bool ends_soon(const struct entry *e, struct now now)
-{
-	return (e->expires_ms - now.cache_ms) * 10 <= (int64_t)e->ttl_s * 1000;
-}
-
-/* The delegation cached for NAME, unpacked into the arena. */
+/* The delegation cached for NAME, unpacked into the arena. A refresh asks the parent again before it ends,
+ * so that no client waits for that, and a zone that has moved is found where it is now. */
 static struct delegation *cached_delegation(struct query *q, const uint8_t *name,
 					    int64_t *expires_ms)
 {
@@ -153,7 +147,7 @@ static struct delegation *cached_delegation(struct query *q, const uint8_t *name
 	const struct entry *e = cache_find(reader, ENTRY_DELEGATION, name, len, 0);
 	if (!e && resolver_recall(r, name))
 		e = cache_find(reader, ENTRY_DELEGATION, name, len, 0);
-	if (!e || !entry_is_fresh(e, r->now) || (q->refresh && ends_soon(e, r->now)))
+	if (!e || !entry_is_fresh(e, r->now) || (q->refresh && entry_ends_soon(e, r->now)))
 		return NULL;
 	struct delegation *d = arena_alloc(&q->arena, sizeof(*d));
 	struct span packed = arena_copy(&q->arena, entry_payload(e));

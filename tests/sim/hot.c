@@ -9,6 +9,7 @@
  *   hot-outage      all servers silent or refusing for a while
  *   hot-dying       servers go away one by one, until the last
  *   hot-flip        one server has lost its data and denies everything: the flip guard
+ *   hot-signed      keys, their DS and delegations end while the name is hot
  *   hot-downstream  a cache that asks exactly at expiry, one or two hundred in phase
  *   hot-crowd       flash crowds
  *   hot-budget      more names than the rate allows
@@ -88,8 +89,17 @@ static struct zone *begin_world(struct sim *s, unsigned names, unsigned min_hits
 	add_names(s, z, names);
 	for (unsigned i = 0; i < w->zone_count; i++)
 		zone_delegate(w, w->zones[i], 86400, 86400, true);
-	for (unsigned i = 0; i < w->zone_count; i++)
+	for (unsigned i = 0; i < w->zone_count && s->settings.dnssec; i++) {
+		struct secure_options o = {
+			.algorithm = 15, .with_ds = true, .unix_s = sim_now(s).unix_s};
+		secure_zone(w, s->keyring, w->zones[i], &o);
+	}
+	for (unsigned i = 0; i < w->zone_count; i++) {
 		zone_seal(w, w->zones[i]);
+		secure_seal(w, w->zones[i]);
+	}
+	if (s->settings.dnssec)
+		generate_anchor(s);
 	generate_hints(s);
 	set_rules(s, min_hits);
 	for (unsigned i = 0; i < z->host_count; i++)
@@ -218,6 +228,14 @@ void build_hot_attack(struct sim *s)
 		if (twice)
 			stub_plan(s, at_us + 1100000, name, TYPE_A);
 	}
+}
+
+/* Keys live for an hour: long enough to see them end. */
+void build_hot_signed(struct sim *s)
+{
+	s->settings.dnssec = true;
+	begin_world(s, 1, 1);
+	plan_arrivals(s, s->world.names[0], 3000, 1500);
 }
 
 static void plan_turn(struct sim *s, const struct host *host, uint64_t at_s)
@@ -375,11 +393,26 @@ static void check_staleness(struct sim *s, const struct stub *c)
 	s->hot.stale += stale_ms > 0;
 }
 
+/* The keys that hot names are validated with are renewed before they end. */
+static void check_keys(struct sim *s)
+{
+	static const uint16_t types[] = {TYPE_DNSKEY, TYPE_DS};
+	struct zone *z = s->world.zones[2];
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		const struct entry *e =
+			cache_find(s->reader, ENTRY_RRSET, z->apex, dname_len(z->apex), types[i]);
+		if (!e || !entry_is_fresh(e, sim_now(s)))
+			sim_fail(s, "keys of hot names are renewed in time", "type %u", types[i]);
+	}
+}
+
 void asked_hot(struct sim *s, const struct stub *c)
 {
 	if (!is_watched(s, c->qname))
 		return;
 	check_staleness(s, c);
+	if (s->settings.dnssec && c->was_hit)
+		check_keys(s);
 	if (!c->was_hit && !is_excused(s) && is_hot(s, c))
 		sim_fail(s, "nobody waits for a hot name", "client %llu",
 			 (unsigned long long)c->token);

@@ -30,6 +30,7 @@ void build_hot_outage(struct sim *s);
 void build_hot_downstream(struct sim *s);
 void build_hot_budget(struct sim *s);
 void build_hot_attack(struct sim *s);
+void build_hot_signed(struct sim *s);
 void build_hot_flip(struct sim *s);
 void build_hot_dying(struct sim *s);
 void build_hot_crowd(struct sim *s);

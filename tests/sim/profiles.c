@@ -342,6 +342,7 @@ static const struct profile profiles[] = {
 	{"hot-downstream", 1, build_hot_downstream, finish_hot},
 	{"hot-budget", 1, build_hot_budget, finish_hot},
 	{"hot-attack", 1, build_hot_attack, finish_hot},
+	{"hot-signed", 1, build_hot_signed, finish_hot},
 	{"hot-flip", 1, build_hot_flip, finish_hot},
 	{"hot-dying", 1, build_hot_dying, finish_hot},
 	{"hot-crowd", 1, build_hot_crowd, finish_hot},
