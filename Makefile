@@ -121,7 +121,7 @@ TESTS := $(UNITS) $(FUZZERS) $(SIM) $(SCENARIO)
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all help tests check check-variant asan tsan fuzz scenario system sim bench \
 	bench-attacks bench-lowttl coverage format format-check tidy layers docs lint deps \
-	deps-bench demo demo-prefetch run install uninstall dist deb rpm clean FORCE
+	deps-bench demo demo-prefetch demo-outage run install uninstall dist deb rpm clean FORCE
 
 all: $(DAEMON) $(CTL) ## build the daemon and its client (VARIANT=release)
 
@@ -288,6 +288,11 @@ demo-prefetch: ## two minutes of a name with a TTL of 5 s, with and without pref
 	@packaging/deps.sh
 	@+$(SUBMAKE) all
 	@$(PYTHON) tests/demo/prefetch.py --binary $(B)/resolverd $(DEMO)
+
+demo-outage: ## an outage as its operator sees it: metrics, upstreams, explain, trace
+	@packaging/deps.sh
+	@+$(SUBMAKE) all
+	@$(PYTHON) tests/demo/outage.py --binary $(B)/resolverd
 
 run: all ## the daemon on 127.0.0.1:5300 and [::1]:5300 with the real root
 	@mkdir -p build/run

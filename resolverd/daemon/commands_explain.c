@@ -207,7 +207,7 @@ static void tell_entry(struct explain *x, const struct entry *e)
 	char why[EXPLAIN_REASON_MAX];
 	bool fresh = entry_is_fresh(e, x->now);
 
-	explain_say(x, "Cached: %s, fetched %s ago with a TTL of %u, %s %s%s; %s, %s.",
+	explain_say(x, "Cached: %s, fetched %s ago with a TTL of %u, %s%s%s; %s, %s.",
 		    explain_question(entry_name(e), e->type ? e->type : x->type, question),
 		    explain_age(x, e, age), e->ttl_s, fresh ? "" : "expired ",
 		    explain_left(x, e, left), fresh ? " left" : " ago", words_verdict(e->verdict),

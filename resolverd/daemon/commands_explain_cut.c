@@ -139,7 +139,7 @@ static void explain_trust(struct explain *x)
 					len > 0 ? " > " : "", dname_text(name, zone));
 	}
 	if (len > 0)
-		explain_say(x, "Chain of trust, as far as its keys are cached: %s.", line);
+		explain_say(x, "Chain of trust, as far as its keys are cached: %s", line);
 }
 
 void explain_cut(struct explain *x)

@@ -87,13 +87,16 @@ static bool is_failure(const struct trace_report *r)
 static void sum_up_past(struct explain *x, const struct trace_report *r)
 {
 	char question[EXPLAIN_QUESTION_MAX], time[WORDS_TIME_SIZE], before[sizeof(x->summary)];
+	char ede[80] = "";
 
 	if (x->has_fresh || !json_is_null(x->failure) || !is_failure(r))
 		return;
 	memcpy(before, x->summary, sizeof(before));
-	explain_sum_up(x, "%s failed %s ago: %s. %.300s",
+	if (r->ede != EDE_NONE)
+		(void)snprintf(ede, sizeof(ede), " (EDE %u, %s)", r->ede, ede_text(r->ede));
+	explain_sum_up(x, "%s failed %s ago: %s%s. %.300s",
 		       explain_question(x->asked, x->type, question), ago(x, r, time),
-		       r->text ? r->text : "no reason was noted", before);
+		       r->text ? r->text : "no reason was noted", ede, before);
 }
 
 static void tell_search(struct explain *x, const struct search *s)

@@ -52,7 +52,8 @@ static const char *const wrong_words[] = {
 
 static const char *name_of(const struct trace_step *s, char out[static DNAME_TEXT_MAX])
 {
-	return s->name ? dname_text(s->name, out) : strcpy(out, "");
+	out[0] = '\0';
+	return s->name ? dname_text(s->name, out) : out;
 }
 
 static const char *text_of(const struct trace_step *s, char out[static WHY_MAX])
@@ -207,6 +208,7 @@ static json_t *step_json(const struct trace_blame *b, const struct trace_step *s
 	bool back = p && s->kind != TRACE_SEND;
 	char line[LINE_MAX] = "";
 
+	REQUIRE(s->kind < TRACE_KIND_COUNT);
 	step_text(b, s, line, sizeof(line));
 	return json_pack("{s:I, s:i, s:i, s:s, s:o, s:o, s:o, s:o, s:o}", "at_us",
 			 (json_int_t)s->at_us, "question", (int)s->question, "depth",
