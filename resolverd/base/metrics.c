@@ -32,10 +32,11 @@ const char *metrics_help(enum metric which)
 	{                                                                                          \
 		__VA_ARGS__                                                                        \
 	}
-#define HISTOGRAM_SHAPE(name, help, bounds) [HISTOGRAM_##name] = {#name, help, bounds},
+#define HISTOGRAM_SHAPE(name, unit, help, bounds) [HISTOGRAM_##name] = {#name, help, unit, bounds},
 static const struct {
 	const char *name, *help;
-	uint64_t bounds_us[HISTOGRAM_BOUNDS_MAX]; /* 0 ends */
+	enum histogram_unit unit;
+	uint64_t bounds[HISTOGRAM_BOUNDS_MAX]; /* 0 ends */
 } shapes[] = {HISTOGRAM_LIST(HISTOGRAM_SHAPE)};
 #undef HISTOGRAM_SHAPE
 #undef HISTOGRAM_BOUNDS
@@ -50,20 +51,20 @@ static void add(_Atomic uint64_t *cell, uint64_t n)
 static size_t bound_count(enum histogram which)
 {
 	size_t count = 0;
-	while (count < HISTOGRAM_BOUNDS_MAX && shapes[which].bounds_us[count])
+	while (count < HISTOGRAM_BOUNDS_MAX && shapes[which].bounds[count])
 		count++;
 	return count;
 }
 
-void metrics_observe(struct metrics *m, enum histogram which, uint64_t us)
+void metrics_observe(struct metrics *m, enum histogram which, uint64_t value)
 {
 	struct histogram_cells *h = &m->histogram[which];
-	const uint64_t *bounds = shapes[which].bounds_us;
+	const uint64_t *bounds = shapes[which].bounds;
 	size_t at = 0;
-	while (at < HISTOGRAM_BOUNDS_MAX && bounds[at] && us > bounds[at])
+	while (at < HISTOGRAM_BOUNDS_MAX && bounds[at] && value > bounds[at])
 		at++;
 	add(&h->bucket[at], 1);
-	add(&h->sum_us, us);
+	add(&h->sum, value);
 }
 
 void metrics_read_histogram(const struct metrics *const *list, size_t count, enum histogram which,
@@ -72,13 +73,14 @@ void metrics_read_histogram(const struct metrics *const *list, size_t count, enu
 	REQUIRE((unsigned)which < HISTOGRAM_COUNT);
 	*out = (struct histogram_view){.name = shapes[which].name,
 				       .help = shapes[which].help,
-				       .bounds_us = shapes[which].bounds_us,
+				       .unit = shapes[which].unit,
+				       .bounds = shapes[which].bounds,
 				       .bound_count = bound_count(which)};
 	for (size_t i = 0; i < count; i++) {
 		const struct histogram_cells *h = &list[i]->histogram[which];
 		for (size_t k = 0; k <= out->bound_count; k++)
 			out->up_to[k] += atomic_load_explicit(&h->bucket[k], memory_order_relaxed);
-		out->sum_us += atomic_load_explicit(&h->sum_us, memory_order_relaxed);
+		out->sum += atomic_load_explicit(&h->sum, memory_order_relaxed);
 	}
 	for (size_t k = 1; k <= out->bound_count; k++)
 		out->up_to[k] += out->up_to[k - 1];

@@ -66,14 +66,30 @@
 enum metric { METRIC_LIST(METRIC_ENUM) METRIC_COUNT };
 #undef METRIC_ENUM
 
-/* X(name, help, bounds): name becomes resolverd_<name>, with _bucket, _sum and _count. The bounds are
- * the upper ends of the buckets, in microseconds, rising; what is above all falls into one more. */
+/* X(name, unit, help, bounds): name becomes resolverd_<name>, with _bucket, _sum and _count. What is
+ * observed, and the bounds, are in UNIT: microseconds (told in seconds) or bytes. The bounds are the
+ * upper ends of the buckets, rising; what is above all falls into one more. */
 #define HISTOGRAM_LIST(X)                                                                          \
-	X(stale_age_seconds, "how long ago stale answers had expired",                             \
+	X(hit_latency_seconds, HISTOGRAM_MICROSECONDS,                                             \
+	  "from waking up for a query to its answer's sending, if it was at hand; a sample",       \
+	  HISTOGRAM_BOUNDS(10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000, 250000))     \
+	X(miss_latency_seconds, HISTOGRAM_MICROSECONDS,                                            \
+	  "the same for every query whose answer was not at hand",                                 \
+	  HISTOGRAM_BOUNDS(1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000, 500000, 1000000, \
+			   1800000, 5000000, 10000000))                                            \
+	X(upstream_rtt_seconds, HISTOGRAM_MICROSECONDS,                                            \
+	  "from sending a query upstream over UDP to its reply",                                   \
+	  HISTOGRAM_BOUNDS(500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000, 500000,     \
+			   1000000, 2000000, 5000000))                                             \
+	X(udp_answer_bytes, HISTOGRAM_BYTES, "sizes of the answers of hit_latency_seconds",        \
+	  HISTOGRAM_BOUNDS(64, 128, 256, 512, 1024, 1231))                                         \
+	X(tcp_answer_bytes, HISTOGRAM_BYTES, "sizes of all answers over TCP",                      \
+	  HISTOGRAM_BOUNDS(64, 128, 256, 512, 1024, 1232, 4096, 16384))                            \
+	X(stale_age_seconds, HISTOGRAM_MICROSECONDS, "how long ago stale answers had expired",     \
 	  HISTOGRAM_BOUNDS(100000, 1000000, 2000000, 5000000, 10000000, 30000000, 60000000,        \
 			   300000000, 3600000000))
 
-#define HISTOGRAM_ENUM(name, help, bounds) HISTOGRAM_##name,
+#define HISTOGRAM_ENUM(name, unit, help, bounds) HISTOGRAM_##name,
 enum histogram { HISTOGRAM_LIST(HISTOGRAM_ENUM) HISTOGRAM_COUNT };
 #undef HISTOGRAM_ENUM
 
@@ -88,6 +104,8 @@ enum histogram { HISTOGRAM_LIST(HISTOGRAM_ENUM) HISTOGRAM_COUNT };
 enum family { FAMILY_LIST(FAMILY_ENUM) FAMILY_COUNT };
 #undef FAMILY_ENUM
 
+enum histogram_unit { HISTOGRAM_MICROSECONDS, HISTOGRAM_BYTES };
+
 enum {
 	HISTOGRAM_BOUNDS_MAX = 16,
 	/* Keys of a family: what comes later is counted together. A label costs whoever scrapes. */
@@ -97,7 +115,7 @@ enum {
 
 struct histogram_cells {
 	_Atomic uint64_t bucket[HISTOGRAM_BOUNDS_MAX + 1]; /* each by itself, not summed up */
-	_Atomic uint64_t sum_us;
+	_Atomic uint64_t sum;
 };
 
 struct family_cells {
@@ -130,15 +148,17 @@ const char *metrics_help(enum metric which);
 
 /* ---- histograms ---- */
 
-void metrics_observe(struct metrics *m, enum histogram which, uint64_t us);
+/* VALUE in the unit of WHICH. */
+void metrics_observe(struct metrics *m, enum histogram which, uint64_t value);
 
 struct histogram_view {
 	const char *name, *help;
-	const uint64_t *bounds_us;
+	enum histogram_unit unit;
+	const uint64_t *bounds;
 	size_t bound_count;
 	/* Up to each bound, and last of all, lower buckets included, as Prometheus wants them. */
 	uint64_t up_to[HISTOGRAM_BOUNDS_MAX + 1];
-	uint64_t sum_us;
+	uint64_t sum;
 };
 /* The sum over LIST's COUNT metrics. */
 void metrics_read_histogram(const struct metrics *const *list, size_t count, enum histogram which,

@@ -30,20 +30,22 @@ static uint64_t token_of(const struct clients *c, const struct client *client)
 	return (uint64_t)client->generation << 32 | (uint64_t)(client - c->slots);
 }
 
-static struct client *add(struct clients *c, enum client_kind kind)
+static struct client *add(struct clients *c, enum client_kind kind, struct now now)
 {
 	if (!c->free_first)
 		return NULL;
 	struct client *client = &c->slots[c->free_first - 1];
 	c->free_first = client->next;
 	client->kind = kind;
+	client->since_us = now.mono_us;
 	client->next = client->previous = 0;
 	return client;
 }
 
-bool clients_add_udp(struct clients *c, const struct udp_path *path, uint64_t *token)
+bool clients_add_udp(struct clients *c, const struct udp_path *path, struct now now,
+		     uint64_t *token)
 {
-	struct client *client = add(c, CLIENT_UDP);
+	struct client *client = add(c, CLIENT_UDP, now);
 
 	if (!client)
 		return false;
@@ -52,9 +54,9 @@ bool clients_add_udp(struct clients *c, const struct udp_path *path, uint64_t *t
 	return true;
 }
 
-bool clients_add_tcp(struct clients *c, struct tcp_handle handle, uint64_t *token)
+bool clients_add_tcp(struct clients *c, struct tcp_handle handle, struct now now, uint64_t *token)
 {
-	struct client *client = add(c, CLIENT_TCP);
+	struct client *client = add(c, CLIENT_TCP, now);
 
 	if (!client)
 		return false;

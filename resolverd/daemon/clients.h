@@ -18,6 +18,7 @@ enum client_kind { CLIENT_NONE, CLIENT_UDP, CLIENT_TCP };
 struct client {
 	enum client_kind kind;
 	uint32_t generation;
+	uint64_t since_us;	  /* now.mono_us when it asked */
 	uint32_t next, previous;  /* free ones, or those of one connection; plus one */
 	struct udp_path path;	  /* CLIENT_UDP */
 	struct tcp_handle handle; /* CLIENT_TCP */
@@ -33,9 +34,10 @@ struct clients { /* one worker */
 MUST_USE enum err clients_init(struct clients *c, unsigned connections);
 void clients_deinit(struct clients *c);
 
-/* A token for a new client. False if there are too many. */
-bool clients_add_udp(struct clients *c, const struct udp_path *path, uint64_t *token);
-bool clients_add_tcp(struct clients *c, struct tcp_handle handle, uint64_t *token);
+/* A token for a new client, who has asked NOW. False if there are too many. */
+bool clients_add_udp(struct clients *c, const struct udp_path *path, struct now now,
+		     uint64_t *token);
+bool clients_add_tcp(struct clients *c, struct tcp_handle handle, struct now now, uint64_t *token);
 
 /* The client of TOKEN, who is forgotten by this, into OUT; false if there is none (any more). */
 bool clients_take(struct clients *c, uint64_t token, struct client *out);

@@ -90,6 +90,18 @@ static void write_seconds(FILE *out, uint64_t us)
 		fprintf(out, ".%0*" PRIu64, (int)digits, part);
 }
 
+static void write_amount(FILE *out, enum histogram_unit unit, uint64_t amount)
+{
+	switch (unit) {
+	case HISTOGRAM_MICROSECONDS:
+		write_seconds(out, amount);
+		return;
+	case HISTOGRAM_BYTES:
+		fprintf(out, "%" PRIu64, amount);
+		return;
+	}
+}
+
 static void write_histogram(FILE *out, const struct histogram_view *h)
 {
 	uint64_t count = h->up_to[h->bound_count];
@@ -97,12 +109,12 @@ static void write_histogram(FILE *out, const struct histogram_view *h)
 	write_head(out, h->name, "histogram", h->help);
 	for (size_t i = 0; i < h->bound_count; i++) {
 		fprintf(out, "resolverd_%s_bucket{le=\"", h->name);
-		write_seconds(out, h->bounds_us[i]);
+		write_amount(out, h->unit, h->bounds[i]);
 		fprintf(out, "\"} %" PRIu64 "\n", h->up_to[i]);
 	}
 	fprintf(out, "resolverd_%s_bucket{le=\"+Inf\"} %" PRIu64 "\nresolverd_%s_sum ", h->name,
 		count, h->name);
-	write_seconds(out, h->sum_us);
+	write_amount(out, h->unit, h->sum);
 	fprintf(out, "\nresolverd_%s_count %" PRIu64 "\n", h->name, count);
 }
 

@@ -87,6 +87,10 @@ static void answer_client(struct worker *w, uint64_t token, struct span packet)
 
 	if (!clients_take(&w->clients, token, &client))
 		return; /* gone meanwhile */
+	metrics_observe(&w->metrics, HISTOGRAM_miss_latency_seconds,
+			w->loop.now.mono_us - client.since_us);
+	if (client.kind == CLIENT_TCP)
+		metrics_observe(&w->metrics, HISTOGRAM_tcp_answer_bytes, packet.len);
 	if (client.kind == CLIENT_UDP)
 		udp_send(&client.path, packet);
 	else if (tcp_answer(&w->tcp, client.handle, packet) != OK)
@@ -150,7 +154,7 @@ static size_t handle_udp(void *context, struct span packet, const struct udp_pat
 		feed_question(&w->feed, packet, &path->peer, len != 0, w->loop.now);
 	if (len != 0)
 		return len > 0 ? (size_t)len : 0;
-	if (clients_add_udp(&w->clients, path, &event.token))
+	if (clients_add_udp(&w->clients, path, w->loop.now, &event.token))
 		step(w, &event);
 	else
 		metrics_add(&w->metrics, METRIC_queries_dropped_total, 1);
@@ -172,9 +176,11 @@ static ptrdiff_t handle_tcp(void *context, struct span packet, const struct tcp_
 	ptrdiff_t len = resolver_answer_now(w->resolver, w->loop.now, &event, out, size_bytes);
 	if (UNLIKELY(feed_wants(&w->feed, FEED_QUESTION)))
 		feed_question(&w->feed, packet, &client->peer, len != 0, w->loop.now);
+	if (len > 0)
+		metrics_observe(&w->metrics, HISTOGRAM_tcp_answer_bytes, (uint64_t)len);
 	if (len != 0)
 		return len > 0 ? len : TCP_NEVER;
-	if (!clients_add_tcp(&w->clients, client->handle, &event.token)) {
+	if (!clients_add_tcp(&w->clients, client->handle, w->loop.now, &event.token)) {
 		metrics_add(&w->metrics, METRIC_queries_dropped_total, 1);
 		return TCP_NEVER;
 	}
@@ -506,6 +512,7 @@ static enum err open_network(struct worker *w)
 
 	if (err != OK)
 		return err;
+	w->udp.metrics = &w->metrics;
 	err = tcp_server_init(&w->tcp, &w->loop, &tcp);
 	if (err != OK)
 		goto deinit_udp;

@@ -44,6 +44,11 @@ static void read_clocks(struct loop *l)
 	l->now.unix_s = (int64_t)(clock_us(CLOCK_REALTIME) / 1000000);
 }
 
+uint64_t loop_awake_us(const struct loop *l)
+{
+	return clock_us(CLOCK_MONOTONIC) - l->now.mono_us;
+}
+
 static void handle_wake(void *context, unsigned ready)
 {
 	struct loop *l = context;

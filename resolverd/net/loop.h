@@ -68,6 +68,8 @@ struct loop { /* one thread, but for the two atomics */
 
 /* The scale of cache_ms, from the wall clock as it stands now. */
 struct loop_epoch loop_epoch_read(void);
+/* How long ago L woke up last: for figures, now and then, as it costs a look at the clock. */
+uint64_t loop_awake_us(const struct loop *l);
 
 /* ERR_SYSTEM or ERR_NO_MEMORY. */
 MUST_USE enum err loop_init(struct loop *l, struct loop_epoch epoch);

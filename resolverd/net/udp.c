@@ -263,6 +263,18 @@ static void send_batch(struct udp_socket *s, unsigned count)
 	}
 }
 
+/* COUNT answers were sent: since the loop woke up, which may have been for an earlier batch. */
+static void sample_batch(const struct udp_server *u, unsigned count)
+{
+	uint64_t us = loop_awake_us(u->loop);
+
+	for (unsigned i = 0; u->metrics && i < count; i++) {
+		metrics_observe(u->metrics, HISTOGRAM_hit_latency_seconds, us);
+		metrics_observe(u->metrics, HISTOGRAM_udp_answer_bytes,
+				u->batch->out_iov[i].iov_len);
+	}
+}
+
 static void handle_ready(void *context, unsigned ready)
 {
 	struct udp_socket *s = context;
@@ -274,6 +286,8 @@ static void handle_ready(void *context, unsigned ready)
 			if (answer_one(s, i, answers))
 				answers++;
 		send_batch(s, answers);
+		if (answers > 0 && UNLIKELY(s->server->batches++ % UDP_BATCHES_PER_SAMPLE == 0))
+			sample_batch(s->server, answers);
 		if (received < UDP_BATCH)
 			return;
 	}

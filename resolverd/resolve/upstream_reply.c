@@ -49,10 +49,12 @@ static bool cookie_agrees(struct query *q, const struct send *s, const struct ed
 static void note_rtt(struct query *q, const struct send *s)
 {
 	struct resolver *r = q->resolver;
-	if (s->transport == TRANSPORT_UDP)
-		infra_reply(r->infra, &q->zone.servers[s->server].address,
-			    (uint32_t)MIN(r->now.mono_us - s->sent_us, (uint64_t)UINT32_MAX),
-			    r->now);
+	uint64_t rtt_us = r->now.mono_us - s->sent_us;
+	if (s->transport != TRANSPORT_UDP)
+		return;
+	infra_reply(r->infra, &q->zone.servers[s->server].address,
+		    (uint32_t)MIN(rtt_us, (uint64_t)UINT32_MAX), r->now);
+	metrics_observe(r->metrics, HISTOGRAM_upstream_rtt_seconds, rtt_us);
 }
 
 static void note_wrong(struct query *q, const struct send *s, enum trace_wrong how)

@@ -70,6 +70,26 @@ class Metrics(case.DaemonCase):
         for name, total in counters.items():
             self.assertGreaterEqual(total, after["resolverd_" + name])
 
+    def test_latency(self):
+        """Hits and misses are told apart; answers over TCP and servers' replies are measured."""
+        self.ask("first.signed.org")
+        before = self.samples()
+        self.ask("never-asked.signed.org")
+        for _ in range(200):
+            self.ask("www.signed.org")
+        for _ in range(3):
+            self.ask("www.signed.org", tcp=True)
+        after = self.samples()
+
+        def grown(name):
+            return after[f"resolverd_{name}_count"] - before[f"resolverd_{name}_count"]
+        # One batch in 64, and nearly all batches here are of one.
+        self.assertIn(grown("hit_latency_seconds"), range(1, 10))
+        self.assertEqual(grown("hit_latency_seconds"), grown("udp_answer_bytes"))
+        self.assertIn(grown("miss_latency_seconds"), range(1, 4))
+        self.assertGreaterEqual(grown("upstream_rtt_seconds"), 1)
+        self.assertEqual(grown("tcp_answer_bytes"), 3)
+
     def test_health(self):
         for host in "127.0.0.1", "::1":
             self.assertEqual(self.get("/healthz", host=host)[:2], (200, "ok\n"))

@@ -2,6 +2,8 @@
 
 #include "daemon/clients.h"
 
+static const struct now asked = {.mono_us = 77};
+
 static void test_tokens_are_used_once(void **state)
 {
 	(void)state;
@@ -11,12 +13,13 @@ static void test_tokens_are_used_once(void **state)
 	uint64_t first, second;
 
 	assert_int_equal(clients_init(&c, 4), OK);
-	assert_true(clients_add_udp(&c, &path, &first));
+	assert_true(clients_add_udp(&c, &path, asked, &first));
 	assert_true(clients_take(&c, first, &out));
 	assert_int_equal(out.kind, CLIENT_UDP);
 	assert_int_equal(out.path.interface, 7);
+	assert_int_equal(out.since_us, asked.mono_us);
 	assert_false(clients_take(&c, first, &out));
-	assert_true(clients_add_udp(&c, &path, &second)); /* the same slot again */
+	assert_true(clients_add_udp(&c, &path, asked, &second)); /* the same slot again */
 	assert_int_equal((uint32_t)first, (uint32_t)second);
 	assert_false(clients_take(&c, first, &out));
 	assert_true(clients_take(&c, second, &out));
@@ -33,11 +36,11 @@ static void test_bound(void **state)
 
 	assert_int_equal(clients_init(&c, 1), OK);
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
-		assert_true(clients_add_udp(&c, &path, i == 100 ? &any : &token));
-	assert_false(clients_add_udp(&c, &path, &token));
-	assert_false(clients_add_tcp(&c, (struct tcp_handle){0, 0}, &token));
+		assert_true(clients_add_udp(&c, &path, asked, i == 100 ? &any : &token));
+	assert_false(clients_add_udp(&c, &path, asked, &token));
+	assert_false(clients_add_tcp(&c, (struct tcp_handle){0, 0}, asked, &token));
 	assert_true(clients_take(&c, any, &out));
-	assert_true(clients_add_tcp(&c, (struct tcp_handle){0, 0}, &token));
+	assert_true(clients_add_tcp(&c, (struct tcp_handle){0, 0}, asked, &token));
 	clients_deinit(&c);
 }
 
@@ -53,9 +56,9 @@ static void test_connections(void **state)
 
 	assert_int_equal(clients_init(&c, 2), OK);
 	assert_false(clients_of(&c, a, &token));
-	assert_true(clients_add_tcp(&c, b, &other));
+	assert_true(clients_add_tcp(&c, b, asked, &other));
 	for (size_t i = 0; i < ARRAY_LEN(tokens); i++)
-		assert_true(clients_add_tcp(&c, a, &tokens[i]));
+		assert_true(clients_add_tcp(&c, a, asked, &tokens[i]));
 	assert_true(clients_take(&c, tokens[2], &out));
 	assert_int_equal(out.handle.generation, 3);
 	assert_true(clients_take(&c, tokens[0], &out));
