@@ -264,9 +264,10 @@ layers: ## does every room include only rooms below it?
 docs: $(B)/tests/unit/daemon_exposition ## write what is generated in docs/
 	$< --write > docs/metrics.md
 
-lint: ## shell scripts and man pages
+lint: ## shell scripts, man pages, dashboard and alert rules
 	@shellcheck .ci/run packaging/deps.sh packaging/debian/build packaging/rpm/build tests/run tests/tidy tests/coverage tests/fuzz/run
 	@mandoc -Tlint -Wwarning docs/*.[0-9]
+	@tests/monitoring/run
 
 deps: ## install what building and testing need (apt or dnf)
 	@packaging/deps.sh
@@ -319,6 +320,8 @@ install: all ## install below DESTDIR; an edited configuration stays as it is
 	test -e $(DESTDIR)$(SYSCONFDIR)/resolverd/resolverd.yaml || \
 		$(INSTALL) -m 644 etc/resolverd.yaml $(DESTDIR)$(SYSCONFDIR)/resolverd/resolverd.yaml
 	$(INSTALL) -m 644 etc/resolverd.yaml README.md CHANGELOG.md LICENSE $(DESTDIR)$(DOCDIR)
+	$(INSTALL) -m 644 packaging/grafana/resolverd.json packaging/prometheus/resolverd.rules.yml \
+		$(DESTDIR)$(DOCDIR)
 	sed '$(PATHS)' systemd/resolverd.service > $(DESTDIR)$(UNITDIR)/resolverd.service
 	sed '$(PATHS); $(INSTANCE)' systemd/resolverd.service > $(DESTDIR)$(UNITDIR)/resolverd@.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/resolverd.service $(DESTDIR)$(UNITDIR)/resolverd@.service

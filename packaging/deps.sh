@@ -44,6 +44,7 @@ py:ensurepip          | python3-venv         | python3
 py:yaml               | python3-yaml         | python3-pyyaml
 cmd:tmux              | tmux                 | tmux
 cmd:zsh               | zsh                  | zsh
+cmd:promtool          | prometheus           | golang-github-prometheus
 cmd:mandoc            | mandoc               | mandoc
 cmd:shellcheck        | shellcheck           | ShellCheck
 '
