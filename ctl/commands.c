@@ -121,6 +121,22 @@ static json_t *make_log(const struct invocation *in)
 				      : empty();
 }
 
+/* [FILTER...], which is one word to the daemon */
+static json_t *make_queries(const struct invocation *in)
+{
+	char words[1024] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < in->argument_count; i++) {
+		int used = snprintf(words + len, sizeof(words) - len, "%s%s", i ? " " : "",
+				    in->arguments[i]);
+		if (used < 0 || (size_t)used >= sizeof(words) - len)
+			return NULL;
+		len += (size_t)used;
+	}
+	return len > 0 ? set(empty(), "filter", json_string(words)) : empty();
+}
+
 static json_t *make_explain(const struct invocation *in)
 {
 	json_t *object = make_name_type(in);
@@ -202,6 +218,8 @@ static const struct command table[] = {
 	 .parameters = make_check, .show = show_check},
 	{"config show", "", "the configuration in effect", "ConfigShow", .show = show_settings},
 	{"config reload", "", "read the configuration again", "ConfigReload", .show = show_reload},
+	{"log queries", "[on|off|FILTER...]", "which client queries are logged", "LogQueries", 0, 5,
+	 .parameters = make_queries, .show = show_filter},
 	{"log", "[LEVEL]", "what is logged: error, warning, notice, info or debug", "LogLevel", 0,
 	 1, .parameters = make_log, .show = show_level},
 	{"version", "", "the daemon's version", "Version", .show = show_version},

@@ -172,7 +172,7 @@ run_fn transfer_flush, transfer_dump, transfer_load;
 show_fn show_kept, show_prefetch, show_asked, show_forwarded;
 show_fn show_status, show_stats, show_cache, show_entries, show_removed, show_upstreams;
 show_fn show_zones, show_anchors, show_negative, show_check, show_settings, show_reload;
-show_fn show_level, show_version, show_explain, show_trace;
+show_fn show_level, show_filter, show_version, show_explain, show_trace;
 
 /* What live.c keeps between two replies: the rates are the difference. */
 void show_stats_since(struct invocation *in, const json_t *before, const json_t *reply);

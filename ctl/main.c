@@ -85,8 +85,8 @@ static const struct command *find_command(char ***argv, size_t *argc)
 	for (size_t i = 0; i < count; i++) {
 		bool exact;
 		size_t words = match(all[i].words, *argv, *argc, &exact);
-		if (words == 0)
-			continue;
+		if (words < used || words == 0)
+			continue; /* "log queries" is more than "log" */
 		best = &all[i];
 		used = words;
 		found++;

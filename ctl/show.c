@@ -462,6 +462,12 @@ void show_level(struct invocation *in, const json_t *r)
 	puts(text(r, "level"));
 }
 
+void show_filter(struct invocation *in, const json_t *r)
+{
+	(void)in;
+	puts(text(r, "filter"));
+}
+
 void show_version(struct invocation *in, const json_t *r)
 {
 	(void)in;

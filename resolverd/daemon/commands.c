@@ -326,6 +326,29 @@ static void log_level(void *context, struct call *call)
 	call_reply(call, json_pack("{s:s}", "level", level_words[log_get_level()]));
 }
 
+static void log_queries(void *context, struct call *call)
+{
+	const struct commands *c = context;
+	const char *words = call_string(call, "filter");
+	char text[QUERY_FILTER_TEXT_MAX], wrong[QUERY_FILTER_WORD_MAX];
+	struct query_filter f;
+
+	if (words && query_filter_parse(words, &f, wrong) != OK) {
+		call_invalid(call, "filter");
+		return;
+	}
+	if (words) {
+		enum err err = c->set_queries(c->queries_context, &f);
+		if (err != OK) {
+			call_error(call, "Failed", json_pack("{s:s}", "reason", err_text(err)));
+			return;
+		}
+		log_notice("query log changed queries=\"%s\"", query_filter_text(&f, text));
+	}
+	call_reply(call,
+		   json_pack("{s:s}", "filter", query_filter_text(&(*c->snapshot)->queries, text)));
+}
+
 /* ---- the table ---- */
 
 #define NAME                                                                                       \
@@ -381,6 +404,7 @@ static const struct verb table[] = {
 	{"ConfigShow", commands_config_show, .changes = false, {}},
 	{"ConfigReload", commands_config_reload, .changes = true, {}},
 	{"LogLevel", log_level, .changes = true, {OPTIONAL("level", VERB_STRING)}},
+	{"LogQueries", log_queries, .changes = true, {OPTIONAL("filter", VERB_STRING)}},
 	{"Version", version, .changes = false, {}},
 	{"Trace",
 	 commands_trace,

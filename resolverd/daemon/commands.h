@@ -61,6 +61,9 @@ struct commands { /* main thread; all borrowed */
 	/* Use a copy of FRESH. ERR_NO_MEMORY. */
 	enum err (*set_forwards)(void *context, const struct forwards *fresh);
 	void *forwards_context;
+	/* Log the queries that F lets through, until the next reload. ERR_NO_MEMORY. */
+	enum err (*set_queries)(void *context, const struct query_filter *f);
+	void *queries_context;
 };
 
 /* The verbs; their context is a struct commands. COUNT: how many. */

@@ -119,6 +119,7 @@ static void show_service(json_t **list, const struct config *c)
 {
 	static const char *const levels[] = {"error", "warning", "notice", "info", "debug"};
 	static const char *const readonly[] = {"none", "group", "all"};
+	char queries[QUERY_FILTER_TEXT_MAX];
 	const struct settings *s = &c->settings;
 
 	show_endpoints(list, "listen", c->listen, c->listen_count);
@@ -138,7 +139,7 @@ static void show_service(json_t **list, const struct config *c)
 	add_setting(list, "recorder.memory", "%zuK", c->recorder_bytes >> 10);
 	add_setting(list, "recorder.slow", "%ums", c->recorder_slow_ms);
 	add_setting(list, "recorder.redact", "%s", yes_no(c->recorder_redact));
-	add_setting(list, "log.queries", "%s", yes_no(c->log_queries));
+	add_setting(list, "log.queries", "%s", query_filter_text(&c->log_queries, queries));
 }
 
 static void show_resolution(json_t **list, const struct config *c)

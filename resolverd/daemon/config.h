@@ -23,6 +23,7 @@
 #include "base/endpoint.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "daemon/query_filter.h"
 #include "resolve/settings.h"
 
 enum {
@@ -51,7 +52,7 @@ struct config { /* immutable; in its own arena */
 	size_t disk_bytes;	   /* the same in STATE_PATH; 0: none */
 	bool ipv4_auto, ipv6_auto; /* asked only if the machine has a route */
 	enum log_level log_level;
-	bool log_queries;
+	struct query_filter log_queries;
 	bool sandbox;		  /* sandbox.h */
 	const char *sandbox_user; /* account to be; NULL: the one that there is */
 	uid_t sandbox_uid;	  /* of sandbox_user */

@@ -378,13 +378,19 @@ static enum err build_resolution(struct config_build *b, const struct raw_config
 static enum err build_log(struct config_build *b, const struct raw_config *raw)
 {
 	struct config *c = b->config;
+	char wrong[QUERY_FILTER_WORD_MAX];
 
 	c->log_level = LOG_LEVEL_INFO;
 	if (raw->log.level && !log_level_parse(raw->log.level, &c->log_level))
 		return config_refuse(b, "log.level",
 				     "\"%s\" is none of error, warning, notice, info, debug",
 				     raw->log.level);
-	return config_read_bool(b, "log.queries", raw->log.queries, &c->log_queries);
+	if (raw->log.queries && query_filter_parse(raw->log.queries, &c->log_queries, wrong) != OK)
+		return config_refuse(b, "log.queries",
+				     "\"%s\" is neither true nor false nor one of client=PREFIX, "
+				     "name=NAME, rcode=RCODE, slower=TIME, sample=NUMBER",
+				     wrong);
+	return OK;
 }
 
 static enum err build_stale(struct config_build *b, const struct raw_config *raw)

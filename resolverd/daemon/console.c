@@ -136,6 +136,24 @@ static enum err set_forwards(void *context, const struct forwards *fresh)
 	return err;
 }
 
+/* ---- the query log ---- */
+
+static enum err set_queries(void *context, const struct query_filter *fresh)
+{
+	struct console *c = context;
+	struct query_filter before = c->queries;
+	bool was_set = c->queries_set;
+
+	c->queries = *fresh;
+	c->queries_set = true;
+	enum err err = c->publish(c->server);
+	if (err != OK) {
+		c->queries = before;
+		c->queries_set = was_set;
+	}
+	return err;
+}
+
 /* ---- negative anchors ---- */
 
 static enum err set_negative(void *context, const uint8_t *name, uint32_t seconds)
@@ -205,6 +223,8 @@ void console_open(struct console *c, const struct console_parts *parts)
 		.negative_context = c,
 		.set_forwards = set_forwards,
 		.forwards_context = c,
+		.set_queries = set_queries,
+		.queries_context = c,
 	};
 	c->service = (struct session_service){
 		.vendor = "resolverd",

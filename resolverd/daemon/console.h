@@ -20,6 +20,8 @@ struct console { /* main thread; zero-initialised is closed */
 	struct negative negative;
 	struct flushes flushes;
 	struct forwards forwards;
+	struct query_filter queries; /* instead of log.queries, if QUERIES_SET */
+	bool queries_set;
 	struct rates rates;
 	struct feed *feed_list[CONFIG_WORKERS_MAX];
 	struct feeds feeds;

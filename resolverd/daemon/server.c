@@ -143,7 +143,9 @@ static void close_shared(struct server *s)
 static enum err publish_anchors(struct server *s)
 {
 	struct snapshot_changes changes = {.negative = &s->console.negative,
-					   .forwards = &s->console.forwards};
+					   .forwards = &s->console.forwards,
+					   .queries = s->console.queries_set ? &s->console.queries
+									     : NULL};
 	changes.anchors = anchors_list(s->shared.anchors, &changes.anchor_count);
 	struct snapshot *fresh = snapshot_with_changes(s->snapshot, &changes);
 
@@ -295,6 +297,8 @@ static enum err use_config(struct server *s, struct config *fresh)
 
 	if (!snapshot)
 		return ERR_NO_MEMORY;
+	bool queries_set = s->console.queries_set;
+	s->console.queries_set = false; /* until the next reload, which this is */
 	s->snapshot = snapshot;
 	enum err err = anchors_configure(s->shared.anchors, fresh, s->loop.now);
 	if (err == OK)
@@ -302,6 +306,7 @@ static enum err use_config(struct server *s, struct config *fresh)
 	if (err != OK) {
 		snapshot_release(snapshot);
 		s->snapshot = old;
+		s->console.queries_set = queries_set;
 		return err;
 	}
 	commands_flush_zones(&s->console.commands, &old->config->settings, &fresh->settings,

@@ -13,6 +13,7 @@ struct snapshot *snapshot_new(struct config *config)
 	}
 	s->config = config;
 	s->settings = config->settings;
+	s->queries = config->log_queries;
 	atomic_init(&s->users, 1);
 	return s;
 }
@@ -69,6 +70,7 @@ struct snapshot *snapshot_with_changes(struct snapshot *s, const struct snapshot
 	fresh->base = snapshot_use(s->base ? s->base : s);
 	fresh->config = s->config;
 	fresh->settings = s->config->settings;
+	fresh->queries = changes->queries ? *changes->queries : s->config->log_queries;
 	arena_init(&fresh->arena, CONFIG_ARENA_MAX);
 	fresh->settings.anchors = fresh->anchors = copy;
 	fresh->settings.anchor_count = count;

@@ -12,6 +12,7 @@
 struct snapshot {		     /* any thread */
 	const struct config *config; /* immutable */
 	struct settings settings;    /* CONFIG's, with the trust anchors as they stand now */
+	struct query_filter queries; /* CONFIG's, or what was asked for since */
 	struct arena arena;	     /* of what was changed at run time, with its index */
 	struct anchor *anchors;	     /* what settings.anchors points to; NULL: CONFIG's own */
 	struct snapshot *base;	     /* whose CONFIG it is; NULL: this one's */
@@ -26,6 +27,7 @@ struct snapshot_changes {
 	size_t anchor_count;
 	const struct negative *negative; /* beside those of the configuration */
 	const struct forwards *forwards;
+	const struct query_filter *queries; /* instead of that of the configuration; or NULL */
 };
 /* The configuration of S with copies of these, for one user. NULL if memory is out. */
 struct snapshot *snapshot_with_changes(struct snapshot *s, const struct snapshot_changes *changes);

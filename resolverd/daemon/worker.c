@@ -57,6 +57,7 @@ struct worker { /* its own thread, but for what says otherwise */
 	struct snapshot *snapshot, *retired[RETIRED_MAX];
 	size_t retired_count;
 	bool log_queries;
+	uint32_t queries_seen; /* by the query log */
 	bool told_network, has_ipv4, has_ipv6;
 	uint64_t counted_accepted, counted_rejected, counted_dropped; /* in the metrics */
 	struct metrics metrics;					      /* any thread reads */
@@ -79,6 +80,38 @@ struct worker { /* its own thread, but for what says otherwise */
 	bool running;
 };
 
+/* ---- the query log ---- */
+
+/* EVENT, a query, was answered at once; an empty ANSWER: not, and never will be. */
+static void log_now(struct worker *w, const struct event *event, struct span answer)
+{
+	const struct query_record record = {
+		.client = event->peer,
+		.tcp = event->transport == TRANSPORT_TCP,
+		.hit = true,
+		.message = event->packet,
+		.answer = answer,
+		.took_us = loop_awake_us(&w->loop),
+	};
+
+	query_log(&w->snapshot->queries, &record, &w->queries_seen);
+}
+
+static void log_later(struct worker *w, const struct client *client, struct span answer)
+{
+	bool tcp = client->kind == CLIENT_TCP;
+	const struct query_record record = {
+		.client = tcp ? tcp_peer(&w->tcp, client->handle) : &client->path.peer,
+		.tcp = tcp,
+		.message = answer,
+		.answer = answer,
+		.took_us = w->loop.now.mono_us - client->since_us + loop_awake_us(&w->loop),
+	};
+
+	if (record.client)
+		query_log(&w->snapshot->queries, &record, &w->queries_seen);
+}
+
 /* ---- actions ---- */
 
 static void answer_client(struct worker *w, uint64_t token, struct span packet)
@@ -89,6 +122,8 @@ static void answer_client(struct worker *w, uint64_t token, struct span packet)
 		return; /* gone meanwhile */
 	metrics_observe(&w->metrics, HISTOGRAM_miss_latency_seconds,
 			w->loop.now.mono_us - client.since_us);
+	if (UNLIKELY(w->log_queries))
+		log_later(w, &client, packet);
 	if (client.kind == CLIENT_TCP)
 		metrics_observe(&w->metrics, HISTOGRAM_tcp_answer_bytes, packet.len);
 	if (client.kind == CLIENT_UDP)
@@ -147,11 +182,11 @@ static size_t handle_udp(void *context, struct span packet, const struct udp_pat
 			      .transport = TRANSPORT_UDP};
 
 	metrics_add(&w->metrics, METRIC_queries_udp_total, 1);
-	if (UNLIKELY(w->log_queries))
-		query_log(packet, &path->peer, "udp");
 	ptrdiff_t len = resolver_answer_now(w->resolver, w->loop.now, &event, out, size_bytes);
 	if (UNLIKELY(feed_wants(&w->feed, FEED_QUESTION)))
 		feed_question(&w->feed, packet, &path->peer, len != 0, w->loop.now);
+	if (UNLIKELY(w->log_queries) && len != 0)
+		log_now(w, &event, span_of(out, len > 0 ? (size_t)len : 0));
 	if (len != 0)
 		return len > 0 ? (size_t)len : 0;
 	if (clients_add_udp(&w->clients, path, w->loop.now, &event.token))
@@ -171,11 +206,11 @@ static ptrdiff_t handle_tcp(void *context, struct span packet, const struct tcp_
 			      .transport = TRANSPORT_TCP};
 
 	metrics_add(&w->metrics, METRIC_queries_tcp_total, 1);
-	if (UNLIKELY(w->log_queries))
-		query_log(packet, &client->peer, "tcp");
 	ptrdiff_t len = resolver_answer_now(w->resolver, w->loop.now, &event, out, size_bytes);
 	if (UNLIKELY(feed_wants(&w->feed, FEED_QUESTION)))
 		feed_question(&w->feed, packet, &client->peer, len != 0, w->loop.now);
+	if (UNLIKELY(w->log_queries) && len != 0)
+		log_now(w, &event, span_of(out, len > 0 ? (size_t)len : 0));
 	if (len > 0)
 		metrics_observe(&w->metrics, HISTOGRAM_tcp_answer_bytes, (uint64_t)len);
 	if (len != 0)
@@ -280,12 +315,13 @@ static void release_retired(struct worker *w)
 	w->retired_count = kept;
 }
 
-static void adopt_config(struct worker *w, const struct config *c)
+static void adopt_config(struct worker *w, const struct snapshot *s)
 {
+	const struct config *c = s->config;
 	struct recorder_settings recorder = {.slow_ms = c->recorder_slow_ms,
 					     .redact = c->recorder_redact};
 
-	w->log_queries = c->log_queries;
+	w->log_queries = s->queries.on;
 	recorder_configure(w->recorder, &recorder);
 }
 
@@ -300,7 +336,7 @@ static void adopt_mail(struct worker *w)
 	struct snapshot *s = atomic_exchange_explicit(&w->mailbox, NULL, memory_order_acquire);
 	w->retired[w->retired_count++] = w->snapshot;
 	w->snapshot = s;
-	adopt_config(w, s->config);
+	adopt_config(w, s);
 	resolver_set_settings(w->resolver, &s->settings);
 	w->told_network = false;
 	tell_network(w);
@@ -546,7 +582,7 @@ enum err worker_new(const struct worker_shared *shared, struct snapshot *snapsho
 	err = recorder_new(shared->recorder_bytes, &w->recorder);
 	if (err != OK)
 		goto release_snapshot;
-	adopt_config(w, snapshot->config);
+	adopt_config(w, snapshot);
 	err = loop_init(&w->loop, shared->epoch);
 	if (err != OK)
 		goto free_recorder;

@@ -468,6 +468,13 @@ enum err tcp_answer(struct tcp_server *t, struct tcp_handle handle, struct span 
 	return c->doomed ? ERR_CLOSED : OK;
 }
 
+const struct endpoint *tcp_peer(struct tcp_server *t, struct tcp_handle handle)
+{
+	const struct tcp_connection *c = find_connection(t, handle);
+
+	return c ? &c->peer : NULL;
+}
+
 void tcp_drop(struct tcp_server *t, struct tcp_handle handle)
 {
 	struct tcp_connection *c = find_connection(t, handle);

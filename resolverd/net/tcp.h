@@ -142,6 +142,8 @@ void tcp_pause(struct tcp_server *t);
 
 /* Answer one pending query. ERR_CLOSED if the connection is gone: the answer is dropped. */
 MUST_USE enum err tcp_answer(struct tcp_server *t, struct tcp_handle handle, struct span packet);
+/* Who waits behind HANDLE: NULL if the connection is gone. Borrowed until it is. */
+const struct endpoint *tcp_peer(struct tcp_server *t, struct tcp_handle handle);
 /* One pending query gets no answer. */
 void tcp_drop(struct tcp_server *t, struct tcp_handle handle);
 

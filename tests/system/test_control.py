@@ -61,6 +61,7 @@ class Verbs(ControlCase):
             "Upstreams": [{}], "ForwardList": [{}], "Anchors": [{}], "NtaList": [{}],
             "NtaAdd": [{"name": "nta.org", "seconds": 60}], "NtaRemove": [{"name": "nta.org"}],
             "ConfigCheck": [{}], "ConfigShow": [{}], "ConfigReload": [{}], "LogLevel": [{}],
+            "LogQueries": [{}],
             "Version": [{}],
             "Trace": [{"name": n} for n in ("www.signed.org", "www.badsig.org", "alias.plain.com")],
             "ForwardAdd": [{"name": "x.invalid", "servers": ["192.0.2.99"]}],
@@ -285,6 +286,49 @@ class Verbs(ControlCase):
         self.assertEqual(self.ctl.text("log", "info"), "info\n")
         self.assertEqual(self.ctl.text("log"), "info\n")
         self.assertEqual(self.ctl.run("log", "loud").returncode, 64)
+
+    def logged(self, *words):
+        """The query log's lines about the questions of this test, filtered so."""
+        if words:
+            self.ctl.text("log", "queries", *words)
+            time.sleep(0.2)         # a worker takes it up before its next batch but one
+        before = len(self.daemon.said())
+        self.ask("logged.signed.org")
+        self.ask("LOGGED.signed.org", tcp=True)
+        self.ask("www.badsig.org")
+        self.ask("other.signed.com")
+        time.sleep(0.3)
+        return [dict(word.split("=", 1) for word in line.split()[1:])
+                for line in self.daemon.said()[before:].splitlines() if line.startswith("query ")]
+
+    def test_log_queries(self):
+        self.assertEqual(self.logged(), [])
+        self.assertEqual(self.ctl.text("log", "queries", "on"), "on\n")
+        time.sleep(0.2)
+        lines = self.logged()
+        self.assertEqual([(line["name"], line["transport"], line["rcode"]) for line in lines],
+                         [("logged.signed.org.", "udp", "NXDOMAIN"),
+                          ("logged.signed.org.", "tcp", "NXDOMAIN"),
+                          ("www.badsig.org.", "udp", "SERVFAIL"),
+                          ("other.signed.com.", "udp", "NXDOMAIN")])
+        self.assertEqual(lines[1]["cache"], "hit")
+        for line in lines:
+            self.assertTrue(line["client"].startswith("127.0.0.1:"))
+            self.assertLess(int(line["took_us"]), 3000000)
+            self.assertGreater(int(line["bytes"]), 12)
+        self.ctl.run("cache", "flush", "signed.com", "--subtree")
+        self.assertEqual(self.logged("on")[-1]["cache"], "miss")
+        for words, count in ((("rcode=SERVFAIL",), 1), (("name=signed.org.",), 2),
+                             (("client=127.0.0.0/8", "name=signed.org.", "sample=2"), 1),
+                             (("client=::/0",), 0), (("slower=59s",), 0)):
+            self.assertEqual(self.ctl.text("log", "queries"), self.ctl.text("l", "q"))
+            self.assertEqual(len(self.logged(*words)), count, words)
+            self.assertEqual(self.ctl.text("log", "queries"), " ".join(words) + "\n")
+        self.assertEqual(self.ctl.run("log", "queries", "loud").returncode, 64)
+        self.ctl.text("config", "reload")       # which has its own word
+        self.assertEqual(self.ctl.text("log", "queries"), "off\n")
+        time.sleep(0.2)
+        self.assertEqual(self.logged(), [])
 
     def test_version(self):
         self.assertRegex(self.ctl.text("version"), r"^\d+\.\d+\.\d+\n$")

@@ -148,6 +148,9 @@ static const struct {
 	 "f:1: local-zones[0].records[0]: \"b. A 192.0.2.1\" is outside of the zone"},
 	{"local-zones: [{name: a., action: refuse, records: [b A 192.0.2.1]}]\n",
 	 "f:1: local-zones[0].records: a zone that is refused has none"},
+	{"log: {queries: client=everybody}\n",
+	 "f:1: log.queries: \"client=everybody\" is neither true nor false nor one of "
+	 "client=PREFIX, name=NAME, rcode=RCODE, slower=TIME, sample=NUMBER"},
 	{"log: {level: loud}\n",
 	 "f:1: log.level: \"loud\" is none of error, warning, notice, info, debug"},
 	{"recorder: {memory: 1K}",
@@ -204,7 +207,7 @@ static void test_defaults(void **state)
 					endpoint_equal(&c->listen[1], &v6));
 		CHECK(texts[i], c->workers >= 1 && c->memory_bytes == 256 << 20);
 		CHECK(texts[i], c->disk_bytes == 1 << 30);
-		CHECK(texts[i], c->log_level == LOG_LEVEL_INFO && !c->log_queries);
+		CHECK(texts[i], c->log_level == LOG_LEVEL_INFO && !c->log_queries.on);
 		CHECK(texts[i], c->recorder_bytes == 4 << 20 && c->recorder_slow_ms == 500 &&
 					!c->recorder_redact);
 		CHECK(texts[i], c->ipv6_auto && !c->ipv4_auto && s->ipv4 && s->ipv6);
@@ -242,7 +245,7 @@ static void test_service(void **state)
 	assert_string_equal(c->settings.version, "1");
 	assert_false(c->settings.answer_norecurse);
 	assert_int_equal(c->log_level, LOG_LEVEL_DEBUG);
-	assert_true(c->log_queries);
+	assert_true(c->log_queries.on);
 	config_free(c);
 }
 

@@ -168,7 +168,7 @@ static void test_example_is_good(void **state)
 	assert_int_equal(c->workers, plain->workers);
 	assert_int_equal(c->memory_bytes, plain->memory_bytes);
 	assert_int_equal(c->log_level, plain->log_level);
-	assert_int_equal(c->log_queries, plain->log_queries);
+	assert_int_equal(c->log_queries.on, plain->log_queries.on);
 	assert_int_equal(c->ipv4_auto, plain->ipv4_auto);
 	assert_int_equal(c->ipv6_auto, plain->ipv6_auto);
 	const struct settings *s = &c->settings, *p = &plain->settings;
