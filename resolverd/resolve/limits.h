@@ -93,6 +93,9 @@ enum {
 	/* Failures are remembered (RFC 9520 §3.2: at least 1 s, at most 5 min), doubling. */
 	LIMIT_FAILURE_MIN_MS = 1000,
 	LIMIT_FAILURE_MAX_MS = 30000,
+	/* While the last try for a question is known to have failed, what is stale is told at once and
+	 * the next try is made behind it: as long as RFC 9520 lets a failure be remembered. */
+	LIMIT_FAILURE_SHOWS_MS = 300000,
 	/* Bogus data (RFC 4035 §4.7) for at most this long. */
 	LIMIT_BOGUS_S = 60,
 	/* Cut of a delegation's TTL, and of any TTL from a server that says a year. */

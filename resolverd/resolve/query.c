@@ -551,13 +551,15 @@ static void store_failure(struct query *q)
 	uint32_t ttl_s = LIMIT_FAILURE_MIN_MS / 1000;
 	bool spent = q->budget->sends >= LIMIT_SENDS || q->budget->subqueries >= LIMIT_SUBQUERIES ||
 		     q->budget->signature_checks >= LIMIT_SIGNATURE_CHECKS;
-	if (q->refresh)
-		return; /* repeated soon, and what is there goes on to be served */
+	if (q->refresh && last && entry_is_fresh(last, r->now))
+		return;
 	if (q->internal && spent)
 		return; /* whoever spent the budget must not make others' names fail */
 	if (last && !q->held_back &&
 	    r->now.cache_ms < last->expires_ms + (int64_t)last->ttl_s * 1000)
-		ttl_s = MIN(last->ttl_s * 2, (uint32_t)LIMIT_FAILURE_MAX_MS / 1000);
+		ttl_s = MIN(MAX(last->ttl_s * 2, ttl_s), (uint32_t)LIMIT_FAILURE_MAX_MS / 1000);
+	if (q->refresh)
+		ttl_s = 0; /* repeated soon: nobody is refused, but it shows who waits in vain */
 	struct entry_parts parts = {.kind = ENTRY_FAILURE,
 				    .name = q->qname,
 				    .type = q->qtype,

@@ -48,14 +48,34 @@ static struct waiter *take_waiter(struct resolver *r)
 	return w;
 }
 
+/* The last try to resolve Q's question failed, not long ago: RFC 8767 §5 asks to try again, not to let
+ * a client wait for each try. */
+static bool has_failed_lately(const struct query *q)
+{
+	const struct resolver *r = q->resolver;
+	size_t len = dname_len(q->qname);
+	const struct entry *failure =
+		cache_find(r->client_context.reader, ENTRY_FAILURE, q->qname, len, q->qtype);
+	if (!failure || r->now.cache_ms - entry_fetched_ms(failure) > LIMIT_FAILURE_SHOWS_MS)
+		return false;
+	const struct entry *e =
+		answer_find(r->client_context.reader, q->qname, len, q->qtype, false, r->now);
+	return e && entry_fetched_ms(failure) > entry_fetched_ms(e);
+}
+
+/* How long CLIENT waits from now on before it is told what is stale. */
 static uint64_t patience_ms(const struct query *q, const struct client *client)
 {
-	uint64_t ms = q->settings->client_ms;
+	uint64_t ms = q->settings->client_ms, stale_ms = q->settings->stale_answer_after_ms;
 	if (!client_recursion_desired(client))
 		return 0; /* is here for stale data: what is resolved now is for others */
-	if (q->settings->stale_enabled)
-		ms = MIN(ms, q->settings->stale_answer_after_ms);
-	return ms;
+	if (!q->settings->stale_enabled)
+		return ms;
+	if (has_failed_lately(q))
+		return 0;
+	/* The question has been tried for so long already, be it for others. */
+	uint64_t tried_ms = (q->resolver->now.mono_us - q->started_us) / 1000;
+	return MIN(ms, stale_ms - MIN(stale_ms, tried_ms));
 }
 
 /* CLIENT waits for Q from now on. */
