@@ -7,6 +7,7 @@
 #include "cache/disk.h"
 #include "daemon/config_raw.h"
 #include "daemon/config_value.h"
+#include "daemon/memory.h"
 #include "resolve/limits.h"
 
 enum {
@@ -234,31 +235,12 @@ static enum err build_service(struct config_build *b, const struct raw_config *r
 
 /* ---- cache ---- */
 
-/* A quarter of what this machine or its control group has. */
-static uint64_t auto_memory(void)
-{
-	long pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGESIZE);
-	uint64_t total = pages > 0 && page_size > 0 ? (uint64_t)pages * (uint64_t)page_size : 0;
-	char text[32];
-	FILE *file = fopen("/sys/fs/cgroup/memory.max", "re");
-	uint64_t limit;
-
-	if (file && fgets(text, sizeof(text), file)) {
-		text[strcspn(text, "\n")] = '\0'; /* "max" is no number: no limit */
-		if (config_value_number(text, 1, UINT64_MAX, &limit))
-			total = total > 0 ? MIN(total, limit) : limit;
-	}
-	if (file)
-		fclose(file);
-	return MAX(total / AUTO_MEMORY_DIVISOR, (uint64_t)MEMORY_MIN);
-}
-
 static enum err build_memory(struct config_build *b, const char *word)
 {
 	uint64_t bytes = MEMORY_DEFAULT;
 
 	if (word && strcmp(word, "auto") == 0)
-		bytes = auto_memory();
+		bytes = MAX(memory_available("") / AUTO_MEMORY_DIVISOR, (uint64_t)MEMORY_MIN);
 	else if (word && !config_value_size(word, &bytes))
 		return config_refuse(b, "cache.memory", "\"%s\" is not a size such as 256M", word);
 	if (bytes < MEMORY_MIN || bytes > SIZE_MAX / 2)
