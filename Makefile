@@ -120,8 +120,8 @@ TESTS := $(UNITS) $(FUZZERS) $(SIM) $(SCENARIO)
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all help tests check check-variant asan tsan fuzz scenario system sim bench \
-	bench-attacks bench-lowttl coverage format format-check tidy layers docs lint deps \
-	deps-bench demo demo-prefetch demo-outage run install uninstall dist deb rpm clean FORCE
+	bench-attacks bench-lowttl bench-restart coverage format format-check tidy layers docs lint \
+	deps deps-bench demo demo-prefetch demo-outage run install uninstall dist deb rpm clean FORCE
 
 all: $(DAEMON) $(CTL) ## build the daemon and its client (VARIANT=release)
 
@@ -240,6 +240,9 @@ bench: $(DAEMON) $(BENCHES) ## figures beside other resolvers (make deps-bench f
 
 bench-lowttl: $(DAEMON) $(BENCHES) ## figures for names with a TTL of 5 seconds (PLOT=1 FAST=1)
 	@tests/bench/lowttl $(if $(FAST),--fast) $(if $(PLOT),--plot docs/lowttl.svg) $(LOWTTL) $(B)
+
+bench-restart: $(DAEMON) $(BENCHES) ## figures of restarts, crashes and outages
+	@tests/bench/restart $(B)
 
 bench-attacks: $(DAEMON) $(SIM) $(BENCHES) ## figures for zones that are made to cost much
 	@tests/bench/attacks $(B)

@@ -450,6 +450,7 @@ static void *writer_main(void *context)
 {
 	struct disk_writer *w = context;
 	bool go_on = true;
+	(void)pthread_setname_np(pthread_self(), "disk/write");
 	while (go_on) {
 		uint64_t ticket;
 		bool force;

@@ -5,12 +5,13 @@
  *	-d MS		replies take so long (10)
  *	-l PERMILLE	of UDP packets that are lost (5)
  *	-s PERMILLE	of replies that take 6 s (20)
+ *	-t SECONDS	TTL of what hot.com holds (5)
  *	-r PACKETS	a second that are let in, as at a cloud provider's resolver; the rest is
  *			dropped unseen (all)
  *
- * It is the root, and holds everything itself: dbN.hot.com is an alias (TTL 5) for iN.hot.com, whose
- * address (TTL 5) is the time when the reply was made, in hundredths of a second, its last 24 bits
- * behind 10.0.0.0/8: so the client sees how old an answer is. Below internal. it is such a provider:
+ * It is the root, and holds everything itself: dbN.hot.com is an alias for iN.hot.com, whose address
+ * is the time when the reply was made, in hundredths of a second, its last 24 bits behind 10.0.0.0/8:
+ * so the client sees how old an answer is. nN.hot.com has such an address without an alias. Below internal. it is such a provider:
  * instances, ip-*.REGION.compute.internal, have an address (TTL 60), nothing else exists. On SIGUSR1
  * a line is printed: packets that came, packets dropped by -r, and the queries so far for each group
  * of names in hot.com.
@@ -33,7 +34,6 @@ enum {
 	CONNECTIONS_MAX = 200,
 	PENDING_MAX = 65536, /* of each kind; a power of two */
 	SLOW_US = 6000000,
-	TTL_S = 5,
 	INSTANCE_TTL_S = 60,
 	LONG_TTL_S = 86400,
 	GROUPS = 16,
@@ -68,7 +68,7 @@ struct server {
 	unsigned fd_count;
 	struct connection connections[CONNECTIONS_MAX];
 	struct queue fast, slow;
-	unsigned delay_us, loss_permille, slow_permille;
+	unsigned delay_us, loss_permille, slow_permille, ttl_s;
 	unsigned rate, let_in; /* packets a second, 0: no limit; those let in so far, modulo rate */
 	uint64_t let_in_us[RATE_MAX]; /* when the last RATE packets were let in */
 	uint64_t came, dropped, counts[GROUPS];
@@ -149,12 +149,12 @@ static long name_number(const uint8_t *name, const char *prefix)
 	return *end ? -1 : number;
 }
 
-static void put_address(struct out *o, const void *owner, size_t owner_len)
+static void put_address(const struct server *s, struct out *o, const void *owner, size_t owner_len)
 {
 	uint64_t hundredths = now_us(CLOCK_REALTIME) / 10000;
 	const uint8_t rdata[4] = {10, (uint8_t)(hundredths >> 16), (uint8_t)(hundredths >> 8),
 				  (uint8_t)hundredths};
-	put_record(o, owner, owner_len, 1, TTL_S, rdata, sizeof(rdata));
+	put_record(o, owner, owner_len, 1, s->ttl_s, rdata, sizeof(rdata));
 }
 
 /* NS set of the root: aN.ns, and their addresses. */
@@ -195,11 +195,11 @@ static void put_internal(struct out *o, const uint8_t *name, unsigned type)
 	put_soa(o, (uint8_t[]){0xc0, (uint8_t)zone}, 2);
 }
 
-static void put_hot(struct out *o, long alias, unsigned type)
+static void put_hot(const struct server *s, struct out *o, long alias, unsigned type)
 {
 	uint8_t target[40];
 	if (alias < 0) {
-		put_address(o, "\300\14", 2);
+		put_address(s, o, "\300\14", 2);
 		o->at[7] = 1;
 		return;
 	}
@@ -207,10 +207,10 @@ static void put_hot(struct out *o, long alias, unsigned type)
 	size_t len = (size_t)text + 10;
 	target[0] = (uint8_t)text;
 	memcpy(target + 1 + text, "\3hot\3com", 9);
-	put_record(o, "\300\14", 2, 5, TTL_S, target, len);
+	put_record(o, "\300\14", 2, 5, s->ttl_s, target, len);
 	o->at[7] = 1;
 	if (type == 1) {
-		put_address(o, target, len);
+		put_address(s, o, target, len);
 		o->at[7] = 2;
 	}
 }
@@ -219,11 +219,13 @@ static void put_hot(struct out *o, long alias, unsigned type)
 static void put_answer(struct server *s, struct out *o, const uint8_t *name, unsigned type)
 {
 	long number = name_number(name, "db"), instance = name_number(name, "i");
+	if (instance < 0)
+		instance = name_number(name, "n");
 	unsigned server = (unsigned)(name[2] - '0');
 	if (number >= 0 || instance >= 0)
 		s->counts[(number >= 0 ? number : instance) / GROUP_NAMES % GROUPS]++;
 	if (number >= 0 || (instance >= 0 && type == 1)) {
-		put_hot(o, number, type);
+		put_hot(s, o, number, type);
 	} else if (name[0] == 2 && name[1] == 'a' && server < s->address_count && name[3] == 2 &&
 		   type == 1) {
 		struct in_addr a;
@@ -430,7 +432,7 @@ static void print_counts(const struct server *s)
 static bool read_options(struct server *s, int argc, char **argv)
 {
 	int option;
-	while ((option = getopt(argc, argv, "d:l:s:r:")) != -1) {
+	while ((option = getopt(argc, argv, "d:l:s:t:r:")) != -1) {
 		unsigned number = optarg ? (unsigned)strtoul(optarg, NULL, 10) : 0;
 		if (option == 'd')
 			s->delay_us = number * 1000;
@@ -438,6 +440,8 @@ static bool read_options(struct server *s, int argc, char **argv)
 			s->loss_permille = number;
 		else if (option == 's')
 			s->slow_permille = number;
+		else if (option == 't')
+			s->ttl_s = number;
 		else if (option == 'r')
 			s->rate = number;
 		else
@@ -450,11 +454,12 @@ static bool read_options(struct server *s, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static struct server s = {.delay_us = 10000, .loss_permille = 5, .slow_permille = 20};
+	static struct server s = {
+		.delay_us = 10000, .loss_permille = 5, .slow_permille = 20, .ttl_s = 5};
 	struct sigaction usr1 = {.sa_handler = on_usr1};
 	if (!read_options(&s, argc, argv)) {
-		fprintf(stderr, "usage: flaky [-d MS] [-l PERMILLE] [-s PERMILLE] [-r PACKETS] "
-				"ADDRESS...\n");
+		fprintf(stderr, "usage: flaky [-d MS] [-l PERMILLE] [-s PERMILLE] [-t SECONDS] "
+				"[-r PACKETS] ADDRESS...\n");
 		return 64;
 	}
 	sigaction(SIGUSR1, &usr1, NULL);

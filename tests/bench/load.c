@@ -5,9 +5,9 @@
  * is given up after five seconds, never repeated. Cheap enough to share a machine of two cores with
  * the server.
  *
- * usage: load udp|tcp ADDRESS ZONE FIRST NAMES COUNT CONNECTIONS WINDOW [RATE]
+ * usage: load udp|tcp ADDRESS ZONE FIRST NAMES COUNT CONNECTIONS WINDOW [RATE [STRIDE]]
  *
- * COUNT questions are asked, for the names FIRST to FIRST + NAMES - 1 in turn. A "%u" in ZONE
+ * COUNT questions are asked, for NAMES names from FIRST on in turn, each STRIDE (1) after the last. A "%u" in ZONE
  * becomes the number of the question modulo 300, so that questions spread over many zones.
  */
 #include <arpa/inet.h>
@@ -57,7 +57,7 @@ struct load {
 	bool tcp;
 	struct sockaddr_in server;
 	const char *zone;
-	uint64_t first, names, count;
+	uint64_t first, names, count, stride;
 	uint32_t connection_count, window;
 	double rate; /* questions a second; 0: as fast as answers come */
 
@@ -158,7 +158,7 @@ static size_t ask_one(struct load *load, struct connection *c, uint8_t *out, uin
 	uint16_t id = c->free[--c->free_count];
 
 	c->slot[id].sent_us = now_us;
-	return put_query(load, out, id, load->first + load->asked++ % load->names);
+	return put_query(load, out, id, load->first + load->asked++ % load->names * load->stride);
 }
 
 static void send_udp(struct load *load, struct connection *c, uint32_t count, uint64_t now_us)
@@ -294,11 +294,15 @@ static void report(struct load *load)
 		{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}, {"max", 1.0},
 	};
 
+	uint64_t over_5ms = load->lost;
+	for (uint64_t i = 0; i < load->answered; i++)
+		over_5ms += load->latency_us[i] > 5000;
 	qsort(load->latency_us, load->answered, sizeof(*load->latency_us), compare);
 	printf("{\"asked\": %llu, \"answered\": %llu, \"failed\": %llu, \"lost\": %llu, "
-	       "\"seconds\": %.3f",
+	       "\"over_5ms\": %llu, \"seconds\": %.3f",
 	       (unsigned long long)load->asked, (unsigned long long)load->answered,
-	       (unsigned long long)load->failed, (unsigned long long)load->lost, seconds);
+	       (unsigned long long)load->failed, (unsigned long long)load->lost,
+	       (unsigned long long)over_5ms, seconds);
 	for (size_t i = 0; i < sizeof(quantile) / sizeof(*quantile); i++) {
 		uint64_t at = (uint64_t)(quantile[i].share * (double)load->answered);
 		at = at < load->answered ? at : load->answered - 1;
@@ -323,9 +327,9 @@ int main(int argc, char **argv)
 {
 	struct load load = {.server = {.sin_family = AF_INET, .sin_port = htons(PORT)}};
 
-	if (argc < 9 || argc > 10)
+	if (argc < 9 || argc > 11)
 		errx(64, "usage: load udp|tcp ADDRESS ZONE FIRST NAMES COUNT CONNECTIONS WINDOW "
-			 "[RATE]");
+			 "[RATE [STRIDE]]");
 	load.tcp = strcmp(argv[1], "tcp") == 0;
 	if (inet_pton(AF_INET, argv[2], &load.server.sin_addr) != 1)
 		errx(64, "%s is not an IPv4 address", argv[2]);
@@ -335,7 +339,9 @@ int main(int argc, char **argv)
 	load.count = number(argv[6], 1, 1u << 28);
 	load.connection_count = (uint32_t)number(argv[7], 1, CONNECTIONS_MAX);
 	load.window = (uint32_t)number(argv[8], 1, WINDOW_MAX);
-	load.rate = argc == 10 ? (double)number(argv[9], 0, 10000000) : 0;
+	load.rate = argc >= 10 ? (double)number(argv[9], 0, 10000000) : 0;
+
+	load.stride = argc == 11 ? number(argv[10], 1, UINT32_MAX) : 1;
 
 	load.connections = calloc(load.connection_count, sizeof(*load.connections));
 	load.latency_us = calloc(load.count, sizeof(*load.latency_us));

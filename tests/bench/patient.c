@@ -49,6 +49,7 @@ struct group {
 	unsigned names;
 	char pattern[PATTERN_SIZE];
 	uint64_t asked, sent, failed, servfail, denied, over_5ms, over_1s, old;
+	uint64_t last_old_us; /* when data older than its TTL came last; 0: never */
 	struct histogram age, seen;
 	uint32_t *latencies_us;
 	size_t count, capacity;
@@ -115,7 +116,10 @@ static void note_age(struct group *g, uint64_t made, uint64_t before)
 	uint64_t now = now_us(CLOCK_REALTIME) / 10000, age = (now - made) & 0xffffff;
 	uint64_t newer = (made - before) & 0xffffff;
 	count_in(&g->age, age);
-	g->old += 10 * age > TTL_MS + SLACK_MS;
+	if (10 * age > TTL_MS + SLACK_MS) {
+		g->old++;
+		g->last_old_us = now_us(CLOCK_MONOTONIC);
+	}
 	if (before == 0 || newer > HISTOGRAM)
 		return; /* nothing, or older than what was here before */
 	for (uint64_t i = 0; i < newer; i++)
@@ -314,7 +318,7 @@ static double quantile_ms(const struct group *g, double q)
 	return g->count ? g->latencies_us[(size_t)(q * (double)(g->count - 1))] / 1000.0 : 0;
 }
 
-static void print_group(struct group *g)
+static void print_group(const struct patient *p, struct group *g)
 {
 	const struct {
 		const char *name;
@@ -328,6 +332,7 @@ static void print_group(struct group *g)
 		      {"over_1s", g->over_1s},
 		      {"answered", g->age.total},
 		      {"old", g->old},
+		      {"last_old_ms", g->last_old_us ? (g->last_old_us - p->warm_us) / 1000 : 0},
 		      {"age_p50_ms", histogram_ms(&g->age, 0.5)},
 		      {"age_p99_ms", histogram_ms(&g->age, 0.99)},
 		      {"oldest_ms", histogram_ms(&g->age, 1)},
@@ -404,7 +409,7 @@ int main(int argc, char **argv)
 	}
 	run(&p);
 	for (unsigned i = 0; i < p.group_count; i++)
-		print_group(&p.groups[i]);
+		print_group(&p, &p.groups[i]);
 	print_moments(&p);
 	return 0;
 }

@@ -15,9 +15,11 @@ HINTS = "".join(f". 86400 IN NS a{i}.ns.\na{i}.ns. 86400 IN A {address}\n"
 class Setup:
     """What is asked of a resolver: where its files go, and whether it forwards to the provider."""
 
-    def __init__(self, directory, build, forward=False, lead="auto", workers=1, prefetch=True):
+    def __init__(self, directory, build, forward=False, lead="auto", workers=1, prefetch=True,
+                 cache=None):
         self.directory, self.build = directory, build
         self.forward, self.lead, self.workers, self.prefetch = forward, lead, workers, prefetch
+        self.cache = cache or {}        # over resolverd's own
         self.zones = [REGION, PRIVATE] if forward else []
         self.write("hints", HINTS)
 
@@ -39,10 +41,10 @@ def resolverd(setup):
             {"name": "hot.com.", "min-hits": 1, "min-yield": 0, "remaining": setup.lead,
              "hold": "30s"}]},
         "forward-zones": forward if setup.forward else [],
-        "cache": {"path": f"{setup.directory}/state"},
+        "cache": {"path": f"{setup.directory}/state", **setup.cache},
         "control": {"socket": f"{setup.directory}/control"}, "resolution": {"ipv6": False},
         "access": {"allow": ["any"]}, "log": {"level": "warning"}}
-    os.mkdir(f"{setup.directory}/state")
+    os.makedirs(f"{setup.directory}/state", exist_ok=True)
     file = setup.write("resolverd.yaml", json.dumps(config))    # JSON is YAML
     return [f"{setup.build}/resolverd", "--foreground", "--config", file]
 
