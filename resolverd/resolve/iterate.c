@@ -39,7 +39,8 @@ static enum step cut_step(struct query *q)
 		servers_note_zone(q, TRACE_SOURCE_FORWARD);
 		query_trouble(q, EDE_FILTERED,
 			      "no name of the shapes that the forward zone's only list takes");
-		query_remark(q);
+		q->answer.ede = q->trouble.ede;
+		q->answer.text = q->trouble.text;
 		query_finish(q);
 		return STEP_WAIT;
 	}

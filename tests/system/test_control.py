@@ -320,7 +320,7 @@ class Verbs(ControlCase):
         self.assertEqual(self.logged("on")[-1]["cache"], "miss")
         for words, count in ((("rcode=SERVFAIL",), 1), (("name=signed.org.",), 2),
                              (("client=127.0.0.0/8", "name=signed.org.", "sample=2"), 1),
-                             (("client=::/0",), 0), (("slower=59s",), 0)):
+                             (("client=::/0",), 0), (("slower=59000ms",), 0)):
             self.assertEqual(self.ctl.text("log", "queries"), self.ctl.text("l", "q"))
             self.assertEqual(len(self.logged(*words)), count, words)
             self.assertEqual(self.ctl.text("log", "queries"), " ".join(words) + "\n")
