@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "daemon/config.h"
+#include "daemon/journal.h"
 #include "daemon/sandbox.h"
 #include "daemon/server.h"
 #include "daemon/signals.h"
@@ -101,7 +102,9 @@ int main(int argc, char **argv)
 		config_free(config);
 		return EX_OK;
 	}
-	log_init(config->log_level, NULL, NULL);
+	static struct journal_fields fields; /* scratch of the sink, as long as the log lives */
+	bool journal = journal_is_stream(STDERR_FILENO, getenv("JOURNAL_STREAM"));
+	log_init(config->log_level, journal ? journal_sink : NULL, &fields);
 	signals_block();
 	if (sandbox_enter(config) != OK) {
 		config_free(config);
