@@ -308,13 +308,14 @@ static bool link_parent(struct query *q, struct query *child)
 	return true;
 }
 
-/* What the cache holds validated: a question of its own would find just that. */
+/* What the cache holds validated, be it a referral's proof, which no client is told: a question of its
+ * own would find just that. */
 static struct answer *cached_answer(struct query *q, struct span name, uint16_t type)
 {
 	struct resolver *r = q->resolver;
 	const struct entry *e = answer_find(r->client_context.reader, name.at, name.len, type,
 					    q->settings->dnssec, r->now);
-	if (!e || !entry_is_fresh(e, r->now) || e->rank < RANK_FORWARDED)
+	if (!e || !entry_is_fresh(e, r->now) || e->rank < RANK_REFERRAL)
 		return NULL;
 	if (e->verdict == VERDICT_UNCHECKED && q->settings->dnssec)
 		return NULL;
