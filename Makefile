@@ -120,7 +120,7 @@ TESTS := $(UNITS) $(FUZZERS) $(SIM) $(SCENARIO)
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all help tests check check-variant asan tsan fuzz scenario system sim bench \
-	bench-attacks bench-lowttl bench-restart coverage format format-check tidy layers docs lint \
+	bench-attacks bench-instructions bench-lowttl bench-restart coverage format format-check tidy layers docs lint \
 	deps deps-bench demo demo-prefetch demo-outage run install uninstall dist deb rpm clean FORCE
 
 all: $(DAEMON) $(CTL) ## build the daemon and its client (VARIANT=release)
@@ -237,6 +237,9 @@ coverage: ## lines that the unit tests, corpora and simulator reach
 
 bench: $(DAEMON) $(BENCHES) ## figures beside other resolvers (make deps-bench first)
 	@tests/bench/run $(B)
+
+bench-instructions: $(DAEMON) $(BENCHES) ## user instructions per UDP hit
+	@tests/bench/run --only instructions $(B)
 
 bench-lowttl: $(DAEMON) $(BENCHES) ## figures for names with a TTL of 5 seconds (PLOT=1 FAST=1)
 	@tests/bench/lowttl $(if $(FAST),--fast) $(if $(PLOT),--plot docs/lowttl.svg) $(LOWTTL) $(B)
