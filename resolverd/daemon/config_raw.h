@@ -91,9 +91,11 @@ MUST_USE enum err config_build(struct config_build *b, const struct raw_config *
 MUST_USE enum err config_console_build(struct config_build *b, const struct raw_config *raw);
 /* What is given up at the start: config_sandbox.c. */
 MUST_USE enum err config_sandbox_build(struct config_build *b, const struct raw_config *raw);
-/* The parts that are told in zones and records: config_zones.c. */
+/* Forward, stub and local zones: config_zones.c. */
 MUST_USE enum err config_zones_build(struct config_build *b, const struct raw_config *raw);
+/* Servers of the root: config_hints.c. */
 MUST_USE enum err config_hints_build(struct config_build *b, const struct raw_config *raw);
+/* Validation and its trust anchors: config_anchors.c. */
 MUST_USE enum err config_anchors_build(struct config_build *b, const struct raw_config *raw);
 
 /* config_prefetch.c. */
