@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/log.h"
 #include "dns/edns.h"
 #include "resolve/query.h"
 
@@ -45,4 +46,58 @@ const struct endpoint *blame_server(const struct query *q)
 	if (q->reply_cached || q->reply_server >= q->zone.server_count)
 		return NULL;
 	return &q->zone.servers[q->reply_server].address;
+}
+
+static uint16_t ede_of(enum crypto_result result)
+{
+	switch (result) {
+	case CRYPTO_EXPIRED:
+		return EDE_SIGNATURE_EXPIRED;
+	case CRYPTO_NOT_YET_VALID:
+		return EDE_SIGNATURE_NOT_YET_VALID;
+	case CRYPTO_EXPIRED_BEFORE_VALID:
+		return EDE_SIGNATURE_EXPIRED_BEFORE_VALID;
+	case CRYPTO_UNSUPPORTED:
+		return EDE_UNSUPPORTED_DNSKEY_ALGORITHM;
+	case CRYPTO_NO_ZONE_KEY:
+		return EDE_NO_ZONE_KEY_BIT;
+	case CRYPTO_GOOD:
+	case CRYPTO_BAD_SIGNATURE:
+	case CRYPTO_BAD_KEY:
+	case CRYPTO_MISMATCH:
+		return EDE_DNSSEC_BOGUS;
+	}
+	return EDE_DNSSEC_BOGUS;
+}
+
+void blame_set(struct query *q, uint16_t ede, const struct rrset *set, const uint8_t *zone,
+	       const char *why)
+{
+	blame_note(q, ede,
+		   &(struct blame){.owner = set->owner,
+				   .type = set->type,
+				   .server = blame_server(q),
+				   .why = why,
+				   .zone = zone});
+}
+
+void blame_denial(struct query *q, uint16_t ede, const uint8_t *zone, const char *why)
+{
+	blame_note(q, ede,
+		   &(struct blame){.owner = q->reply->target,
+				   .type = q->qtype,
+				   .server = blame_server(q),
+				   .why = why,
+				   .zone = zone});
+}
+
+void blame_signature(struct query *q, const struct rrset *set, const uint8_t *zone,
+		     enum crypto_result result)
+{
+	if (result == CRYPTO_NOT_YET_VALID && zone[0] == 0) {
+		metrics_add(q->resolver->metrics, METRIC_dnssec_root_not_yet_valid_total, 1);
+		log_warning("dnssec: signatures of the root are not valid yet: is the system's "
+			    "clock right?");
+	}
+	blame_set(q, ede_of(result), set, zone, crypto_result_text(result));
 }

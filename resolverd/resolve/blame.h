@@ -9,6 +9,7 @@
  */
 #include "base/endpoint.h"
 #include "dns/rrset.h"
+#include "dnssec/crypto.h"
 
 struct query;
 
@@ -34,3 +35,12 @@ const char *blame_text(const struct blame *b, char out[static BLAME_TEXT_SIZE]);
 void blame_note(struct query *q, uint16_t ede, const struct blame *b);
 /* The server that sent the reply which Q is checking; NULL: it came from the cache. */
 const struct endpoint *blame_server(const struct query *q);
+
+/* SET, of the reply that Q is checking, is not as ZONE has to have it: WHY. */
+void blame_set(struct query *q, uint16_t ede, const struct rrset *set, const uint8_t *zone,
+	       const char *why);
+/* Nor is that reply's denial. */
+void blame_denial(struct query *q, uint16_t ede, const uint8_t *zone, const char *why);
+/* Nor are SET's signatures: RESULT is what came of the last. */
+void blame_signature(struct query *q, const struct rrset *set, const uint8_t *zone,
+		     enum crypto_result result);
