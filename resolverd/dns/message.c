@@ -399,3 +399,36 @@ enum err message_rdata(const struct message *m, const struct record *r, uint8_t 
 	*len = writer_len(&w);
 	return OK;
 }
+
+/* Does R begin another RRset than the one of OWNER and TYPE? Signatures belong to what they cover. */
+static bool begins_set(const struct message *m, const struct record *r, const struct record *last,
+		       const uint8_t *owner)
+{
+	if (r->section != last->section || !message_name_equal(m, r->owner_offset, owner))
+		return true;
+	return r->type != last->type && r->type != TYPE_RRSIG;
+}
+
+size_t message_cut(const struct message *m, size_t limit_bytes,
+		   uint16_t counts[static SECTION_COUNT])
+{
+	uint16_t seen[SECTION_COUNT] = {0};
+	uint8_t owner[DNAME_MAX] = {0};
+	struct record r, last = {.section = SECTION_COUNT};
+	struct record_iter it = record_iter_of(m);
+	size_t cut = m->records_offset;
+
+	REQUIRE(m->wire.len > limit_bytes);
+	while (record_next(&it, &r)) {
+		if (begins_set(m, &r, &last, owner)) {
+			cut = r.owner_offset;
+			memcpy(counts, seen, sizeof(seen));
+			message_name(m, r.owner_offset, owner);
+		}
+		if ((size_t)r.rdata_offset + r.rdata_len > limit_bytes)
+			break;
+		seen[r.section]++;
+		last = r;
+	}
+	return cut;
+}

@@ -80,6 +80,11 @@ size_t message_rdata_len(const struct message *m, const struct record *r);
 MUST_USE enum err message_rdata(const struct message *m, const struct record *r, uint8_t *out,
 				size_t size_bytes, size_t *len);
 
+/* M is longer than LIMIT_BYTES: how many bytes of it, from its start, are the most that fit in whole
+ * RRsets (with their signatures; RFC 2181 §9). The records in them go into COUNTS, zeros before. */
+size_t message_cut(const struct message *m, size_t limit_bytes,
+		   uint16_t counts[static SECTION_COUNT]);
+
 static inline uint8_t message_opcode(const struct message *m)
 {
 	return (uint8_t)((m->flags & FLAG_OPCODE_MASK) >> FLAG_OPCODE_SHIFT);

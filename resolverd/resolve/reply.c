@@ -475,39 +475,6 @@ static void age_body(const struct answer_view *v, uint8_t *at, uint32_t age_s, u
 	}
 }
 
-/* Does R begin another RRset than the one of OWNER and TYPE? Signatures belong to what they cover. */
-static bool begins_set(const struct message *m, const struct record *r, const struct record *last,
-		       const uint8_t *owner)
-{
-	if (r->section != last->section || !message_name_equal(m, r->owner_offset, owner))
-		return true;
-	return r->type != last->type && r->type != TYPE_RRSIG;
-}
-
-/* How much of M fits LIMIT in whole RRsets; the records that are in it go into COUNTS. */
-static size_t cut_message(const struct message *m, size_t limit,
-			  uint16_t counts[static SECTION_COUNT])
-{
-	uint16_t seen[SECTION_COUNT] = {0};
-	uint8_t owner[DNAME_MAX] = {0};
-	struct record r, last = {.section = SECTION_COUNT};
-	struct record_iter it = record_iter_of(m);
-	size_t cut = m->records_offset;
-
-	while (record_next(&it, &r)) {
-		if (begins_set(m, &r, &last, owner)) {
-			cut = r.owner_offset;
-			memcpy(counts, seen, sizeof(seen));
-			message_name(m, r.owner_offset, owner);
-		}
-		if ((size_t)r.rdata_offset + r.rdata_len > limit)
-			break;
-		seen[r.section]++;
-		last = r;
-	}
-	return cut;
-}
-
 /* What does not fit is cut away set by set. */
 static COLD size_t reply_rendered_cut(struct reply *r, const struct answer_view *v, uint32_t age_s,
 				      uint32_t cap_s)
@@ -525,7 +492,7 @@ static COLD size_t reply_rendered_cut(struct reply *r, const struct answer_view 
 	for (unsigned section = 0; section < SECTION_COUNT; section++)
 		store_u16(wire + 6 + 2 * section, v->counts[section]);
 	if (message_view(span_of(wire, len + v->body.len), &m) == OK)
-		keep = cut_message(&m, r->limit, counts);
+		keep = message_cut(&m, r->limit, counts);
 	memcpy(r->out, wire, keep);
 	r->says.truncated = true;
 	return reply_end(r, keep, counts);
