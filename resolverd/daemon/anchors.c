@@ -1,14 +1,11 @@
 #include "daemon/anchors.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/log.h"
+#include "daemon/anchor_store.h"
 #include "dns/rdata.h"
 #include "dnssec/crypto.h"
 
@@ -17,8 +14,6 @@ enum {
 	 * comes again. */
 	OBSERVED_MAX = 64,
 	OBSERVED_BYTES_MAX = 4 * RRSET_BYTES_MAX, /* owner, keys, signatures, one flag a key */
-	PATH_BYTES = CONFIG_PATH_MAX + 32,
-	FILE_MAX = SETTINGS_ANCHORS_MAX * ANCHOR_TEXT_MAX,
 };
 
 struct observed {
@@ -35,12 +30,12 @@ struct schedule { /* of the anchor with the same index */
 };
 
 struct anchors {	     /* main thread, but for what says otherwise */
-	struct anchor *list; /* as configured, or, before, what the file held */
+	struct anchor *list; /* as configured, or, before, what was kept */
 	struct schedule *schedule;
 	size_t count;
 	struct anchor before; /* a change in progress */
-	char *directory;
-	bool is_unsaved, told_unsaved;
+	struct anchor_store *store;
+	bool is_unsaved;
 	void (*wake)(void *);
 	void *context;
 	pthread_mutex_t lock;	/* of the two below, which any thread writes */
@@ -48,23 +43,7 @@ struct anchors {	     /* main thread, but for what says otherwise */
 	size_t inbox_count;
 };
 
-/* ---- the file -------------------------------------------------------------------------------- */
-
-static const char *path_of(const struct anchors *a, const char *name, char out[static PATH_BYTES])
-{
-	(void)snprintf(out, PATH_BYTES, "%s/%s", a->directory, name);
-	return out;
-}
-
-/* Once, until it works again. */
-static void tell_unsaved(struct anchors *a, const char *what, int error)
-{
-	if (!a->told_unsaved)
-		log_warning("trust anchors are kept in memory only: cannot %s directory=%s "
-			    "reason=\"%s\"",
-			    what, a->directory, strerrordesc_np(error));
-	a->told_unsaved = true;
-}
+/* ---- what is kept ---------------------------------------------------------------------------- */
 
 /* The state of every managed anchor, one text behind the other; free() it. NULL: no memory. */
 static char *write_text(const struct anchors *a, size_t *len)
@@ -82,70 +61,14 @@ static char *write_text(const struct anchors *a, size_t *len)
 	return text;
 }
 
-static bool write_all(int fd, const char *text, size_t len)
-{
-	while (len > 0) {
-		ssize_t written = write(fd, text, len);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return false;
-		text += written;
-		len -= (size_t)written;
-	}
-	return true;
-}
-
-/* A whole file at PATH, safe from a loss of power. False: errno says why. */
-static bool write_file(const char *path, const char *text, size_t len)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-
-	if (fd < 0)
-		return false;
-	bool good = write_all(fd, text, len) && fsync(fd) == 0;
-	int error = errno;
-	if (close(fd) != 0 && good) {
-		error = errno;
-		good = false;
-	}
-	errno = error;
-	return good;
-}
-
-/* The directory's entry too. That this fails on some file systems is no reason to complain. */
-static void sync_directory(const struct anchors *a)
-{
-	int fd = open(a->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	(void)fsync(fd);
-	close(fd);
-}
-
+/* Without memory it stays unsaved, and the next look at the keys tries again. */
 static void save(struct anchors *a)
 {
-	char path[PATH_BYTES], draft[PATH_BYTES];
 	size_t len;
 	char *text = write_text(a, &len);
 
-	if (!text) {
-		tell_unsaved(a, "write to", ENOMEM);
-		return;
-	}
-	path_of(a, "anchors", path);
-	path_of(a, "anchors.new", draft);
-	if (!write_file(draft, text, len) || rename(draft, path) != 0) {
-		int error = errno;
-		(void)unlink(draft);
-		tell_unsaved(a, "write to", error);
-	} else {
-		sync_directory(a);
-		if (a->told_unsaved)
-			log_notice("trust anchors are kept again directory=%s", a->directory);
-		a->is_unsaved = a->told_unsaved = false;
-	}
+	if (text && anchor_store_write(a->store, span_of(text, len)))
+		a->is_unsaved = false;
 	free(text);
 }
 
@@ -181,60 +104,23 @@ static enum err read_text(struct anchors *a, struct span text)
 	return OK;
 }
 
-static void set_aside(struct anchors *a, const char *path)
-{
-	char aside[PATH_BYTES];
-
-	path_of(a, "anchors.damaged", aside);
-	if (rename(path, aside) != 0)
-		aside[0] = '\0'; /* it will be overwritten then */
-	log_error("trust anchors: the file is damaged, beginning with those configured path=%s "
-		  "moved_to=%s",
-		  path, aside);
-}
-
-/* The bytes of FD in TEXT (FILE_MAX + 1), or -1. */
-static ssize_t read_all(int fd, char *text)
-{
-	size_t len = 0;
-
-	for (;;) {
-		ssize_t more = read(fd, text + len, (size_t)FILE_MAX + 1 - len);
-		if (more < 0 && errno == EINTR)
-			continue;
-		if (more < 0)
-			return -1;
-		len += (size_t)more;
-		if (more == 0 || len > FILE_MAX)
-			return (ssize_t)len;
-	}
-}
-
-/* What is in the file becomes the list. Not to be able to read it is no failure. */
+/* What was kept becomes the list. Not to be able to read it is no failure. */
 static enum err load(struct anchors *a)
 {
-	char path[PATH_BYTES];
-	int fd = open(path_of(a, "anchors", path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	char *text = malloc(ANCHOR_STORE_MAX);
+	size_t len = 0;
+	enum err err = text ? anchor_store_read(a->store, text, &len) : ERR_NO_MEMORY;
 
-	if (fd < 0) {
-		if (errno != ENOENT)
-			tell_unsaved(a, "read from", errno);
-		return OK;
-	}
-	char *text = malloc((size_t)FILE_MAX + 1);
-	ssize_t len = text ? read_all(fd, text) : 0;
-	enum err err = text ? OK : ERR_NO_MEMORY;
-	if (len < 0)
-		tell_unsaved(a, "read from", errno);
-	else if (err == OK)
-		err = len <= FILE_MAX ? read_text(a, span_of(text, (size_t)len)) : ERR_MALFORMED;
+	if (err == OK)
+		err = read_text(a, span_of(text, len));
+	if (err == OK && len > 0)
+		anchor_store_accept(a->store, span_of(text, len));
 	if (err == ERR_MALFORMED) {
 		a->count = 0;
-		set_aside(a, path);
+		anchor_store_reject(a->store);
 		err = OK;
 	}
 	free(text);
-	close(fd);
 	return err;
 }
 
@@ -488,7 +374,7 @@ uint64_t anchors_due_us(const struct anchors *a)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-enum err anchors_new(const char *directory, void (*wake)(void *), void *context,
+enum err anchors_new(struct anchor_store *store, void (*wake)(void *), void *context,
 		     struct anchors **out)
 {
 	struct anchors *a = calloc(1, sizeof(*a));
@@ -498,8 +384,8 @@ enum err anchors_new(const char *directory, void (*wake)(void *), void *context,
 	REQUIRE(pthread_mutex_init(&a->lock, NULL) == 0);
 	a->wake = wake;
 	a->context = context;
-	a->directory = strdup(directory);
-	enum err err = a->directory ? load(a) : ERR_NO_MEMORY;
+	a->store = store;
+	enum err err = load(a);
 	if (err != OK) {
 		anchors_free(a);
 		return err;
@@ -520,6 +406,5 @@ void anchors_free(struct anchors *a)
 	REQUIRE(pthread_mutex_destroy(&a->lock) == 0);
 	free(a->list);
 	free(a->schedule);
-	free(a->directory);
 	free(a);
 }

@@ -1,33 +1,34 @@
 #pragma once
 /*
  * Trust anchors over time (RFC 5011): the state of managed anchors, which begins with what is
- * configured, follows the rollovers that the zones show, and is kept in the file "anchors" of the
- * state directory, so that a restart does not begin the thirty days of a new key again.
+ * configured, follows the rollovers that the zones show, and is kept (daemon/anchor_store.h), so
+ * that a restart does not begin the thirty days of a new key again.
  *
  * Workers validate. One that has validated the keys of a managed zone hands them over from its own
- * thread, by anchors_observe(); the main thread takes them in, writes the file, and gives the
+ * thread, by anchors_observe(); the main thread takes them in, keeps them, and gives the
  * workers new settings if anchors_step() says that there is something new. It also has the keys
  * asked for when nobody else does (RFC 5011 §2.3): anchors_take_due().
  *
  * No key is believed for being seen, nor by a clock that is wrong: what comes here has signatures
  * that were valid at that time, made by a key that is trusted already.
  *
- * The file is written beside its place and renamed, so that it is whole at any time. One that is
- * damaged is moved aside to "anchors.damaged", and the configured anchors are begun with. Without a
- * directory that can be written to everything works, but only in memory; that is logged once.
+ * Where nothing was kept, or it is damaged, the configured anchors are begun with. Where nothing can
+ * be kept everything works, but only in memory.
  */
 #include "base/err.h"
 #include "base/now.h"
+#include "daemon/anchor_store.h"
 #include "daemon/config.h"
 
 struct anchors; /* main thread, but for anchors_observe() */
 
-/* Not before then are zones asked for their keys: what clients ask may well have done it. */
-enum { ANCHORS_FIRST_S = 60 };
+/* Then zones are asked for their keys, unless what clients ask has done it. It will not where the
+ * keys are cached on disk, and RFC 5011 §2.3 counts from the last look at the zone itself. */
+enum { ANCHORS_FIRST_S = 5 };
 
-/* Read what was kept in DIRECTORY (copied). WAKE (may be NULL) is called with CONTEXT, from any
+/* Read what was kept in STORE (borrowed). WAKE (may be NULL) is called with CONTEXT, from any
  * thread, when anchors_step() has something to do. ERR_NO_MEMORY. */
-MUST_USE enum err anchors_new(const char *directory, void (*wake)(void *), void *context,
+MUST_USE enum err anchors_new(struct anchor_store *store, void (*wake)(void *), void *context,
 			      struct anchors **out);
 void anchors_free(struct anchors *a); /* NULL is fine */
 

@@ -45,6 +45,7 @@ struct server { /* main thread */
 	struct loop loop;
 	struct loop_timer log_timer, anchor_timer, watchdog_timer;
 	struct signals signals;
+	struct anchor_store *anchor_store;
 	struct cache_reader *reader; /* of what commands show */
 	struct console console;
 	struct scopes *scopes; /* of what is cached */
@@ -126,6 +127,7 @@ static void close_shared(struct server *s)
 	cache_reader_free(s->reader);
 	scopes_free(s->scopes);
 	anchors_free(s->shared.anchors);
+	anchor_store_free(s->anchor_store);
 	prefetch_shared_free(s->shared.prefetch);
 	warm_close(s->shared.warm, s->loop.now);
 	if (s->shared.ranges)
@@ -195,8 +197,10 @@ static void wake_loop(void *context)
 static enum err open_anchors(struct server *s)
 {
 	const struct config *c = s->snapshot->config;
-	enum err err = anchors_new(c->state_path, wake_loop, &s->loop, &s->shared.anchors);
+	enum err err = anchor_store_new(c->state_path, warm_disk(s->shared.warm), &s->anchor_store);
 
+	if (err == OK)
+		err = anchors_new(s->anchor_store, wake_loop, &s->loop, &s->shared.anchors);
 	if (err != OK)
 		return err;
 	s->anchor_timer = (struct loop_timer){.fn = handle_anchor_timer, .context = s};

@@ -1,10 +1,12 @@
 """Trust anchors over time: the state that is kept, and what clients are told of it."""
 import os
 import shutil
+import signal
 import tempfile
 import time
 
 import case
+from control import Varlink
 
 
 def zone_of(name):
@@ -20,16 +22,16 @@ class Managed(case.DaemonCase):
     shows a new key and a revoked one."""
     config = {"listen": ["127.0.0.3:53"]}
     options = {"address": "127.0.0.3"}
+    disk = "off"
 
     def another(self, path=None, anchors=None):
         rolling = zone_of("rolling.org.").key_ds
         listed = anchors or case.NET.trust_anchors + [
             f"rolling.org. DS {rolling[which]}" for which in ("active", "revoked")]
         config = {"dnssec": {"trust-anchors": listed, "auto-trust-anchors": True}}
-        # Keys that the cache keeps over a restart are not looked at anew.
-        config["cache"] = {"disk": "off"}
-        config["cache"]["path"] = path or tempfile.mkdtemp(dir=self.net.dir)
+        config["cache"] = {"disk": self.disk, "path": path or tempfile.mkdtemp(dir=self.net.dir)}
         daemon = self.net.resolver(config, address="127.0.0.2")
+        self.configured = config
         daemon.path = config["cache"]["path"]
         self.start(daemon)
         self.addCleanup(lambda: daemon.process and daemon.stop())
@@ -42,7 +44,7 @@ class Managed(case.DaemonCase):
 
     def until(self, what):
         """The main thread takes in what a worker has seen a moment later."""
-        deadline = time.monotonic() + 3
+        deadline = time.monotonic() + 10
         while not what() and time.monotonic() < deadline:
             time.sleep(0.02)
         self.assertTrue(what(), self.daemon.said())
@@ -124,6 +126,77 @@ class Managed(case.DaemonCase):
         self.daemon = daemon
         self.assertStatus(self.ask("www.signed.org"), "SERVFAIL")
         self.assertIn("beginning anew zone=.", daemon.said())
+
+
+class InCacheFile(Managed):
+    """The same where the state stands in the cache file, beside the keys, which come from there and
+    are not asked for by clients' questions."""
+    disk = "16M"
+    test_damaged = test_no_directory = test_another_tree = None
+
+    def kept(self, daemon):
+        """What the daemon goes by, in the words of the file."""
+        control = Varlink(os.path.join(daemon.dir, "control.sock"))
+        anchors = control.call("Anchors")["anchors"]
+        control.close()
+        self.assertNotIn("anchors", os.listdir(daemon.path))
+        return "".join(f"zone {anchor['zone']}\n" + "".join(
+            f"{key['kind']} {key['state']} {key['tag']}\n"
+            for key in anchor["keys"]) + "\nsum \n" for anchor in anchors)
+
+    def kill(self, daemon):
+        daemon.process.send_signal(signal.SIGKILL)
+        daemon.process.wait()
+        daemon.stop()
+
+    def revoked(self, daemon):
+        return f"DNSKEY revoked {tag(zone_of('rolling.org.').key_ds['revoked'])}\n" \
+            in self.kept(daemon)
+
+    def test_killed(self):
+        """What was logged is durable."""
+        daemon = self.another()
+        self.until(lambda: "to=revoked" in daemon.said())
+        self.kill(daemon)
+        self.start(daemon)
+        self.assertTrue(self.revoked(daemon), self.kept(daemon))
+        self.assertEqual(daemon.said().count("to=revoked"), 1)
+
+    def test_deleted(self):
+        """Without the cache file it begins with what is configured, and looks at the keys again."""
+        daemon = self.another()
+        self.until(lambda: "to=revoked" in daemon.said())
+        daemon.stop()
+        os.remove(os.path.join(daemon.path, "data.mdb"))
+        self.start(daemon)
+        self.until(lambda: daemon.said().count("to=revoked") == 2)
+
+    def test_only_cached(self):
+        """Keys that come from the disk are asked for soon after the start."""
+        daemon = self.another()
+        self.until(lambda: "to=revoked" in daemon.said())
+        daemon.stop()
+        self.net.clear_queries()
+        self.start(daemon)
+        self.assertEqual([q for q in self.net.queries() if q.name == "rolling.org."], [])
+        self.until(lambda: any(q.name == "rolling.org." and q.type == "DNSKEY"
+                               for q in self.net.queries()))
+
+    def test_taken_over(self):
+        """A file from a time without the cache file is read once."""
+        self.disk = "off"
+        daemon = self.another()
+        self.until(lambda: "to=revoked" in daemon.said())
+        daemon.stop()
+        self.assertIn("anchors", os.listdir(daemon.path))
+        self.configured["cache"]["disk"] = "16M"
+        daemon.configure(self.configured)
+        for _ in range(2):
+            self.start(daemon)
+            self.assertTrue(self.revoked(daemon))
+            self.kill(daemon)
+        self.assertEqual(daemon.said().count("taken over"), 1)
+        self.assertEqual(daemon.said().count("to=revoked"), 1)
 
 
 class Fixed(case.DaemonCase):

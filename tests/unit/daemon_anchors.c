@@ -22,6 +22,9 @@ struct lab {
 	struct arena arena;
 	struct signer_key a, b, c;
 	struct config *config;
+	bool on_disk; /* with a cache file */
+	struct disk *disk;
+	struct anchor_store *store;
 	struct anchors *anchors;
 	struct now now;
 	unsigned wakes;
@@ -96,17 +99,28 @@ static struct config *config_of(struct lab *l, const char *keys, const char *mor
 	return c;
 }
 
+static void open_anchors(struct lab *l)
+{
+	const struct disk_settings settings = {.path = l->on_disk ? l->dir : NULL,
+					       .size_bytes = DISK_SIZE_MIN};
+	assert_int_equal(disk_open(&settings, &l->disk), OK);
+	l->log[0] = '\0';
+	assert_int_equal(anchor_store_new(l->dir, l->disk, &l->store), OK);
+	assert_int_equal(anchors_new(l->store, wake, l, &l->anchors), OK);
+	assert_int_equal(anchors_configure(l->anchors, l->config, l->now), OK);
+}
+
 static void start(struct lab *l, const char *keys)
 {
 	l->config = config_of(l, keys, "");
-	l->log[0] = '\0';
-	assert_int_equal(anchors_new(l->config->state_path, wake, l, &l->anchors), OK);
-	assert_int_equal(anchors_configure(l->anchors, l->config, l->now), OK);
+	open_anchors(l);
 }
 
 static void stop(struct lab *l)
 {
 	anchors_free(l->anchors);
+	anchor_store_free(l->store);
+	disk_close(l->disk);
 	config_free(l->config);
 }
 
@@ -129,7 +143,8 @@ static void lab_free(struct lab *l)
 {
 	log_init(LOG_LEVEL_INFO, NULL, NULL);
 	for (const char *const *name =
-		     (const char *const[]){"anchors", "anchors.damaged", "anchors.new", NULL};
+		     (const char *const[]){"anchors", "anchors.damaged", "anchors.new", "data.mdb",
+					   "lock", NULL};
 	     *name; name++)
 		unlink(path(l, *name));
 	rmdir(l->dir);
@@ -209,6 +224,9 @@ static void assert_said(const struct lab *l, const char *words)
 
 /* ---- rollovers ------------------------------------------------------------------------------- */
 
+static const char *const store_names[] = {"at a stretch", "restarted",
+					  "restarted, in the cache file"};
+
 /* Days, each with a restart before or not; what the root shows; who is trusted then. */
 static const struct {
 	const char *why;
@@ -235,7 +253,7 @@ static const struct {
 	 {{0, "AB", "A"}, {30, "AB", "AB"}, {31, "aBC", "B"}, {61, "BC", "BC"}}},
 };
 
-static void run_story(struct lab *l, size_t i, bool restarts)
+static void run_story(struct lab *l, size_t i, size_t how)
 {
 	int64_t day = 0;
 	start(l, "A");
@@ -243,14 +261,13 @@ static void run_story(struct lab *l, size_t i, bool restarts)
 		pass(l, (stories[i].steps[s].day - day) * DAY_S);
 		day = stories[i].steps[s].day;
 		show(l, stories[i].steps[s].shown);
-		if (restarts) {
+		if (how > 0) {
 			stop(l);
 			start(l, "A");
 		}
 		if (strcmp(trusted(l), stories[i].steps[s].trusted) != 0)
-			fail_msg("%s, %s: day %d: trusted %s\n%s", stories[i].why,
-				 restarts ? "restarted" : "at a stretch", (int)day, trusted(l),
-				 l->log);
+			fail_msg("%s, %s: day %d: trusted %s\n%s", stories[i].why, store_names[how],
+				 (int)day, trusted(l), l->log);
 	}
 	stop(l);
 }
@@ -259,9 +276,10 @@ static void test_stories(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(stories); i++) {
-		for (int restarts = 0; restarts < 2; restarts++) {
+		for (size_t how = 0; how < ARRAY_LEN(store_names); how++) {
 			struct lab *l = lab_new();
-			run_story(l, i, restarts);
+			l->on_disk = how == 2;
+			run_story(l, i, how);
 			lab_free(l);
 		}
 	}
@@ -303,9 +321,9 @@ static void test_due(void **state)
 	(void)state;
 	struct lab *l = lab_new();
 	start(l, "A");
-	assert_int_equal(anchors_due_us(l->anchors), l->now.mono_us + 60000000);
+	assert_int_equal(anchors_due_us(l->anchors), l->now.mono_us + 5000000);
 	assert_null(anchors_take_due(l->anchors, l->now));
-	pass(l, 60);
+	pass(l, 5);
 	const uint8_t *zone = anchors_take_due(l->anchors, l->now);
 	assert_true(zone && zone[0] == 0);
 	assert_null(anchors_take_due(l->anchors, l->now));
@@ -394,8 +412,7 @@ static void test_unmanaged(void **state)
 	stop(l);
 	l->config = config_of(l, "A", "");
 	((struct anchor *)(uintptr_t)l->config->settings.anchors)->managed = false;
-	assert_int_equal(anchors_new(l->dir, wake, l, &l->anchors), OK);
-	assert_int_equal(anchors_configure(l->anchors, l->config, l->now), OK);
+	open_anchors(l);
 	assert_int_equal(anchors_due_us(l->anchors), UINT64_MAX);
 	pass(l, 31 * DAY_S);
 	assert_false(show(l, "aB"));
@@ -542,15 +559,138 @@ static void test_atomic(void **state)
 	lab_free(l);
 }
 
+/* ---- in the cache file ----------------------------------------------------------------------- */
+
+/* A copy of the cache file as it stands now is what a crash right now would leave. */
+static void crash(struct lab *l)
+{
+	static uint8_t bytes[DISK_SIZE_MIN];
+	FILE *file = fopen(path(l, "data.mdb"), "r");
+	assert_non_null(file);
+	size_t len = fread(bytes, 1, sizeof(bytes), file);
+	fclose(file);
+	stop(l);
+	file = fopen(path(l, "data.mdb"), "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, len, file), len);
+	fclose(file);
+}
+
+/* What was learned is durable when the step returns. */
+static void test_blob(void **state)
+{
+	(void)state;
+	struct lab *l = lab_new();
+	l->on_disk = true;
+	start(l, "AB");
+	assert_true(show(l, "aB"));
+	assert_false(exists(l, "anchors"));
+	crash(l);
+	start(l, "AB");
+	assert_string_equal(trusted(l), "B");
+	assert_false(exists(l, "anchors"));
+	stop(l);
+	/* Without it: what is configured. */
+	assert_int_equal(unlink(path(l, "data.mdb")), 0);
+	start(l, "C");
+	assert_string_equal(trusted(l), "C");
+	stop(l);
+	lab_free(l);
+}
+
+/* A file is taken over once; it is newer than what the cache file holds. */
+static void test_taken_over(void **state)
+{
+	(void)state;
+	struct lab *l = lab_new();
+	start(l, "AB");
+	show(l, "aB");
+	assert_true(exists(l, "anchors"));
+	stop(l);
+	for (int again = 0; again < 2; again++) {
+		l->on_disk = true;
+		start(l, "AB");
+		assert_string_equal(trusted(l), "B");
+		assert_false(exists(l, "anchors"));
+		assert_int_equal(strstr(l->log, "taken over") != NULL, again == 0);
+		crash(l);
+	}
+	/* A time without the cache file goes on with the state that is configured. */
+	l->on_disk = false;
+	start(l, "AC");
+	show(l, "Ac");
+	assert_true(exists(l, "anchors"));
+	stop(l);
+	l->on_disk = true;
+	start(l, "AC");
+	assert_string_equal(trusted(l), "A");
+	assert_said(l, "taken over");
+	assert_false(exists(l, "anchors"));
+	stop(l);
+	/* One that is empty says nothing against the cache file. */
+	write_file_text(l, "", 0);
+	start(l, "AC");
+	assert_string_equal(trusted(l), "A");
+	stop(l);
+	lab_free(l);
+}
+
+/* While the cache file fails, the file takes its place, until the blob is durable again. */
+static void test_instead(void **state)
+{
+	(void)state;
+	struct lab *l = lab_new();
+	l->on_disk = true;
+	assert_int_equal(mkdir(path(l, "data.mdb"), 0700), 0);
+	start(l, "AB");
+	assert_true(show(l, "aB"));
+	assert_true(exists(l, "anchors"));
+	stop(l);
+	assert_int_equal(rmdir(path(l, "data.mdb")), 0);
+	start(l, "AB");
+	assert_string_equal(trusted(l), "B");
+	assert_false(exists(l, "anchors"));
+	stop(l);
+	lab_free(l);
+}
+
+/* The state of the daemon whose directory it is stays as it is. */
+static void test_foreign(void **state)
+{
+	(void)state;
+	struct lab *l = lab_new(), *other = lab_new();
+	l->on_disk = other->on_disk = true;
+	start(l, "AB");
+	show(l, "aB");
+	char own[64];
+	strcpy(own, other->dir);
+	strcpy(other->dir, l->dir);
+	log_init(LOG_LEVEL_INFO, hear, other);
+	start(other, "AB");
+	assert_true(show(other, "AB"));
+	assert_said(other, "kept in memory only");
+	assert_false(exists(l, "anchors"));
+	stop(l);
+	stop(other);
+	start(l, "AB");
+	assert_string_equal(trusted(l), "B");
+	stop(l);
+	strcpy(other->dir, own);
+	lab_free(other);
+	lab_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stories),	  cmocka_unit_test(test_told),
-		cmocka_unit_test(test_due),	  cmocka_unit_test(test_configured),
-		cmocka_unit_test(test_unmanaged), cmocka_unit_test(test_revoked_for_good),
-		cmocka_unit_test(test_defaults),  cmocka_unit_test(test_damage),
-		cmocka_unit_test(test_empty),	  cmocka_unit_test(test_no_directory),
-		cmocka_unit_test(test_atomic),
+		cmocka_unit_test(test_stories),	   cmocka_unit_test(test_told),
+		cmocka_unit_test(test_due),	   cmocka_unit_test(test_configured),
+		cmocka_unit_test(test_unmanaged),  cmocka_unit_test(test_revoked_for_good),
+		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_empty),	   cmocka_unit_test(test_no_directory),
+		cmocka_unit_test(test_atomic),	   cmocka_unit_test(test_blob),
+		cmocka_unit_test(test_taken_over), cmocka_unit_test(test_instead),
+		cmocka_unit_test(test_foreign),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
