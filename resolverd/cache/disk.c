@@ -12,6 +12,7 @@ const struct disk_tuning disk_tuning_usual = {
 	.commit_ms = 1000,
 	.coalesce_ms = 30 * 1000,
 	.retry_ms = 5000,
+	.wait_ms = DISK_FLUSH_WAIT_S * 1000,
 	.quiet_ms = 10 * 60 * 1000,
 	.short_ttl_s = 60,
 	.pending_bytes = 16 * 1024 * 1024,
@@ -199,20 +200,23 @@ void disk_remove(struct disk *d, enum entry_kind kind, const uint8_t *name, uint
 enum err disk_wait(struct disk *d)
 {
 	struct timespec until;
-	enum err err = OK;
 	if (!disk_writer_runs(d))
 		return ERR_SYSTEM;
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += DISK_FLUSH_WAIT_S;
+	int64_t until_ns = until.tv_nsec + d->tuning.wait_ms % 1000 * 1000000;
+	until.tv_sec += d->tuning.wait_ms / 1000 + until_ns / 1000000000;
+	until.tv_nsec = until_ns % 1000000000;
 	pthread_mutex_lock(&d->lock);
 	uint64_t ticket = ++d->tickets_taken;
+	/* Who does many things in a row does not wait in vain for each. */
+	bool expired = d->ticket_given_up > d->tickets_served;
 	pthread_cond_signal(&d->wake);
-	while (d->tickets_served < ticket && err == OK) {
-		if (pthread_cond_timedwait(&d->served, &d->lock, &until) == ETIMEDOUT)
-			err = ERR_BUSY;
-	}
-	if (err == OK)
-		err = d->ticket_result;
+	while (d->tickets_served < ticket && !expired)
+		expired = pthread_cond_timedwait(&d->served, &d->lock, &until) == ETIMEDOUT;
+	bool served = d->tickets_served >= ticket;
+	if (!served)
+		d->ticket_given_up = ticket;
+	enum err err = served ? d->ticket_result : ERR_BUSY;
 	pthread_mutex_unlock(&d->lock);
 	return err;
 }

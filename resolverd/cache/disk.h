@@ -51,8 +51,10 @@ enum {
 	DISK_REASON_MAX = 256,
 	DISK_BLOB_MAX = 1024 * 1024,
 	DISK_BLOB_NAME_MAX = 63,
-	DISK_HOT_MAX = 20000,	/* names loaded ahead of demand: about a second from a slow disk */
-	DISK_FLUSH_WAIT_S = 30, /* a control command does not hang longer */
+	DISK_HOT_MAX = 20000, /* names loaded ahead of demand: about a second from a slow disk */
+	/* A control command does not hang longer, nor the thread that feeds a watchdog: what takes
+	 * longer is a check of a large file, or a disk that hangs. */
+	DISK_FLUSH_WAIT_S = 3,
 };
 
 enum disk_state {
@@ -124,8 +126,9 @@ void disk_remove(struct disk *d, enum entry_kind kind, const uint8_t *name, uint
  * exist; with SUBTREE also everything below NAME; and the answers to other questions whose aliases
  * lead there; from the file and from what waits. Nothing of it
  * comes back, even if the machine dies right after the return. The control thread's: waits for a
- * commit, up to DISK_FLUSH_WAIT_S. Loads that run meanwhile have handed over by the return, so
- * whoever flushes all tiers flushes memory before and after this call.
+ * commit, up to DISK_FLUSH_WAIT_S; not at all while a commit that was waited for in vain is still to
+ * come. Loads that run meanwhile have handed over by the return, so whoever flushes all tiers
+ * flushes memory before and after this call.
  * A large subtree is hidden durably at once and collected later.
  * ERR_SYSTEM if it could not be made durable, ERR_BUSY if that takes too long or another daemon has
  * the file: the data are hidden from this process, and it goes on trying.

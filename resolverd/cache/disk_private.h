@@ -33,6 +33,7 @@ struct disk_tuning {	      /* what tests make smaller or faster */
 	int64_t commit_ms;    /* between commits */
 	int64_t coalesce_ms;  /* between writes of an entry with a short TTL */
 	int64_t retry_ms;     /* after a failure */
+	int64_t wait_ms;      /* for a commit, by who asked for it */
 	int64_t quiet_ms;     /* no collecting by the clock after opening or a step of it */
 	uint32_t short_ttl_s; /* below this a TTL is short */
 	size_t pending_bytes; /* what may wait */
@@ -89,6 +90,7 @@ struct disk {
 	pthread_cond_t served; /* callers of disk_sync() and disk_flush() wait */
 	bool stop;
 	uint64_t tickets_taken, tickets_served; /* a ticket asks for a commit of everything */
+	uint64_t ticket_given_up;		/* the latest that was waited for in vain */
 	enum err ticket_result;
 	struct disk_hot *hot; /* to be written */
 	struct disk_trouble trouble;

@@ -102,6 +102,9 @@ free_show:
 static void flush_tiers(const struct commands *c, const uint8_t *name, uint16_t type, bool subtree,
 			struct flushed *out)
 {
+	static const char checking[] =
+		"the cache file is still being checked after the start; the flush is written after "
+		"that, and lost only if the daemon is killed before";
 	struct disk_status status;
 
 	out->removed = cache_flush(c->cache, name, type, subtree);
@@ -109,7 +112,9 @@ static void flush_tiers(const struct commands *c, const uint8_t *name, uint16_t 
 	if (disk_flush(c->disk, name, type, subtree) != OK) {
 		disk_read_status(c->disk, &status);
 		(void)snprintf(out->not_on_disk, sizeof(out->not_on_disk), "%s",
-			       status.reason[0] ? status.reason : "the disk takes too long");
+			       status.checking	  ? checking
+			       : status.reason[0] ? status.reason
+						  : "the disk takes too long");
 		log_warning("flush is not durable on disk yet: state=%s reason=\"%s\"",
 			    disk_state_text(status.state), out->not_on_disk);
 	}

@@ -22,6 +22,7 @@ static const struct disk_tuning quick = {
 	.commit_ms = 20,
 	.coalesce_ms = 300,
 	.retry_ms = 30,
+	.wait_ms = 30 * 1000,
 	.quiet_ms = 600 * 1000,
 	.short_ttl_s = 60,
 	.pending_bytes = 4 * 1024 * 1024,
