@@ -116,7 +116,6 @@ void show_status(struct invocation *in, const json_t *r)
 {
 	int64_t workers = number(r, "workers"), turning = number(r, "workers_turning");
 	char *listen = joined(json_object_get(r, "listen"));
-	char *later = joined(json_object_get(r, "not_in_effect"));
 	const json_t *warning;
 	char time[TIME_SIZE];
 	size_t i;
@@ -137,13 +136,10 @@ void show_status(struct invocation *in, const json_t *r)
 		printf("%-18s %s%" PRId64 "%s\n", "negative anchors", colour_on(in, COLOUR_YELLOW),
 		       number(r, "negative_anchors"), colour_off(in));
 	line("log level", text(r, "log_level"));
-	if (*later)
-		line("not in effect yet", later);
 	json_array_foreach(json_object_get(r, "warnings"), i, warning)
 		printf("%-18s %s%s%s\n", "warning", colour_on(in, COLOUR_RED),
 		       json_string_value(warning), colour_off(in));
 	free(listen);
-	free(later);
 }
 
 void show_cache(struct invocation *in, const json_t *r)

@@ -45,15 +45,6 @@ static json_t *listen_json(const struct config *config)
 	return list;
 }
 
-static json_t *later_json(const struct config *config)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < config->not_in_effect_count; i++)
-		words_append(&list, json_string(config->not_in_effect[i]));
-	return list;
-}
-
 /* What an operator should not have to find in the log. */
 static json_t *warnings_json(const struct commands *c)
 {
@@ -94,21 +85,20 @@ static void status(void *context, struct call *call)
 		open += figures.open_queries;
 		turning += worker_is_turning(c->workers[i], now.mono_us);
 	}
-	call_reply(call,
-		   json_pack("{s:s, s:i, s:I, s:o, s:o, s:i, s:i, s:I, s:I, s:f, s:f, s:f, s:o, "
-			     "s:I, s:s, s:o, s:o}",
-			     "version", RESOLVERD_VERSION, "pid", (int)getpid(), "uptime_s",
-			     (json_int_t)((now.mono_us - c->started_us) / 1000000), "config",
-			     words_text(path, strlen(path)), "listen", listen_json(config),
-			     "workers", (int)*c->worker_count, "workers_turning", (int)turning,
-			     "open_queries", (json_int_t)open, "queries", (json_int_t)queries,
-			     "queries_per_s", rates.queries_per_s, "hit_percent", rates.hit_percent,
-			     "servfail_percent", rates.servfail_percent, "cache", words_cache(c),
-			     "negative_anchors",
-			     (json_int_t)config->settings.negative_anchor_count +
-				     (json_int_t)c->negative->count,
-			     "log_level", level_words[log_get_level()], "not_in_effect",
-			     later_json(config), "warnings", warnings_json(c)));
+	call_reply(
+		call,
+		json_pack("{s:s, s:i, s:I, s:o, s:o, s:i, s:i, s:I, s:I, s:f, s:f, s:f, s:o, "
+			  "s:I, s:s, s:o}",
+			  "version", RESOLVERD_VERSION, "pid", (int)getpid(), "uptime_s",
+			  (json_int_t)((now.mono_us - c->started_us) / 1000000), "config",
+			  words_text(path, strlen(path)), "listen", listen_json(config), "workers",
+			  (int)*c->worker_count, "workers_turning", (int)turning, "open_queries",
+			  (json_int_t)open, "queries", (json_int_t)queries, "queries_per_s",
+			  rates.queries_per_s, "hit_percent", rates.hit_percent, "servfail_percent",
+			  rates.servfail_percent, "cache", words_cache(c), "negative_anchors",
+			  (json_int_t)config->settings.negative_anchor_count +
+				  (json_int_t)c->negative->count,
+			  "log_level", level_words[log_get_level()], "warnings", warnings_json(c)));
 }
 
 /* ---- counters ---- */

@@ -60,10 +60,6 @@ void commands_config_reload(void *context, struct call *call)
 			json_pack("{s:o}", "reason", words_text(error.line, strlen(error.line))));
 		return;
 	}
-	const struct config *config = (*c->snapshot)->config;
-	for (size_t i = 0; i < config->not_in_effect_count; i++)
-		words_append(&notes,
-			     json_sprintf("%s is not in effect yet", config->not_in_effect[i]));
 	for (size_t i = 0; i < c->restart_count; i++)
 		words_append(&notes,
 			     json_sprintf("%s is changed only by a restart", c->restart[i]));

@@ -5,9 +5,7 @@
  * working resolver on loopback.
  *
  * Nothing is guessed and nothing is skipped: an unknown key, a value of the wrong kind, a bad
- * address, name, size or record ends the reading with one line that names file, line and key. Keys
- * of features that are not there yet are taken, and named in not_in_effect if they ask for
- * something.
+ * address, name, size or record ends the reading with one line that names file, line and key.
  *
  *   config.c          shape: which keys there are, lists and values (libcyaml)
  *   config_source.c   the file and where each key stands in it
@@ -36,7 +34,6 @@ enum {
 	CONFIG_WORKERS_MAX = 256, /* no machine in sight has use for more */
 	CONFIG_LINE_MAX = 1024,
 	CONFIG_PATH_MAX = 1024, /* of a directory; file names of ours come behind it */
-	CONFIG_LATER_MAX = 16,
 };
 
 /* Who may use only those verbs of the control socket that change nothing: members of the socket's
@@ -68,8 +65,6 @@ struct config { /* immutable; in its own arena */
 	size_t recorder_bytes; /* of all workers; 0: off */
 	uint32_t recorder_slow_ms;
 	bool recorder_redact;
-	const char *not_in_effect[CONFIG_LATER_MAX]; /* keys, static texts */
-	size_t not_in_effect_count;
 };
 
 struct config_error {

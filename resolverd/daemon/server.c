@@ -263,12 +263,6 @@ static void tell_start(const struct server *s)
 		   s->path ? s->path : "defaults");
 }
 
-static void tell_later(const struct config *c)
-{
-	for (size_t i = 0; i < c->not_in_effect_count; i++)
-		log_warning("not in effect yet key=%s", c->not_in_effect[i]);
-}
-
 /* What is decided at the start stays as it was. */
 static void note_unchangeable(struct server *s, const struct config *fresh)
 {
@@ -331,7 +325,6 @@ static enum err reload(void *context, struct config_error *error)
 	enum err err = config_load(s->path, &fresh, error);
 	if (err == OK) {
 		note_unchangeable(s, fresh);
-		tell_later(fresh);
 		err = use_config(s, fresh);
 		if (err != OK)
 			(void)snprintf(error->line, sizeof(error->line), "%s", err_text(err));
@@ -539,7 +532,6 @@ int server_run(struct config *config, const char *path)
 		return tell_failure(ERR_NO_MEMORY);
 	}
 	s->path = path;
-	tell_later(config);
 	s->snapshot = snapshot_new(config);
 	if (!s->snapshot) {
 		status = tell_failure(ERR_NO_MEMORY);

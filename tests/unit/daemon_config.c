@@ -211,7 +211,6 @@ static void test_defaults(void **state)
 		CHECK(texts[i], c->recorder_bytes == 4 << 20 && c->recorder_slow_ms == 500 &&
 					!c->recorder_redact);
 		CHECK(texts[i], c->ipv6_auto && !c->ipv4_auto && s->ipv4 && s->ipv6);
-		CHECK(texts[i], c->not_in_effect_count == 0);
 		CHECK(texts[i], s->hints.count == 13 && s->hints.servers[0].address_count == 2);
 		CHECK(texts[i], s->dnssec && s->anchor_count == 1 && s->anchors[0].key_count >= 2);
 		CHECK(texts[i], s->minimization == MINIMIZE_RELAXED && s->prime);
@@ -453,33 +452,6 @@ static void test_prefetch(void **state)
 	config_free(c);
 }
 
-/* Keys of features that are not there yet: taken, and named if they ask for something. */
-static void test_later(void **state)
-{
-	(void)state;
-	static const struct {
-		const char *text, *keys;
-	} cases[] = {
-		{"prefetch: {enabled: false}\n", ""},
-		{"prefetch: {enabled: true, min-hits: 2, zones: [{name: a., hold: 30s}]}\n", ""},
-		{"cache: {path: /x, disk: 1G}\n", ""},
-		{"control: {socket: /x, group: root, readonly: all}\n", ""},
-		{"metrics: {listen: []}\n", ""},
-		{"metrics: {listen: ['127.0.0.1:9253']}\n", ""},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct config *c = must_load(cases[i].text);
-		char keys[256] = "";
-		for (size_t k = 0; k < c->not_in_effect_count; k++) {
-			strcat(keys, c->not_in_effect[k]);
-			strcat(keys, " ");
-		}
-		CHECK(cases[i].text, strcmp(keys, cases[i].keys) == 0);
-		config_free(c);
-	}
-}
-
 static void test_disk(void **state)
 {
 	(void)state;
@@ -561,9 +533,8 @@ int main(void)
 		cmocka_unit_test(test_service),	      cmocka_unit_test(test_access),
 		cmocka_unit_test(test_private_zones), cmocka_unit_test(test_zones),
 		cmocka_unit_test(test_local_zones),   cmocka_unit_test(test_anchors),
-		cmocka_unit_test(test_later),	      cmocka_unit_test(test_prefetch),
-		cmocka_unit_test(test_disk),	      cmocka_unit_test(test_files),
-		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_prefetch),      cmocka_unit_test(test_disk),
+		cmocka_unit_test(test_files),	      cmocka_unit_test(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
