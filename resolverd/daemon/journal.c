@@ -59,14 +59,13 @@ static const char *add_pair(struct journal_fields *out, const char *at, size_t l
 void journal_split(enum log_level level, const char *line, struct journal_fields *out)
 {
 	const char *at = line;
-	size_t len = 0;
 
 	out->count = 0;
 	add(out, "MESSAGE=%s", line);
 	add(out, "PRIORITY=%d", priorities[level]);
 	add(out, "SYSLOG_IDENTIFIER=resolverd");
 	/* The words before the first pair. */
-	while (*at && (len = key_len(at)) == 0) {
+	while (*at && key_len(at) == 0) {
 		at += strcspn(at, " ");
 		at += strspn(at, " ");
 	}
@@ -76,7 +75,7 @@ void journal_split(enum log_level level, const char *line, struct journal_fields
 	if (event > 0)
 		add(out, PREFIX "EVENT=%.*s", (int)event, line);
 	for (; *at && out->count < JOURNAL_FIELDS_MAX; at += strspn(at, " ")) {
-		len = key_len(at);
+		size_t len = key_len(at);
 		at = len > 0 ? add_pair(out, at, len) : at + strcspn(at, " ");
 	}
 }

@@ -157,7 +157,7 @@ const char *query_filter_text(const struct query_filter *f, char out[static QUER
 	if (f->on && f->sample > 1)
 		add_word(out, &len, " sample=%u", f->sample);
 	if (len == 0)
-		return strcpy(out, f->on ? "on" : "off");
+		add_word(out, &len, f->on ? " on" : " off");
 	return memmove(out, out + 1, len);
 }
 
