@@ -25,7 +25,9 @@ class Adapter(base.Adapter):
             "workers": 1,
             "answer-non-recursive": s.answer_non_recursive,
             "special-zones": s.local_zones,
-            "cache": {"memory": "64M", "disk": "off", "min-ttl": s.cache_min_ttl, "max-ttl": s.cache_max_ttl,
+            # Nothing outlives a scenario, and two at a time do not meet.
+            "control": {"socket": os.path.join(workdir, "control.sock")},
+            "cache": {"path": os.path.abspath(workdir), "memory": "64M", "disk": "off", "min-ttl": s.cache_min_ttl, "max-ttl": s.cache_max_ttl,
                       "max-negative-ttl": s.cache_max_negative_ttl},
             "dnssec": self.dnssec(s),
             "resolution": {
