@@ -300,8 +300,8 @@ static COLD size_t answer_root_servers(struct client_context *ctx, const struct 
 }
 
 /* 0: the name is not local. */
-static size_t answer_local(struct client_context *ctx, const struct client *c, const uint8_t *qname,
-			   uint8_t *out, size_t size_bytes)
+static COLD size_t answer_local(struct client_context *ctx, const struct client *c,
+				const uint8_t *qname, uint8_t *out, size_t size_bytes)
 {
 	struct answer a;
 	switch (local_find(ctx->settings, qname, c->qtype, &a)) {
@@ -467,9 +467,11 @@ ptrdiff_t client_answer_now(struct client_context *ctx, struct now now, const st
 	uint8_t qname[DNAME_MAX];
 	size_t qname_len = client->qname_len;
 	fold_copy(client->qname, qname, qname_len);
-	size_t len = answer_local(ctx, client, qname, out, size_bytes);
-	if (len > 0)
-		return (ptrdiff_t)len;
+	if (UNLIKELY(settings_may_be_local(ctx->settings, qname))) {
+		size_t len = answer_local(ctx, client, qname, out, size_bytes);
+		if (len > 0)
+			return (ptrdiff_t)len;
+	}
 	if (client->qtype == TYPE_ANY)
 		return (ptrdiff_t)answer_any(ctx, client, out, size_bytes);
 	if (!client_recursion_desired(client) && !ctx->settings->answer_norecurse) {

@@ -177,21 +177,18 @@ bool settings_zone_only_allows(const struct settings_zone *z, const uint8_t *nam
 	return false;
 }
 
-/* No local zone covers NAME, seen from its last label alone. */
-static inline bool is_unconfigured(const struct settings *s, const uint8_t *name)
+bool settings_may_be_local(const struct settings *s, const uint8_t *name)
 {
 	const struct settings_index *x = s->index;
 	const uint8_t *last = name;
 	REQUIRE(x);
 	for (const uint8_t *at = name; *at; at += 1u + *at)
 		last = at;
-	return !x->root.local && last[0] && !filter_has(x, last);
+	return x->root.local || !last[0] || filter_has(x, last);
 }
 
-static __attribute__((noinline)) const struct local_zone *walk_local_zones(const struct settings *s,
-									   const uint8_t *name,
-									   uint16_t qtype,
-									   unsigned *labels)
+const struct local_zone *settings_local_zone(const struct settings *s, const uint8_t *name,
+					     uint16_t qtype, unsigned *labels)
 {
 	const struct local_zone *best = NULL;
 	unsigned best_depth = 0;
@@ -209,12 +206,6 @@ static __attribute__((noinline)) const struct local_zone *walk_local_zones(const
 	}
 	*labels = best_depth;
 	return best;
-}
-
-const struct local_zone *settings_local_zone(const struct settings *s, const uint8_t *name,
-					     uint16_t qtype, unsigned *labels)
-{
-	return LIKELY(is_unconfigured(s, name)) ? NULL : walk_local_zones(s, name, qtype, labels);
 }
 
 bool settings_is_insecure(const struct settings *s, const uint8_t *name)

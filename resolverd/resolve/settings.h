@@ -158,6 +158,9 @@ bool settings_allows(const struct settings *s, const struct endpoint *client);
 /* NAME is at or below a negative trust anchor, or a zone marked insecure. */
 bool settings_is_insecure(const struct settings *s, const uint8_t *name);
 
+/* False: no local zone covers NAME, which its last label alone tells of most names. */
+bool settings_may_be_local(const struct settings *s, const uint8_t *name);
+
 /*
  * The local zone that decides about NAME, or NULL: the deepest that covers it, unless a forward or
  * stub zone lies deeper, or at the name of a built-in one. Only zones of fewer than *LABELS labels

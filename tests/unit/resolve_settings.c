@@ -88,6 +88,10 @@ static void test_root_zone(void **state)
 	CHECK("built-in zones are deeper than a forwarder for everything",
 	      settings_local_zone(&g->settings, unit_name("x.onion.").wire, TYPE_A, &depth) !=
 		      NULL);
+	CHECK("the last label tells",
+	      settings_may_be_local(&g->settings, unit_name("x.onion.").wire));
+	CHECK("and spares the walk",
+	      !settings_may_be_local(&g->settings, unit_name("www.example.com.").wire));
 	rig_free(g);
 }
 
