@@ -404,3 +404,40 @@ class Traffic(RestartCase):
             self.daemon.start()
         self.assertIn("stands not in listen", self.daemon.said())
         self.assertStatus(self.ask("www.signed.org"), "NOERROR")
+
+
+class Downtime(RestartCase):
+    """Names of TTL 5 that expired while no daemon ran for 7 s, and servers that are slow to answer."""
+    config = {"prefetch": {"min-hits": 1}, "cache": {"max-ttl": 5}}
+    NAMES = [f"n{i}.signed.org" for i in range(60)]
+    DOWN_S, LATE_S = 7, 0.3
+
+    def timed(self, name):
+        begin = time.monotonic()
+        reply = self.ask(name)
+        self.assertStatus(reply, "NOERROR")
+        return time.monotonic() - begin
+
+    @case.slow
+    def test_stale_at_once(self):
+        """What was popular is answered at once, stale; all is fresh again, also what nobody asks
+        for."""
+        self.daemon.start()
+        for _ in range(3):
+            for name in self.NAMES:
+                self.ask(name)
+            time.sleep(1.1)
+        self.assertEqual(self.daemon.stop(), 0)
+        time.sleep(self.DOWN_S)
+        self.net.clear_queries()
+        for server in self.net.servers.values():
+            server.link.delay_s = self.LATE_S
+        self.daemon.start()
+        took = [self.timed(name) for name in self.NAMES[::2]]
+        self.assertLess(max(took), self.LATE_S, took)
+        time.sleep(4)
+        asked = {q.name for q in self.net.queries()}
+        self.assertEqual([name for name in self.NAMES if name + "." not in asked], [])
+        for name in self.NAMES:         # all from the cache
+            self.assertLess(self.timed(name), self.LATE_S)
+            self.assertGreater(self.ask(name).answer[0].ttl, 0)
