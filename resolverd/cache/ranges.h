@@ -4,6 +4,10 @@
  * or matches a name is found by a search in canonical (or hash) order. Shared by all workers, one
  * lock per zone shard; bounded in bytes and in ranges per zone; least recently used zones go first.
  * Holds only records whose verdict is secure and that were checked to lie inside their zone.
+ *
+ * They do not outlive the process: what is kept on disk are answers, in which denials stand rendered
+ * and without the verdict of each record. A name that was denied before is denied from disk, and the
+ * first new name that a zone denies brings its range back, at the price of one question.
  */
 #include "base/arena.h"
 #include "base/now.h"

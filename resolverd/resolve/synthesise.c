@@ -106,12 +106,14 @@ static const struct entry *find_secure(struct resolver *r, const uint8_t *name, 
 	return e && entry_is_fresh(e, r->now) && e->verdict == VERDICT_SECURE ? e : NULL;
 }
 
-/* The zone's SOA, validated, is part of every negative answer. */
+/* The zone's SOA, validated, is part of every negative answer. It may have been evicted. */
 static bool add_soa(struct proof *p, struct answer *out)
 {
 	struct resolver *r = p->q->resolver;
 	const struct entry *e = find_secure(r, p->zone, TYPE_SOA);
 	struct rrset soa;
+	if (!e && resolver_recall(r, p->zone))
+		e = find_secure(r, p->zone, TYPE_SOA);
 	if (!e)
 		return false;
 	entry_rrset(e, &soa);
