@@ -34,7 +34,14 @@ struct warm_reader { /* one thread */
 	struct disk_reader *reader;
 	struct cache *cache;
 	struct now now;
-	bool restored;
+	/* of a recall */
+	int64_t denied_ms, answered_ms; /* when the name was last denied, and answered; 0: never */
+	size_t count;
+	struct restored {
+		int64_t fetched_ms;
+		enum entry_kind kind;
+		uint16_t type;
+	} restored[DISK_NAME_ENTRIES_MAX];
 };
 
 /* ---- to the disk ---- */
@@ -209,20 +216,54 @@ void warm_reader_free(struct warm_reader *r)
 	free(r);
 }
 
+/* What tells whether the name exists. */
+static bool is_answer(const struct entry *e)
+{
+	return (e->kind == ENTRY_RRSET && e->rank >= RANK_FORWARDED) || e->kind == ENTRY_ANSWER ||
+	       e->kind == ENTRY_ANSWER_DO;
+}
+
 static bool restore(void *context, const struct entry *e)
 {
 	struct warm_reader *r = context;
-	r->restored |= cache_restore(r->cache, e, r->now) == OK;
-	return true;
+	int64_t fetched_ms = e->expires_ms - (int64_t)e->ttl_s * 1000;
+	int64_t *latest_ms = e->type == 0 ? &r->denied_ms : &r->answered_ms;
+
+	if (is_answer(e))
+		*latest_ms = MAX(*latest_ms, fetched_ms);
+	if (cache_restore(r->cache, e, r->now) == OK)
+		r->restored[r->count++] = (struct restored){
+			.fetched_ms = is_answer(e) ? fetched_ms : INT64_MAX,
+			.kind = (enum entry_kind)e->kind,
+			.type = e->type,
+		};
+	return r->count < ARRAY_LEN(r->restored);
+}
+
+/* An answer in place of another is removed from disk only if memory still knew the old one, so an
+ * answer may stand there beside the later news that there is no such name, and would outlive that.
+ * Returns how many. */
+static size_t remove_superseded(const struct warm_reader *r, const uint8_t *name)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < r->count; i++) {
+		const struct restored *e = &r->restored[i];
+		if (e->fetched_ms < (e->type == 0 ? r->answered_ms : r->denied_ms))
+			count += cache_remove(r->cache, e->kind, name, e->type);
+	}
+	return count;
 }
 
 bool warm_recall(void *reader, const uint8_t *name, struct now now)
 {
 	struct warm_reader *r = reader;
+
 	r->now = now;
-	r->restored = false;
+	r->count = 0;
+	r->denied_ms = r->answered_ms = 0;
 	disk_load_name(r->reader, name, now, restore, r);
-	return r->restored;
+	return r->count > remove_superseded(r, name);
 }
 
 /* ---- life ---- */

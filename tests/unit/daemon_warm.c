@@ -1,0 +1,152 @@
+/* What comes back from disk: the latest that was learned of a name. */
+#include "unit/cache_disk_unit.h"
+
+#include "cache/infra.h"
+#include "daemon/warm.h"
+
+enum { NXDOMAIN = 0, NUMBER = 7 };
+
+static struct unit_dir dir;
+
+static int set_up(void **state)
+{
+	(void)state;
+	log_init(LOG_LEVEL_INFO, unit_silence, NULL);
+	unit_dir_make(&dir);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	unit_dir_remove(&dir);
+	return 0;
+}
+
+/* A daemon's life: the tiers, of which memory forgets between two lives. */
+struct life {
+	struct warm *warm;
+	struct cache *cache;
+	struct cache_reader *found;
+	struct infra *infra;
+	struct warm_reader *reader;
+	struct now now;
+	uint8_t name[DNAME_MAX];
+};
+
+static void begin(struct life *l, int64_t at_s)
+{
+	l->now = unit_now(at_s);
+	(void)unit_number_name(NUMBER, l->name);
+	assert_int_equal(warm_open(dir.path, UNIT_MAP_BYTES, &l->warm), OK);
+	struct cache_settings settings = {.memory_bytes = 1 << 20, .sink = warm_sink(l->warm)};
+	assert_int_equal(cache_new(&settings, &l->cache), OK);
+	assert_int_equal(cache_reader_new(l->cache, &l->found), OK);
+	assert_int_equal(infra_new(&l->infra), OK);
+	warm_begin(l->warm, l->cache, l->infra, l->now);
+	assert_int_equal(warm_reader_new(l->warm, &l->reader), OK);
+}
+
+static void end(struct life *l)
+{
+	warm_reader_free(l->reader);
+	cache_reader_free(l->found);
+	warm_close(l->warm, l->now);
+	infra_free(l->infra);
+	cache_free(l->cache);
+}
+
+struct news {
+	enum entry_kind kind;
+	uint16_t type;
+	uint32_t ttl_s;
+	enum rank rank;
+};
+
+static void learn(struct life *l, const struct news *n)
+{
+	static const uint8_t empty_answer[12];		      /* six counts of nothing */
+	static const uint8_t record[] = {4, 0, 192, 0, 2, 1}; /* its length in host order */
+	_Alignas(8) uint8_t room[512];
+	bool is_set = n->kind == ENTRY_RRSET;
+	const struct entry_parts parts = {
+		.kind = n->kind,
+		.name = l->name,
+		.type = n->type,
+		.ttl_s = n->ttl_s,
+		.fetched_ms = l->now.cache_ms,
+		.rank = n->rank,
+		.verdict = VERDICT_SECURE,
+		.ede = EDE_NONE,
+		.rr_count = is_set,
+		.payload = {is_set ? span_of(record, sizeof(record))
+				   : span_of(empty_answer, sizeof(empty_answer))}};
+	assert_true(entry_size(&parts) <= sizeof(room));
+	assert_int_equal(cache_put(l->cache, entry_make(&parts, room), l->now), OK);
+}
+
+static bool knows(struct life *l, enum entry_kind kind, uint16_t type)
+{
+	return cache_find(l->found, kind, l->name, dname_len(l->name), type) != NULL;
+}
+
+/* Learned one after the other, the first being forgotten by memory; what is found long after. */
+static void latest_wins(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *why;
+		struct news first, second;
+		bool first_is_found;
+	} table[] = {
+		{"no such name any more",
+		 {ENTRY_ANSWER, TYPE_ONE, 86400, RANK_SECURE},
+		 {ENTRY_ANSWER, NXDOMAIN, 60, RANK_SECURE},
+		 false},
+		{"no such name any more, a set",
+		 {ENTRY_RRSET, TYPE_ONE, 86400, RANK_SECURE},
+		 {ENTRY_ANSWER_DO, NXDOMAIN, 60, RANK_SECURE},
+		 false},
+		{"the name is there now",
+		 {ENTRY_ANSWER, NXDOMAIN, 86400, RANK_SECURE},
+		 {ENTRY_RRSET, TYPE_ONE, 60, RANK_SECURE},
+		 false},
+		{"another type",
+		 {ENTRY_RRSET, TYPE_ONE, 86400, RANK_SECURE},
+		 {ENTRY_RRSET, TYPE_TWO, 60, RANK_SECURE},
+		 true},
+		{"glue is no answer",
+		 {ENTRY_RRSET, TYPE_ONE, 86400, RANK_GLUE},
+		 {ENTRY_ANSWER, NXDOMAIN, 60, RANK_SECURE},
+		 true},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct life l;
+		begin(&l, 0);
+		learn(&l, &table[i].first);
+		end(&l);
+		begin(&l, 10);
+		learn(&l, &table[i].second);
+		end(&l);
+		for (int again = 0; again < 2; again++) {
+			begin(&l, 3600);
+			if (!warm_recall(l.reader, l.name, l.now))
+				fail_msg("%s: nothing found", table[i].why);
+			if (knows(&l, table[i].first.kind, table[i].first.type) !=
+			    table[i].first_is_found)
+				fail_msg("%s: the first", table[i].why);
+			if (!knows(&l, table[i].second.kind, table[i].second.type))
+				fail_msg("%s: the second", table[i].why);
+			end(&l);
+		}
+		unit_dir_count(&dir, "", true);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(latest_wins, set_up, tear_down),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
