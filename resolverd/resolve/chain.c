@@ -120,12 +120,12 @@ static bool ds_is_usable(struct query *q, const struct rrset *ds, const struct e
 		    crypto_algorithm_is_supported(view.algorithm, q->settings->accept_sha1))
 			return true;
 	}
-	q->answer.ede = digest_known ? EDE_UNSUPPORTED_DNSKEY_ALGORITHM : EDE_UNSUPPORTED_DS_DIGEST;
-	blame_zone(q, q->answer.ede, ds->owner, TYPE_DS,
+	blame_zone(q, digest_known ? EDE_UNSUPPORTED_DNSKEY_ALGORITHM : EDE_UNSUPPORTED_DS_DIGEST,
+		   ds->owner, TYPE_DS,
 		   (struct blame){.server = server,
 				  .why = digest_known ? "no algorithm that is validated here"
 						      : "no digest that is validated here"});
-	q->answer.text = q->trouble.text;
+	query_remark(q);
 	return false;
 }
 

@@ -39,8 +39,7 @@ static enum step cut_step(struct query *q)
 		servers_note_zone(q, TRACE_SOURCE_FORWARD);
 		query_trouble(q, EDE_FILTERED,
 			      "no name of the shapes that the forward zone's only list takes");
-		q->answer.ede = q->trouble.ede;
-		q->answer.text = q->trouble.text;
+		query_remark(q);
 		query_finish(q);
 		return STEP_WAIT;
 	}

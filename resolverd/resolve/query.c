@@ -242,6 +242,14 @@ void query_note(struct query *q, struct trace_step step)
 	trace_add(&q->budget->trace, q->resolver->now.mono_us, &step);
 }
 
+void query_remark(struct query *q)
+{
+	struct span text =
+		arena_copy(&q->arena, span_of(q->trouble.text, strlen(q->trouble.text) + 1));
+	q->answer.ede = q->trouble.ede;
+	q->answer.text = (const char *)text.at;
+}
+
 void query_wake(struct query *q)
 {
 	struct resolver *r = q->resolver;

@@ -297,6 +297,8 @@ void query_watch(struct resolver *r, const struct event *ev);
 void query_wake(struct query *q);
 /* Note why things go wrong; the last word counts. */
 void query_trouble(struct query *q, uint16_t ede, const char *format, ...) PRINTF_LIKE(3, 4);
+/* The trouble noted last is what the answer itself has to tell, whatever trouble comes after it. */
+void query_remark(struct query *q);
 /* The same where a limit was reached, which is counted too. */
 void query_limit(struct query *q, uint16_t ede, const char *format, ...) PRINTF_LIKE(3, 4);
 /* ... where the trouble is told in other words than WHAT. */

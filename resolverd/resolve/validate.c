@@ -348,8 +348,7 @@ static enum verdict from_denial(struct query *q, enum denial_result result, cons
 		(void)snprintf(why, sizeof(why), "NSEC3 with more than %u iterations",
 			       DENIAL_ITERATIONS_MAX);
 		blame_denial(q, EDE_UNSUPPORTED_NSEC3_ITERATIONS, zone, why);
-		q->answer.ede = q->trouble.ede;
-		q->answer.text = q->trouble.text;
+		query_remark(q);
 		return VERDICT_INSECURE;
 	case DENIAL_LIMIT:
 		query_count_limit(q, "limit of NSEC3 hashes reached");
@@ -491,8 +490,9 @@ static bool has_other_server(const struct query *q)
 enum step validate_conclude_bogus(struct query *q)
 {
 	metrics_add(q->resolver->metrics, METRIC_dnssec_bogus_total, 1);
-	q->answer.ede = q->trouble.ede == EDE_NONE ? EDE_DNSSEC_BOGUS : q->trouble.ede;
-	q->answer.text = q->trouble.text;
+	if (q->trouble.ede == EDE_NONE)
+		q->trouble.ede = EDE_DNSSEC_BOGUS;
+	query_remark(q);
 	return leg_checked(q, VERDICT_BOGUS);
 }
 

@@ -7,7 +7,7 @@
 #include "dns/edns.h"
 #include "sim/bricks.h"
 
-enum { REPEATS = 3, APART_US = 1000000 };
+enum { REPEATS = 3, APART_US = 1000000, FAR = 6 };
 
 /* ---- the form -------------------------------------------------------------------------------- */
 
@@ -139,6 +139,18 @@ void build_reasons(struct sim *s)
 			c->edns_size = k == 1 ? 512 : 1232;
 			c->dnssec_ok = k == 2;
 		}
+	}
+	/* What is told of the first name of a chain outlives what goes wrong with the next. */
+	struct zone *far = brick_zone(s, "far.com.", top[1]);
+	far->hosts[0]->quirks.loss_percent = 50;
+	w->mood = MOOD_ROUGH;
+	for (unsigned i = 0; i < FAR; i++) {
+		const uint8_t *target = world_label(w, far->apex, "t%u", i);
+		const uint8_t *alias = world_name(w, "www.reason0.com.");
+		brick_a(s, far, target, 300);
+		alias = world_label(w, dname_skip(alias, 1), "far%u", i);
+		zone_add_name(w, w->zones[2], alias, TYPE_CNAME, 300, target);
+		stub_plan(s, 2000 + i * APART_US, alias, TYPE_A)->has_edns = true;
 	}
 	brick_finish(s, 3600, 3600);
 }
