@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "daemon/commands_words.h"
-#include "daemon/sandbox.h"
+#include "daemon/doubts.h"
 
 enum {
 	STATS_INTERVAL_MS = 1000,
@@ -45,26 +45,17 @@ static json_t *listen_json(const struct config *config)
 	return list;
 }
 
-/* What an operator should not have to find in the log. */
+static void append_doubt(void *context, const char *text)
+{
+	words_append(context, json_string(text));
+}
+
 static json_t *warnings_json(const struct commands *c)
 {
+	const struct doubts doubts = {c->disk, c->workers, *c->worker_count};
 	json_t *list = json_array();
-	struct disk_status disk;
 
-	disk_read_status(c->disk, &disk);
-	if (disk.state != DISK_OFF && disk.state != DISK_GOOD)
-		words_append(&list, json_sprintf("the cache is not kept on disk: %s", disk.reason));
-	if (sum(c, METRIC_dnssec_root_not_yet_valid_total) > 0)
-		words_append(&list, json_string("signatures of the root were not valid yet: is the "
-						"system's clock right?"));
-	if (sandbox_refused() > 0)
-		words_append(&list, json_string("the sandbox refused system calls: an attack, or a "
-						"mistake in it; the log names them"));
-	if (sum(c, METRIC_dnssec_anchor_mismatch_total) > 0)
-		words_append(
-			&list,
-			json_string("no key of an anchored zone matched its trust anchor: root "
-				    "hints and anchors may belong to different trees"));
+	doubts_read(&doubts, append_doubt, &list);
 	return list;
 }
 

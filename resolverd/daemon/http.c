@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "daemon/doubts.h"
 #include "daemon/selfcheck.h"
 #include "net/loop.h"
 
@@ -46,6 +47,11 @@ static unsigned write_health(const struct http *h, FILE *out)
 
 /* ---- /readyz ---- */
 
+static void write_doubt(void *context, const char *text)
+{
+	fprintf(context, "degraded: %s\n", text);
+}
+
 static unsigned write_readiness(const struct http *h, FILE *out)
 {
 	static const char *const transports[] = {"UDP", "TCP"};
@@ -59,6 +65,9 @@ static unsigned write_readiness(const struct http *h, FILE *out)
 			endpoint_text(&h->settings.probe, text));
 		status = STATUS_UNAVAILABLE;
 	}
+	const struct exposition *e = &h->settings.exposition;
+	const struct doubts doubts = {e->disk, e->workers, e->worker_count};
+	doubts_read(&doubts, write_doubt, out);
 	return status;
 }
 

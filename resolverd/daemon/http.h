@@ -5,7 +5,8 @@
  * time but for the two questions that /readyz asks like any client.
  *
  *   /healthz  200 if every worker goes through its loop, else 503 and which does not
- *   /readyz   200 if a question is answered over UDP and one over TCP, else 503 and which was not
+ *   /readyz   200 if a question is answered over UDP and one over TCP, else 503 and which was not;
+ *             with a line for what else is not as it should be (daemon/doubts.h)
  */
 #include "base/endpoint.h"
 #include "daemon/exposition.h"

@@ -162,6 +162,20 @@ class Standstill(case.DaemonCase):
         self.assertEqual(link.getresponse().status, 200)
 
 
+class Degraded(case.DaemonCase):
+    config = {"metrics": {"listen": [f"127.0.0.1:{PORT + 2}"]},
+              "cache": {"path": "/proc/no/such/place"}}
+
+    def test_ready_with_doubts(self):
+        """What is not as it should be is named by readiness and status, which stays ready."""
+        link = http.client.HTTPConnection("127.0.0.1", PORT + 2, timeout=5)
+        link.request("GET", "/readyz")
+        reply = link.getresponse()
+        self.assertEqual(reply.status, 200)
+        self.assertIn("degraded: the cache is not kept on disk", reply.read().decode())
+        self.assertIn("not kept on disk", Ctl(self.net, self.daemon).text("status"))
+
+
 class Off(case.DaemonCase):
     def test_off_by_default(self):
         with socket.socket() as sock:

@@ -1,0 +1,17 @@
+#pragma once
+/*
+ * What is not as it should be although the daemon answers: for `resolverctl status` and /readyz,
+ * so that nobody has to find it in the log.
+ */
+#include "cache/disk.h"
+#include "daemon/worker.h"
+
+struct doubts {		   /* all borrowed; any thread may read it */
+	struct disk *disk; /* NULL: off */
+	struct worker *const *workers;
+	unsigned worker_count;
+};
+
+/* Call TELL with one line of TEXT (its own for the call) for each doubt there is. */
+void doubts_read(const struct doubts *d, void (*tell)(void *context, const char *text),
+		 void *context);
