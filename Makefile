@@ -120,7 +120,7 @@ TESTS := $(UNITS) $(FUZZERS) $(SIM) $(SCENARIO)
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all help tests check check-variant asan tsan fuzz scenario system sim bench \
-	bench-attacks bench-instructions bench-lowttl bench-restart coverage format format-check tidy layers docs lint \
+	bench-attacks bench-instructions bench-lowttl bench-restart bench-scrape coverage format format-check tidy layers docs lint \
 	deps deps-bench demo demo-prefetch demo-outage run install uninstall dist deb rpm clean FORCE
 
 all: $(DAEMON) $(CTL) ## build the daemon and its client (VARIANT=release)
@@ -243,6 +243,9 @@ bench-instructions: $(DAEMON) $(BENCHES) ## user instructions per UDP hit
 
 bench-lowttl: $(DAEMON) $(BENCHES) ## figures for names with a TTL of 5 seconds (PLOT=1 FAST=1)
 	@tests/bench/lowttl $(if $(FAST),--fast) $(if $(PLOT),--plot docs/lowttl.svg) $(LOWTTL) $(B)
+
+bench-scrape: $(DAEMON) $(CTL) ## figures of clients while /metrics is read 100 times a second
+	@tests/bench/scrape $(B)
 
 bench-restart: $(DAEMON) $(BENCHES) ## figures of restarts, crashes and outages
 	@tests/bench/restart $(B)
