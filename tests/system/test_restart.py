@@ -1,5 +1,6 @@
 """What outlives the daemon: the cache on disk, over ends of every kind."""
 import glob
+import gzip
 import os
 import select
 import signal
@@ -12,6 +13,8 @@ import dns.flags
 import dns.rcode
 from control import Varlink
 
+# Written by this daemon with DISK_FORMAT 0 and www.plain.com in it.
+KEPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kept", "cache-format-0.mdb.gz")
 COMMITTED_S = 2.5       # a commit comes once a second at most, and takes its time
 
 
@@ -259,6 +262,23 @@ class Faults(RestartCase):
         self.assertEqual(len(aside), 1)
         with open(aside[0], "rb") as file:
             self.assertTrue(file.read().startswith(b"This is somebody's diary."))
+
+    def test_older_format(self):
+        """An upgrade: a file that was kept from an older format is moved aside, and said so; none
+        of its records is served, and the new file is good for the next restart."""
+        os.makedirs(self.path, exist_ok=True)
+        with gzip.open(KEPT) as kept, open(os.path.join(self.path, "data.mdb"), "wb") as out:
+            out.write(kept.read())
+        self.daemon.start()
+        self.check("good", "")
+        self.assertIn("moved aside", self.daemon.said())
+        self.net.clear_queries()
+        self.assertStatus(self.ask("www.plain.com"), "NOERROR")
+        self.assertTrue(self.net.queries("www.plain.com."), "asked for, not believed")
+        time.sleep(COMMITTED_S)
+        self.restart()
+        self.assertStatus(self.ask("www.plain.com"), "NOERROR")
+        self.assertEqual(self.net.queries("www.plain.com."), [])
 
     def test_damage(self):
         """Pages of zeros in the middle: never served, never fatal."""
