@@ -103,6 +103,7 @@ int main(int argc, char **argv)
 		return EX_OK;
 	}
 	static struct journal_fields fields; /* scratch of the sink, as long as the log lives */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has begun */
 	bool journal = journal_is_stream(STDERR_FILENO, getenv("JOURNAL_STREAM"));
 	log_init(config->log_level, journal ? journal_sink : NULL, &fields);
 	signals_block();
