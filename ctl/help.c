@@ -119,9 +119,12 @@ static void print_second_words(void)
 		if (told)
 			continue;
 		printf("\t'%.*s') words='", (int)strcspn(all[i].words, " "), all[i].words);
-		for (size_t k = i; k < count; k++)
-			if (same_first_word(all[i].words, all[k].words))
-				printf(" %s", strchr(all[k].words, ' ') + 1);
+		for (size_t k = i; k < count; k++) {
+			/* "log" stands beside "log queries". */
+			const char *second = strchr(all[k].words, ' ');
+			if (second && same_first_word(all[i].words, all[k].words))
+				printf(" %s", second + 1);
+		}
 		puts("' ;;");
 	}
 }
