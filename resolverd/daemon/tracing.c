@@ -11,6 +11,12 @@ struct tracing *tracing_new(void)
 	return t;
 }
 
+struct tracing *tracing_use(struct tracing *t)
+{
+	atomic_fetch_add_explicit(&t->owners, 1, memory_order_relaxed);
+	return t;
+}
+
 void tracing_release(struct tracing *t)
 {
 	if (!t || atomic_fetch_sub_explicit(&t->owners, 1, memory_order_acq_rel) > 1)
@@ -24,15 +30,6 @@ enum tracing_state tracing_look(const struct tracing *t)
 	return atomic_load_explicit(&t->state, memory_order_acquire);
 }
 
-void tracing_post(struct tracing_desk *desk, struct tracing *t)
-{
-	atomic_fetch_add_explicit(&t->owners, 1, memory_order_relaxed);
-	t->next = atomic_load_explicit(&desk->mail, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak_explicit(&desk->mail, &t->next, t,
-						      memory_order_release, memory_order_relaxed))
-		;
-}
-
 /* The worker has done its part. */
 static void finish(struct tracing *t, enum tracing_state state)
 {
@@ -40,38 +37,22 @@ static void finish(struct tracing *t, enum tracing_state state)
 	tracing_release(t);
 }
 
-/* One of the mail, which is put back but for that. */
-static struct tracing *take_mail(struct tracing_desk *desk)
+void tracing_refuse(struct tracing *t)
 {
-	struct tracing *first = atomic_exchange_explicit(&desk->mail, NULL, memory_order_acquire);
-	struct tracing *rest = first ? first->next : NULL;
-
-	while (rest) {
-		struct tracing *next = rest->next;
-		rest->next = atomic_load_explicit(&desk->mail, memory_order_relaxed);
-		while (!atomic_compare_exchange_weak_explicit(
-			&desk->mail, &rest->next, rest, memory_order_release, memory_order_relaxed))
-			;
-		rest = next;
-	}
-	return first;
+	finish(t, TRACING_REFUSED);
 }
 
-const struct tracing *tracing_begin(struct tracing_desk *desk, struct now now)
+bool tracing_begin(struct tracing_desk *desk, struct tracing *t, struct now now)
 {
-	struct tracing *t;
-
-	if (LIKELY(!atomic_load_explicit(&desk->mail, memory_order_relaxed)))
-		return NULL;
-	while ((t = take_mail(desk)) && desk->open_count == TRACING_OPEN_MAX)
-		finish(t, TRACING_REFUSED);
-	if (!t)
-		return NULL;
+	if (desk->open_count == TRACING_OPEN_MAX) {
+		tracing_refuse(t);
+		return false;
+	}
 	t->since_us = now.mono_us;
 	t->next = desk->open;
 	desk->open = t;
 	desk->open_count++;
-	return t;
+	return true;
 }
 
 /* End those of DESK that FITS picks. */
@@ -124,9 +105,5 @@ static bool is_any(const struct tracing *t, const void *what)
 
 void tracing_close(struct tracing_desk *desk)
 {
-	struct tracing *t;
-
-	while ((t = take_mail(desk)))
-		finish(t, TRACING_REFUSED);
 	end_some(desk, is_any, NULL, NULL);
 }

@@ -26,27 +26,29 @@ struct tracing {
 	_Atomic(enum tracing_state) state;
 	_Atomic unsigned owners;
 	uint64_t since_us;    /* the worker's: mono */
-	struct tracing *next; /* the worker's, and on the way there */
+	struct tracing *next; /* the worker's */
 };
 
-/* For one owner: post it. NULL if memory is out. */
+/* For one owner. NULL if memory is out. */
 struct tracing *tracing_new(void);
+/* For one more. */
+struct tracing *tracing_use(struct tracing *t);
 void tracing_release(struct tracing *t); /* NULL is fine */
 enum tracing_state tracing_look(const struct tracing *t);
 
-struct tracing_desk {			/* a worker's; zero-initialised is empty */
-	_Atomic(struct tracing *) mail; /* any thread adds */
-	struct tracing *open;		/* the worker */
+struct tracing_desk { /* a worker's; zero-initialised is empty */
+	struct tracing *open;
 	unsigned open_count;
 };
 
-/* From any thread: T is asked by the desk's worker, and owned by it too. */
-void tracing_post(struct tracing_desk *desk, struct tracing *t);
-/* The worker: the next request to begin with, or NULL. */
-const struct tracing *tracing_begin(struct tracing_desk *desk, struct now now);
-/* The worker: REPORT, which is marked as watched, answers who asked for it. */
+/* All of these are the worker's. */
+/* Wait for the report of T, which is owned by this; false: too many are open, T is refused. */
+bool tracing_begin(struct tracing_desk *desk, struct tracing *t, struct now now);
+/* T, which never began, is over. */
+void tracing_refuse(struct tracing *t);
+/* REPORT, which is marked as watched, answers who asked for it. */
 void tracing_report(struct tracing_desk *desk, const struct trace_report *report);
-/* The worker: give up what was never answered. */
+/* Give up what was never answered. */
 void tracing_expire(struct tracing_desk *desk, struct now now);
 /* The worker has ended. */
 void tracing_close(struct tracing_desk *desk);

@@ -1,16 +1,11 @@
 #include "daemon/worker.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/clients.h"
-#include "daemon/query_log.h"
-#include "net/outbound.h"
-#include "net/tcp.h"
-#include "net/udp.h"
-#include "resolve/resolver.h"
+#include "daemon/errands.h"
+#include "daemon/traffic.h"
 
 enum {
 	TICK_MS = 5000, /* how soon a route that came or went is noticed */
@@ -20,25 +15,9 @@ enum {
 	/* Older configurations that queries still use: a query lasts 10 s, so more come only from
 	 * reloads in quick succession; the next one then waits in the mailbox. */
 	RETIRED_MAX = 8,
-	/* Names taken up for keeping in one turn: each costs a few look-ups in the cache, and
+	/* Errands done in one turn: each costs a few look-ups in the cache, or a question asked, and
 	 * clients are waiting. */
-	KEEPS_PER_TURN = 64,
-};
-
-/* A question of the daemon's own. */
-struct refresh {
-	struct refresh *next;
-	uint8_t name[DNAME_MAX];
-	uint16_t type;
-};
-
-/* What was popular before the last restart. */
-struct popular {
-	struct popular *next;
-	enum entry_kind kind;
-	uint16_t type;
-	uint8_t name_len;
-	uint8_t name[];
+	ERRANDS_PER_TURN = 64,
 };
 
 struct worker { /* its own thread, but for what says otherwise */
@@ -46,221 +25,30 @@ struct worker { /* its own thread, but for what says otherwise */
 	struct resolver *resolver;
 	struct cache_reader *reader;
 	struct warm_reader *recaller; /* NULL: no disk tier */
-	struct clients clients;
-	struct udp_server udp;
-	struct udp_socket udp_sockets[CONFIG_LISTEN_MAX];
-	size_t udp_socket_count;
-	struct tcp_server tcp;
-	struct outbound outbound;
-	struct loop_timer deadline, tick;
-	uint64_t deadline_ms; /* as it is set; UINT64_MAX: not */
+	struct traffic traffic;
+	struct loop_timer tick;
 	struct snapshot *snapshot, *retired[RETIRED_MAX];
 	size_t retired_count;
-	bool log_queries;
-	uint32_t queries_seen; /* by the query log */
 	bool told_network, has_ipv4, has_ipv6;
-	uint64_t counted_accepted, counted_rejected, counted_dropped; /* in the metrics */
-	struct metrics metrics;					      /* any thread reads */
+	struct metrics metrics; /* any thread reads */
 	struct {
 		_Atomic uint64_t passed_us;
 		_Atomic size_t open_queries, open_sends, waiting_clients;
 		_Atomic size_t kept_names, waiting_refreshes;
-	} figures;			     /* any thread reads */
-	_Atomic(struct snapshot *) mailbox;  /* any thread writes */
-	atomic_bool draining, drained;	     /* any thread: asked for; done */
-	_Atomic(struct refresh *) refreshes; /* any thread adds */
-	struct feed feed;		     /* its own rules */
-	_Atomic(struct popular *) popular;   /* any thread adds */
-	struct tracing_desk desk;	     /* its own rules */
-	struct recorder *recorder;	     /* its own rules */
-	struct popular *to_keep;	     /* of those, what was taken over; oldest first */
+	} figures;			    /* any thread reads */
+	_Atomic(struct snapshot *) mailbox; /* any thread writes */
+	atomic_bool draining, drained;	    /* any thread: asked for; done */
+	struct errands errands;		    /* its own rules */
+	struct feed feed;		    /* its own rules */
+	struct recorder *recorder;	    /* its own rules */
+	struct tracing_desk desk;
 	const struct worker_shared *shared;
 	unsigned index;
 	pthread_t thread;
 	bool running;
 };
 
-/* ---- the query log ---- */
-
-/* EVENT, a query, was answered at once; an empty ANSWER: not, and never will be. */
-static void log_now(struct worker *w, const struct event *event, struct span answer)
-{
-	const struct query_record record = {
-		.client = event->peer,
-		.tcp = event->transport == TRANSPORT_TCP,
-		.hit = true,
-		.message = event->packet,
-		.answer = answer,
-		.took_us = loop_awake_us(&w->loop),
-	};
-
-	query_log(&w->snapshot->queries, &record, &w->queries_seen);
-}
-
-static void log_later(struct worker *w, const struct client *client, struct span answer)
-{
-	bool tcp = client->kind == CLIENT_TCP;
-	const struct query_record record = {
-		.client = tcp ? tcp_peer(&w->tcp, client->handle) : &client->path.peer,
-		.tcp = tcp,
-		.message = answer,
-		.answer = answer,
-		.took_us = w->loop.now.mono_us - client->since_us + loop_awake_us(&w->loop),
-	};
-
-	if (record.client)
-		query_log(&w->snapshot->queries, &record, &w->queries_seen);
-}
-
-/* ---- actions ---- */
-
-static void answer_client(struct worker *w, uint64_t token, struct span packet)
-{
-	struct client client;
-
-	if (!clients_take(&w->clients, token, &client))
-		return; /* gone meanwhile */
-	metrics_observe(&w->metrics, HISTOGRAM_miss_latency_seconds,
-			w->loop.now.mono_us - client.since_us);
-	if (UNLIKELY(w->log_queries))
-		log_later(w, &client, packet);
-	if (client.kind == CLIENT_TCP)
-		metrics_observe(&w->metrics, HISTOGRAM_tcp_answer_bytes, packet.len);
-	if (client.kind == CLIENT_UDP)
-		udp_send(&client.path, packet);
-	else if (tcp_answer(&w->tcp, client.handle, packet) != OK)
-		metrics_add(&w->metrics, METRIC_queries_dropped_total, 1);
-}
-
-static void drop_client(struct worker *w, uint64_t token)
-{
-	struct client client;
-
-	if (!clients_take(&w->clients, token, &client))
-		return;
-	metrics_add(&w->metrics, METRIC_queries_dropped_total, 1);
-	if (client.kind == CLIENT_TCP)
-		tcp_drop(&w->tcp, client.handle);
-}
-
-/* Nothing that an action does leads back into the resolver: losses and closed connections are
- * reported by the loop. So the list stays valid. */
-static void step(struct worker *w, const struct event *event)
-{
-	struct actions actions;
-
-	resolver_step(w->resolver, w->loop.now, event, &actions);
-	for (size_t i = 0; i < actions.count; i++) {
-		const struct action *a = &actions.list[i];
-		switch (a->kind) {
-		case ACT_SEND:
-			outbound_send(&w->outbound, a->token, a->packet, &a->peer,
-				      a->transport == TRANSPORT_TCP);
-			break;
-		case ACT_CANCEL:
-			outbound_cancel(&w->outbound, a->token);
-			break;
-		case ACT_ANSWER:
-			answer_client(w, a->token, a->packet);
-			break;
-		case ACT_DROP:
-			drop_client(w, a->token);
-			break;
-		}
-	}
-}
-
-/* ---- events ---- */
-
-static size_t handle_udp(void *context, struct span packet, const struct udp_path *path,
-			 uint8_t *out, size_t size_bytes)
-{
-	struct worker *w = context;
-	struct event event = {.kind = EV_QUERY,
-			      .packet = packet,
-			      .peer = &path->peer,
-			      .transport = TRANSPORT_UDP};
-
-	metrics_add(&w->metrics, METRIC_queries_udp_total, 1);
-	ptrdiff_t len = resolver_answer_now(w->resolver, w->loop.now, &event, out, size_bytes);
-	if (UNLIKELY(feed_wants(&w->feed, FEED_QUESTION)))
-		feed_question(&w->feed, packet, &path->peer, len != 0, w->loop.now);
-	if (UNLIKELY(w->log_queries) && len != 0)
-		log_now(w, &event, span_of(out, len > 0 ? (size_t)len : 0));
-	if (len != 0)
-		return len > 0 ? (size_t)len : 0;
-	if (clients_add_udp(&w->clients, path, w->loop.now, &event.token))
-		step(w, &event);
-	else
-		metrics_add(&w->metrics, METRIC_queries_dropped_total, 1);
-	return 0;
-}
-
-static ptrdiff_t handle_tcp(void *context, struct span packet, const struct tcp_client *client,
-			    uint8_t *out, size_t size_bytes)
-{
-	struct worker *w = context;
-	struct event event = {.kind = EV_QUERY,
-			      .packet = packet,
-			      .peer = &client->peer,
-			      .transport = TRANSPORT_TCP};
-
-	metrics_add(&w->metrics, METRIC_queries_tcp_total, 1);
-	ptrdiff_t len = resolver_answer_now(w->resolver, w->loop.now, &event, out, size_bytes);
-	if (UNLIKELY(feed_wants(&w->feed, FEED_QUESTION)))
-		feed_question(&w->feed, packet, &client->peer, len != 0, w->loop.now);
-	if (UNLIKELY(w->log_queries) && len != 0)
-		log_now(w, &event, span_of(out, len > 0 ? (size_t)len : 0));
-	if (len > 0)
-		metrics_observe(&w->metrics, HISTOGRAM_tcp_answer_bytes, (uint64_t)len);
-	if (len != 0)
-		return len > 0 ? len : TCP_NEVER;
-	if (!clients_add_tcp(&w->clients, client->handle, w->loop.now, &event.token)) {
-		metrics_add(&w->metrics, METRIC_queries_dropped_total, 1);
-		return TCP_NEVER;
-	}
-	step(w, &event);
-	return TCP_LATER;
-}
-
-static void handle_gone(void *context, struct tcp_handle handle)
-{
-	struct worker *w = context;
-	struct event event = {.kind = EV_GONE, .transport = TRANSPORT_TCP};
-	struct client client;
-
-	while (clients_of(&w->clients, handle, &event.token)) {
-		REQUIRE(clients_take(&w->clients, event.token, &client));
-		step(w, &event);
-	}
-}
-
-static void handle_reply(void *context, const struct outbound_reply *reply)
-{
-	struct event event = {.kind = EV_REPLY,
-			      .token = reply->token,
-			      .packet = reply->packet,
-			      .peer = &reply->peer,
-			      .transport = reply->tcp ? TRANSPORT_TCP : TRANSPORT_UDP};
-
-	step(context, &event);
-}
-
-static void handle_lost(void *context, uint64_t token)
-{
-	struct event event = {.kind = EV_LOST, .token = token};
-
-	step(context, &event);
-}
-
-static void handle_deadline(void *context)
-{
-	struct worker *w = context;
-	struct event event = {.kind = EV_DEADLINE};
-
-	w->deadline_ms = UINT64_MAX;
-	step(w, &event);
-}
+/* ---- what the core tells ---- */
 
 static void handle_report(void *context, const struct trace_report *report)
 {
@@ -297,7 +85,7 @@ static void tell_network(struct worker *w)
 	w->told_network = true;
 	w->has_ipv4 = ipv4;
 	w->has_ipv6 = ipv6;
-	step(w, &event);
+	traffic_step(&w->traffic, &event);
 }
 
 /* Let go of older configurations that no query uses any more. */
@@ -321,7 +109,7 @@ static void adopt_config(struct worker *w, const struct snapshot *s)
 	struct recorder_settings recorder = {.slow_ms = c->recorder_slow_ms,
 					     .redact = c->recorder_redact};
 
-	w->log_queries = s->queries.on;
+	w->traffic.log = s->queries.on ? &s->queries : NULL;
 	recorder_configure(w->recorder, &recorder);
 }
 
@@ -343,72 +131,57 @@ static void adopt_mail(struct worker *w)
 	release_retired(w);
 }
 
-static void ask_refreshes(struct worker *w)
+static void keep(struct worker *w, const struct errand *e)
 {
-	if (LIKELY(!atomic_load_explicit(&w->refreshes, memory_order_relaxed)))
+	const struct entry *entry = cache_find(w->reader, e->entry, e->name, e->name_len, e->type);
+
+	if (entry)
+		resolver_keep(w->resolver, w->loop.now, entry);
+}
+
+static void refresh(struct worker *w, const struct errand *e)
+{
+	struct event event = {.kind = EV_REFRESH, .name = e->name, .type = e->type};
+
+	traffic_step(&w->traffic, &event);
+}
+
+static void trace(struct worker *w, struct errand *e)
+{
+	struct tracing *t = e->tracing;
+	struct event event = {.kind = EV_WATCH,
+			      .name = t->name,
+			      .type = t->type,
+			      .cached = t->cached,
+			      .from_root = t->from_root};
+
+	e->tracing = NULL;
+	if (tracing_begin(&w->desk, t, w->loop.now))
+		traffic_step(&w->traffic, &event);
+}
+
+static void do_errands(struct worker *w)
+{
+	struct errand *e;
+
+	if (LIKELY(!errands_wait(&w->errands)))
 		return;
-	struct refresh *list = atomic_exchange_explicit(&w->refreshes, NULL, memory_order_acquire);
-	while (list) {
-		struct refresh *first = list;
-		struct event event = {.kind = EV_REFRESH, .name = first->name, .type = first->type};
-		step(w, &event);
-		list = first->next;
-		free(first);
+	for (unsigned i = 0; i < ERRANDS_PER_TURN && (e = errands_take(&w->errands)); i++) {
+		switch (e->kind) {
+		case ERRAND_REFRESH:
+			refresh(w, e);
+			break;
+		case ERRAND_KEEP:
+			keep(w, e);
+			break;
+		case ERRAND_TRACE:
+			trace(w, e);
+			break;
+		}
+		errand_free(e);
 	}
-}
-
-static void ask_traces(struct worker *w)
-{
-	const struct tracing *t;
-
-	while ((t = tracing_begin(&w->desk, w->loop.now))) {
-		struct event event = {.kind = EV_WATCH,
-				      .name = t->name,
-				      .type = t->type,
-				      .cached = t->cached,
-				      .from_root = t->from_root};
-		step(w, &event);
-	}
-}
-
-/* Behind what waits already, in the order in which they came. */
-static void take_popular(struct worker *w)
-{
-	struct popular *list = atomic_exchange_explicit(&w->popular, NULL, memory_order_acquire);
-	struct popular *ordered = NULL, **end = &w->to_keep;
-
-	while (list) {
-		struct popular *next = list->next;
-		list->next = ordered;
-		ordered = list;
-		list = next;
-	}
-	while (*end)
-		end = &(*end)->next;
-	*end = ordered;
-}
-
-static void keep_popular(struct worker *w)
-{
-	if (UNLIKELY(atomic_load_explicit(&w->popular, memory_order_relaxed)) && !w->to_keep)
-		take_popular(w);
-	for (unsigned i = 0; w->to_keep && i < KEEPS_PER_TURN; i++) {
-		struct popular *p = w->to_keep;
-		const struct entry *e =
-			cache_find(w->reader, p->kind, p->name, p->name_len, p->type);
-		if (e)
-			resolver_keep(w->resolver, w->loop.now, e);
-		w->to_keep = p->next;
-		free(p);
-	}
-	if (UNLIKELY(w->to_keep))
+	if (errands_wait(&w->errands))
 		loop_wake(&w->loop);
-}
-
-static void count(struct worker *w, enum metric which, uint64_t total, uint64_t *counted)
-{
-	metrics_add(&w->metrics, which, total - *counted);
-	*counted = total;
 }
 
 static void handle_tick(void *context)
@@ -418,30 +191,13 @@ static void handle_tick(void *context)
 	tell_network(w);
 	release_retired(w);
 	tracing_expire(&w->desk, w->loop.now);
-	count(w, METRIC_tcp_accepted_total, w->tcp.accepted, &w->counted_accepted);
-	count(w, METRIC_tcp_rejected_total, w->tcp.rejected, &w->counted_rejected);
-	count(w, METRIC_queries_dropped_total, w->udp.dropped_answers, &w->counted_dropped);
+	traffic_count(&w->traffic);
 	loop_timer_set(&w->loop, &w->tick, w->loop.now.mono_us + TICK_MS * 1000ULL);
-}
-
-static void set_deadline(struct worker *w)
-{
-	uint64_t deadline_ms = resolver_deadline_ms(w->resolver);
-
-	if (deadline_ms == w->deadline_ms)
-		return;
-	w->deadline_ms = deadline_ms;
-	if (deadline_ms == UINT64_MAX)
-		loop_timer_clear(&w->loop, &w->deadline);
-	else
-		loop_timer_set(&w->loop, &w->deadline, deadline_ms * 1000);
 }
 
 static void drain(struct worker *w, const struct resolver_stats *stats)
 {
-	for (size_t i = 0; i < w->udp_socket_count; i++)
-		udp_pause(&w->udp_sockets[i]);
-	tcp_pause(&w->tcp);
+	traffic_pause(&w->traffic);
 	atomic_store(&w->drained, stats->waiting_clients == 0);
 }
 
@@ -474,7 +230,7 @@ static void *run(void *context)
 	tell_network(w);
 	loop_timer_set(&w->loop, &w->tick, w->loop.now.mono_us + TICK_MS * 1000ULL);
 	while (!loop_stopped(&w->loop)) {
-		set_deadline(w);
+		traffic_set_deadline(&w->traffic);
 		tell_figures(w);
 		cache_reader_pass(w->reader);
 		cache_reader_idle(w->reader);
@@ -482,10 +238,8 @@ static void *run(void *context)
 		cache_reader_wake(w->reader);
 		loop_dispatch(&w->loop);
 		adopt_mail(w);
-		ask_refreshes(w);
-		ask_traces(w);
+		do_errands(w);
 		recorder_settle(w->recorder);
-		keep_popular(w);
 	}
 	return NULL;
 }
@@ -526,42 +280,38 @@ static enum err open_resolver(struct worker *w)
 	return resolver_new(&parts, &w->resolver);
 }
 
-static enum err open_network(struct worker *w)
+static void close_resolver(struct worker *w)
 {
-	struct tcp_settings tcp = {
-		.connections = w->shared->tcp_connections,
-		.per_client = TCP_PER_CLIENT,
-		.pending = TCP_PENDING,
-		.idle_ms = TCP_IDLE_MS,
-		.handler = handle_tcp,
-		.gone = handle_gone,
-		.context = w,
-	};
-	struct outbound_settings outbound = {
+	if (w->resolver)
+		resolver_free(w->resolver);
+	if (w->reader)
+		cache_reader_free(w->reader);
+	warm_reader_free(w->recaller);
+}
+
+/* The resolver, and the network around it. */
+static enum err open_parts(struct worker *w)
+{
+	struct traffic_parts parts = {
+		.loop = &w->loop,
+		.metrics = &w->metrics,
+		.feed = &w->feed,
+		.tcp_connections = w->shared->tcp_connections,
 		.udp_sockets = w->shared->udp_sockets,
-		.reply = handle_reply,
-		.lost = handle_lost,
-		.context = w,
 	};
-	struct rng rng;
-	enum err err = udp_server_init(&w->udp, &w->loop, handle_udp, w);
+	enum err err = open_resolver(w);
 
 	if (err != OK)
-		return err;
-	w->udp.metrics = &w->metrics;
-	err = tcp_server_init(&w->tcp, &w->loop, &tcp);
+		goto close_resolver;
+	parts.resolver = w->resolver;
+	err = traffic_init(&w->traffic, &parts);
 	if (err != OK)
-		goto deinit_udp;
-	rng_init(&rng);
-	err = outbound_init(&w->outbound, &w->loop, &rng, &outbound);
-	if (err != OK)
-		goto deinit_tcp;
+		goto close_resolver;
+	adopt_config(w, w->snapshot);
 	return OK;
 
-deinit_tcp:
-	tcp_server_deinit(&w->tcp);
-deinit_udp:
-	udp_server_deinit(&w->udp);
+close_resolver:
+	close_resolver(w);
 	return err;
 }
 
@@ -575,33 +325,20 @@ enum err worker_new(const struct worker_shared *shared, struct snapshot *snapsho
 		return err;
 	w->shared = shared;
 	w->index = index;
-	w->deadline_ms = UINT64_MAX;
-	w->deadline = (struct loop_timer){.fn = handle_deadline, .context = w};
 	w->tick = (struct loop_timer){.fn = handle_tick, .context = w};
 	w->snapshot = snapshot_use(snapshot);
 	err = recorder_new(shared->recorder_bytes, &w->recorder);
 	if (err != OK)
 		goto release_snapshot;
-	adopt_config(w, snapshot);
 	err = loop_init(&w->loop, shared->epoch);
 	if (err != OK)
 		goto free_recorder;
-	err = clients_init(&w->clients, shared->tcp_connections);
+	err = open_parts(w);
 	if (err != OK)
 		goto deinit_loop;
-	err = open_network(w);
-	if (err != OK)
-		goto deinit_clients;
-	err = open_resolver(w);
-	if (err != OK) {
-		worker_free(w);
-		return err;
-	}
 	*out = w;
 	return OK;
 
-deinit_clients:
-	clients_deinit(&w->clients);
 deinit_loop:
 	loop_deinit(&w->loop);
 free_recorder:
@@ -617,17 +354,8 @@ void worker_free(struct worker *w)
 	if (!w)
 		return;
 	REQUIRE(!w->running);
-	for (size_t i = 0; i < w->udp_socket_count; i++)
-		udp_close(&w->udp_sockets[i]);
-	udp_server_deinit(&w->udp);
-	tcp_server_deinit(&w->tcp);
-	outbound_deinit(&w->outbound);
-	if (w->resolver)
-		resolver_free(w->resolver);
-	if (w->reader)
-		cache_reader_free(w->reader);
-	warm_reader_free(w->recaller);
-	clients_deinit(&w->clients);
+	traffic_deinit(&w->traffic);
+	close_resolver(w);
 	loop_deinit(&w->loop);
 	tracing_close(&w->desk);
 	recorder_free(w->recorder);
@@ -635,16 +363,7 @@ void worker_free(struct worker *w)
 	for (size_t i = 0; i < w->retired_count; i++)
 		snapshot_release(w->retired[i]);
 	snapshot_release(atomic_load(&w->mailbox));
-	for (struct refresh *r = atomic_load(&w->refreshes), *next; r; r = next) {
-		next = r->next;
-		free(r);
-	}
-	take_popular(w);
-	while (w->to_keep) {
-		struct popular *first = w->to_keep;
-		w->to_keep = first->next;
-		free(first);
-	}
+	errands_deinit(&w->errands);
 	snapshot_release(w->snapshot);
 	free(w);
 }
@@ -652,12 +371,7 @@ void worker_free(struct worker *w)
 enum err worker_listen(struct worker *w, const struct endpoint *address, bool tcp, int fd)
 {
 	REQUIRE(!w->running);
-	if (tcp)
-		return tcp_listen(&w->tcp, address, fd);
-	REQUIRE(w->udp_socket_count < CONFIG_LISTEN_MAX);
-	enum err err = udp_listen(&w->udp_sockets[w->udp_socket_count], &w->udp, address, fd);
-	w->udp_socket_count += err == OK;
-	return err;
+	return traffic_listen(&w->traffic, address, tcp, fd);
 }
 
 void worker_drain(struct worker *w)
@@ -697,47 +411,53 @@ void worker_adopt(struct worker *w, struct snapshot *snapshot)
 	loop_wake(&w->loop);
 }
 
+/* ---- errands ---- */
+
+static void post(struct worker *w, struct errand *e)
+{
+	errands_post(&w->errands, e);
+	loop_wake(&w->loop);
+}
+
 void worker_refresh(struct worker *w, const uint8_t *name, uint16_t type)
 {
-	struct refresh *r = calloc(1, sizeof(*r));
+	struct errand *e = errand_new(ERRAND_REFRESH, name, dname_len(name));
 
-	if (!r)
+	if (!e)
 		return; /* as if the question had been lost on its way */
-	dname_copy(name, r->name);
-	r->type = type;
-	r->next = atomic_load_explicit(&w->refreshes, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak_explicit(&w->refreshes, &r->next, r,
-						      memory_order_release, memory_order_relaxed))
-		;
-	loop_wake(&w->loop);
+	e->type = type;
+	post(w, e);
+}
+
+void worker_keep(struct worker *w, const struct entry *entry)
+{
+	struct errand *e = errand_new(ERRAND_KEEP, entry_name(entry), entry->name_len);
+
+	if (!e)
+		return; /* clients will bring it back */
+	e->entry = (enum entry_kind)entry->kind;
+	e->type = entry->type;
+	post(w, e);
 }
 
 void worker_trace(struct worker *w, struct tracing *t)
 {
-	tracing_post(&w->desk, t);
-	loop_wake(&w->loop);
+	struct errand *e = errand_new(ERRAND_TRACE, NULL, 0);
+
+	tracing_use(t);
+	if (!e) {
+		tracing_refuse(t);
+		return;
+	}
+	e->tracing = t;
+	post(w, e);
 }
+
+/* ---- what others read ---- */
 
 struct recorder *worker_recorder(const struct worker *w)
 {
 	return w->recorder;
-}
-
-void worker_keep(struct worker *w, const struct entry *e)
-{
-	struct popular *p = malloc(sizeof(*p) + e->name_len);
-
-	if (!p)
-		return; /* clients will bring it back */
-	p->kind = (enum entry_kind)e->kind;
-	p->type = e->type;
-	p->name_len = e->name_len;
-	memcpy(p->name, entry_name(e), e->name_len);
-	p->next = atomic_load_explicit(&w->popular, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak_explicit(&w->popular, &p->next, p,
-						      memory_order_release, memory_order_relaxed))
-		;
-	loop_wake(&w->loop);
 }
 
 void worker_read_figures(const struct worker *w, struct worker_figures *out)

@@ -1,0 +1,62 @@
+#pragma once
+/*
+ * A worker's traffic: the network on one side, the core on the other. Queries and replies become
+ * events, actions become packets, and the core's next deadline a timer of the loop. Here is whoever
+ * waits for an answer, and the query log, which knows clients.
+ */
+#include "base/metrics.h"
+#include "daemon/clients.h"
+#include "daemon/config.h"
+#include "daemon/feed.h"
+#include "daemon/query_filter.h"
+#include "net/outbound.h"
+#include "net/tcp.h"
+#include "net/udp.h"
+#include "resolve/resolver.h"
+
+struct traffic_parts { /* borrowed; they outlive the traffic */
+	struct loop *loop;
+	struct resolver *resolver;
+	struct metrics *metrics;
+	struct feed *feed;
+	unsigned tcp_connections; /* of clients, at most */
+	unsigned udp_sockets;	  /* towards servers, at most */
+};
+
+struct traffic { /* one worker */
+	struct loop *loop;
+	struct resolver *resolver;
+	struct metrics *metrics;
+	struct feed *feed;
+	/* What is logged of queries, borrowed; NULL: nothing. Set by the owner. */
+	const struct query_filter *log;
+	uint32_t log_seen;
+	struct clients clients;
+	struct udp_server udp;
+	struct udp_socket udp_sockets[CONFIG_LISTEN_MAX];
+	size_t udp_socket_count;
+	struct tcp_server tcp;
+	struct outbound outbound;
+	struct loop_timer deadline;
+	uint64_t deadline_ms; /* as it is set; UINT64_MAX: not */
+	uint64_t counted_accepted, counted_rejected, counted_dropped; /* in the metrics */
+};
+
+/* ERR_NO_MEMORY or ERR_SYSTEM; T needs no traffic_deinit() then. */
+MUST_USE enum err traffic_init(struct traffic *t, const struct traffic_parts *parts);
+void traffic_deinit(struct traffic *t);
+
+/* Serve ADDRESS over UDP or TCP: on FD, which is bound to it and taken over, or, if that is -1, on a
+ * socket of one's own. ERR_SYSTEM with errno. */
+MUST_USE enum err traffic_listen(struct traffic *t, const struct endpoint *address, bool tcp,
+				 int fd);
+
+/* Hand EVENT to the core and do what it wants done. */
+void traffic_step(struct traffic *t, const struct event *event);
+
+/* The loop goes to sleep: have it wake when the core wants that. */
+void traffic_set_deadline(struct traffic *t);
+/* Read no question any more. Again and again is fine. */
+void traffic_pause(struct traffic *t);
+/* What the sockets have counted goes into the metrics. */
+void traffic_count(struct traffic *t);
