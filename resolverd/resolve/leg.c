@@ -159,7 +159,7 @@ static bool leg_from_entry(struct query *q, const struct entry *e, enum step *st
 	if (!e || !entry_is_fresh(e, r->now) || e->rank < RANK_REFERRAL)
 		return false;
 	bool unchecked = q->settings->dnssec && e->verdict == VERDICT_UNCHECKED;
-	if ((unchecked || e->rank < RANK_FORWARDED) && !q->internal)
+	if ((unchecked || e->rank < RANK_FORWARDED) && (!q->internal || q->waiters))
 		return false;
 	a = arena_alloc(&q->arena, sizeof(*a));
 	if (!a || answer_from_entry(e, q->name, q->qtype, r->now, &q->arena, a) != OK)
@@ -377,10 +377,21 @@ static bool append_leg(struct query *q, const struct reply *reply)
 	return true;
 }
 
+enum step leg_ask_in_full(struct query *q)
+{
+	q->reply_cached = false;
+	q->reply = NULL;
+	q->state = QUERY_CUT;
+	return STEP_AGAIN;
+}
+
 enum step leg_checked(struct query *q, enum verdict verdict)
 {
 	struct reply *reply = q->reply;
 	struct answer *a = &q->answer;
+	/* A client has joined a question of our own, which a referral could answer: him it cannot. */
+	if (q->waiters && rank_of(q, verdict) < RANK_FORWARDED)
+		return leg_ask_in_full(q);
 	store_sets(q, reply, verdict);
 	leg_weaken(q, verdict);
 	a->rank = MIN(a->rank, rank_of(q, verdict));

@@ -11,5 +11,7 @@ enum step leg_step(struct query *q);
 void leg_weaken(struct query *q, enum verdict verdict);
 /* REPLY is what will be validated; CACHED: it came from an unchecked entry, not from a server. */
 void leg_check(struct query *q, struct reply *reply, bool cached);
+/* What a referral said, and the cache kept, is not enough: ask the leg's servers. */
+enum step leg_ask_in_full(struct query *q);
 /* The leg's sets have been validated with VERDICT: append them and go on. */
 enum step leg_checked(struct query *q, enum verdict verdict);

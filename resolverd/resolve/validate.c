@@ -505,12 +505,8 @@ static enum step on_bogus(struct query *q)
 	bool worth_it = q->budget->signature_checks < LIMIT_SIGNATURE_CHECKS &&
 			q->budget->failed_checks < LIMIT_FAILED_CHECKS &&
 			q->budget->denial.hashes_left > 0;
-	if (q->reply_cached && worth_it) { /* a referral's proof was not enough: ask for it */
-		q->reply_cached = false;
-		q->reply = NULL;
-		q->state = QUERY_CUT;
-		return STEP_AGAIN;
-	}
+	if (q->reply_cached && worth_it)
+		return leg_ask_in_full(q);
 	if (!worth_it || q->bogus_retries >= BOGUS_RETRIES || !has_other_server(q) ||
 	    q->reply_cached)
 		return validate_conclude_bogus(q);

@@ -314,6 +314,30 @@ static void build_aliased_keys(struct sim *s)
 	}
 }
 
+/* Somebody asks for the DS of an unsigned zone while it is being looked for on behalf of others: a
+ * referral's proof will do for them, but not for him. */
+static void build_joined_ds(struct sim *s)
+{
+	struct world *w = &s->world;
+	s->settings.dnssec = true;
+	struct zone *com = brick_top(s), *z = brick_zone(s, "plain.com.", com);
+	struct secure_options o = {.algorithm = 15,
+				   .with_ds = true,
+				   .nsec3 = prng_percent(&s->dice, 50),
+				   .unix_s = sim_now(s).unix_s};
+	o.opt_out = o.nsec3 && prng_percent(&s->dice, 50);
+	secure_zone(w, s->keyring, com->parent, &o);
+	secure_zone(w, s->keyring, com, &o);
+	brick_a(s, z, world_label(w, z->apex, "www"), 60);
+	brick_finish(s, 3600, 3600);
+	for (unsigned i = 0; i < 20; i++) {
+		uint64_t at_us = 1000 + i * 4000 * second_us; /* when all is forgotten */
+		brick_ask(s, at_us, "www.plain.com.");
+		stub_plan(s, at_us + prng_below(&s->dice, 120000), z->apex, TYPE_DS)->dnssec_ok =
+			prng_percent(&s->dice, 50);
+	}
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct profile profiles[] = {
@@ -333,6 +357,7 @@ static const struct profile profiles[] = {
 	{"poison", 3, build_poison, NULL},
 	{"rollover", 3, build_rollover, NULL},
 	{"aliased-keys", 1, build_aliased_keys, NULL},
+	{"joined-ds", 1, build_joined_ds, NULL},
 	{"reasons", 1, build_reasons, finish_reasons},
 	{"keytrap", 1, build_keytrap, finish_attack},
 	{"nsec3-flood", 1, build_nsec3_flood, finish_attack},
