@@ -354,9 +354,10 @@ static uint32_t set_ttl(const struct query *q, const struct rrset *set)
 
 static bool append_leg(struct query *q, const struct reply *reply)
 {
+	uint32_t most_s = q->answer.verdict == VERDICT_BOGUS ? LIMIT_BOGUS_S : UINT32_MAX;
 	for (uint32_t i = 0; i < reply->set_count; i++) {
 		struct rrset set = reply->sets[i];
-		set.ttl_s = set_ttl(q, &set);
+		set.ttl_s = MIN(set_ttl(q, &set), most_s);
 		if (set.type == TYPE_CNAME && chain_has(q, set.owner))
 			return false;
 		if (!append_set(q, &set))
@@ -368,7 +369,7 @@ static bool append_leg(struct query *q, const struct reply *reply)
 		struct rrset set = reply->authority[i];
 		if (!negative && (!q->answer.wildcard || set.type == TYPE_SOA))
 			continue;
-		set.ttl_s = resolver_clamp_ttl(q->resolver, set.ttl_s);
+		set.ttl_s = MIN(resolver_clamp_ttl(q->resolver, set.ttl_s), most_s);
 		if (negative) /* RFC 2308 §5: the whole answer lives no longer */
 			set.ttl_s = MIN(set.ttl_s, negative_ttl(q, reply));
 		append_authority(q, &set);

@@ -172,7 +172,7 @@ static void check_truth(struct checked *x)
 }
 
 /* How long the whole answer may be kept: the smallest TTL; negative ones need their SOA. */
-static void note_freshness(struct checked *x)
+static void note_freshness(struct checked *x, const struct oracle *o)
 {
 	struct record_iter it = record_iter_of(&x->m);
 	struct record r;
@@ -186,6 +186,9 @@ static void note_freshness(struct checked *x)
 		if (r.section == SECTION_ANSWER || r.type == TYPE_SOA)
 			ttl_s = MIN(ttl_s, r.ttl_s);
 	}
+	if (x->s->settings.dnssec && o->verdict == SIM_BOGUS && ttl_s != UINT32_MAX &&
+	    ttl_s > LIMIT_BOGUS_S)
+		wrong(x, "bogus data is kept for a short time (RFC 4035 4.7)", "");
 	if (ttl_s != UINT32_MAX && (has_soa || has_final))
 		x->c->fresh_until_us = x->s->now_us + (uint64_t)ttl_s * 1000000;
 }
@@ -337,7 +340,7 @@ static void check_content(struct checked *x)
 	if (is_denial && x->s->world.mood == MOOD_HEALTHY)
 		check_denial(x, &o);
 	if (!(o.wildcard && x->s->settings.dnssec)) /* the proof beside it may die sooner, unseen */
-		note_freshness(x);
+		note_freshness(x, &o);
 }
 
 static void tell_answer(const struct checked *x)
