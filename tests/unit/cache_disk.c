@@ -2,28 +2,11 @@
 
 enum { MODEL_ROUNDS = 12000, MODEL_NAMES = 300 };
 
-static struct unit_dir dir;
-
-static int set_up(void **state)
-{
-	(void)state;
-	log_init(LOG_LEVEL_INFO, unit_silence, NULL);
-	unit_dir_make(&dir);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	unit_dir_remove(&dir);
-	return 0;
-}
-
 static void kept_over_a_restart(void **state)
 {
 	(void)state;
 	struct now now = unit_now(0);
-	struct disk *d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+	struct disk *d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 	struct disk_reader *r = unit_reader(d);
 	assert_int_equal(unit_status(d).state, DISK_GOOD);
 	unit_put(d, 1, TYPE_ONE, 11, now);
@@ -37,7 +20,7 @@ static void kept_over_a_restart(void **state)
 	disk_reader_free(r);
 	disk_close(d); /* writes what waits */
 
-	d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+	d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 	r = unit_reader(d);
 	assert_int_equal(unit_get(r, 1, TYPE_ONE, now), 13);
 	assert_int_equal(unit_get(r, 1, TYPE_TWO, now), 12);
@@ -45,7 +28,7 @@ static void kept_over_a_restart(void **state)
 	assert_int_equal(unit_get(r, 3, TYPE_ONE, now), 0);
 	struct stat st;
 	char path[512];
-	unit_dir_file(&dir, "data.mdb", path);
+	unit_dir_file(&unit_dir, "data.mdb", path);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_size, UNIT_MAP_BYTES);
 	assert_true((uint64_t)st.st_blocks * 512 >= UNIT_MAP_BYTES); /* not sparse */
@@ -60,7 +43,7 @@ static void short_ttls_are_coalesced(void **state)
 	struct now now = unit_now(0);
 	struct unit_big_entry e;
 	uint8_t name[DNAME_MAX];
-	struct disk *d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+	struct disk *d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 	struct disk_reader *r = unit_reader(d);
 	unit_number_name(7, name);
 	for (uint32_t serial = 1; serial <= 20; serial++) {
@@ -86,7 +69,7 @@ static void not_meant_for_the_disk(void **state)
 	struct now now = unit_now(0);
 	struct unit_big_entry e;
 	uint8_t name[DNAME_MAX];
-	struct disk *d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+	struct disk *d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 	struct disk_reader *r = unit_reader(d);
 	unit_number_name(7, name);
 	disk_put(d, unit_serial_entry(&e, name, TYPE_ONE, 1, 0, now), now);
@@ -152,7 +135,7 @@ static void flush_cases(void **state)
 		struct unit_big_entry e;
 		struct unit_name gone = unit_name(cases[i].gone), kept = unit_name(cases[i].kept);
 		struct unit_name flush = unit_name(cases[i].flush);
-		struct disk *d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+		struct disk *d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 		struct disk_reader *r = unit_reader(d);
 		for (uint32_t committed = 0; committed < 2; committed++) {
 			disk_put(d, unit_serial_entry(&e, gone.wire, TYPE_ONE, 5, 900, now), now);
@@ -242,7 +225,7 @@ static void flush_of_aliases(void **state)
 	struct now now = unit_now(0);
 	struct unit_entry e;
 	struct unit_name target = unit_name("End.test."), tree = unit_name("tree.test.");
-	struct disk *d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+	struct disk *d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 	struct disk_reader *r = unit_reader(d);
 	for (unsigned committed = 0; committed < 2; committed++) {
 		disk_put(d, alias_entry(&e, 1, "end.test.", now), now);
@@ -261,7 +244,7 @@ static void flush_of_aliases(void **state)
 	disk_reader_free(r);
 	disk_close(d);
 
-	d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+	d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 	r = unit_reader(d);
 	assert_int_equal(count_alias(r, 1, now) + count_alias(r, 2, now), 0);
 	assert_int_equal(count_alias(r, 3, now), 1);
@@ -289,7 +272,7 @@ static void large_flush(void **state)
 	struct now now = unit_now(0);
 	struct unit_name top = unit_name("example.");
 	enum { NAMES = DISK_REMOVALS_MAX + 3000 };
-	struct disk *d = unit_open(&dir, 8 * UNIT_MAP_BYTES, &disk_io_real);
+	struct disk *d = unit_open(&unit_dir, 8 * UNIT_MAP_BYTES, &disk_io_real);
 	struct disk_reader *r = unit_reader(d);
 	for (unsigned i = 0; i < NAMES; i++) {
 		unit_put(d, i, TYPE_ONE, 1, now);
@@ -301,7 +284,7 @@ static void large_flush(void **state)
 	disk_reader_free(r);
 	disk_close(d);
 
-	d = unit_open(&dir, 8 * UNIT_MAP_BYTES, &disk_io_real);
+	d = unit_open(&unit_dir, 8 * UNIT_MAP_BYTES, &disk_io_real);
 	r = unit_reader(d);
 	unit_put(d, 1, TYPE_ONE, 2, now);
 	for (unsigned i = 0; i < NAMES; i += 7)
@@ -322,7 +305,7 @@ static void blobs(void **state)
 	uint8_t *big = malloc(DISK_BLOB_MAX + 1), *back = malloc(DISK_BLOB_MAX + 1);
 	for (size_t i = 0; i < DISK_BLOB_MAX + 1; i++)
 		big[i] = (uint8_t)unit_mix((uint32_t)i);
-	struct disk *d = unit_open(&dir, 8 * UNIT_MAP_BYTES, &disk_io_real);
+	struct disk *d = unit_open(&unit_dir, 8 * UNIT_MAP_BYTES, &disk_io_real);
 	assert_int_equal(disk_put_blob(d, "infra", span_of(big, DISK_BLOB_MAX)), OK);
 	assert_int_equal(disk_put_blob(d, "anchors", span_of("state", 5)), OK);
 	assert_int_equal(disk_put_blob(d, "large", span_of(big, DISK_BLOB_MAX + 1)), ERR_LIMIT);
@@ -342,7 +325,7 @@ static void blobs(void **state)
 			assert_int_equal(disk_flush_all(d), OK); /* blobs are not cache */
 		} else {
 			disk_close(d);
-			d = unit_open(&dir, 8 * UNIT_MAP_BYTES, &disk_io_real);
+			d = unit_open(&unit_dir, 8 * UNIT_MAP_BYTES, &disk_io_real);
 		}
 	}
 	disk_close(d);
@@ -370,7 +353,7 @@ static void hot_names_first(void **state)
 	struct unit_big_entry e;
 	uint8_t name[DNAME_MAX];
 	struct disk_hot *hot;
-	struct disk *d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+	struct disk *d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 	assert_int_equal(disk_hot_new(&hot), OK);
 	for (unsigned i = 0; i < 3000; i++) {
 		unit_number_name(i, name);
@@ -386,7 +369,7 @@ static void hot_names_first(void **state)
 	disk_hot_store(d, hot, now);
 	disk_close(d);
 
-	d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+	d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 	struct disk_reader *r = unit_reader(d);
 	struct hot_seen seen = {.stop_at = 64};
 	assert_int_equal(disk_load_hot(r, SIZE_MAX, later, see_hot, &seen), 5);
@@ -412,7 +395,7 @@ static void more_hot_names_than_are_kept(void **state)
 	struct unit_big_entry e;
 	uint8_t name[DNAME_MAX];
 	struct disk_hot *hot;
-	struct disk *d = unit_open(&dir, 2 * UNIT_MAP_BYTES, &disk_io_real);
+	struct disk *d = unit_open(&unit_dir, 2 * UNIT_MAP_BYTES, &disk_io_real);
 	assert_int_equal(disk_hot_new(&hot), OK);
 	for (unsigned i = 0; i < DISK_HOT_MAX + 1000; i++) {
 		unit_number_name(i, name);
@@ -466,10 +449,10 @@ static void clock_cases(void **state)
 		put.unix_s = (unit_start_ms + cases[i].put_wall) / 1000;
 		load.unix_s = (unit_start_ms + cases[i].load_wall) / 1000;
 		unit_number_name((unsigned)i, name);
-		struct disk *d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+		struct disk *d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 		disk_put(d, unit_serial_entry(&e, name, TYPE_ONE, 1, 100, put), put);
 		disk_close(d);
-		d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+		d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 		struct disk_reader *r = unit_reader(d);
 		if (disk_load_name(r, name, load, unit_see, &seen) != 1)
 			fail_msg("%s: not found", cases[i].why);
@@ -496,12 +479,12 @@ static void two_daemons(void **state)
 	(void)state;
 	struct now now = unit_now(0);
 	char pid[32];
-	struct disk *first = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
-	struct disk *second = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+	struct disk *first = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
+	struct disk *second = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 	struct disk_status s = unit_status(second);
 	snprintf(pid, sizeof(pid), "pid %ld", (long)getpid());
 	assert_int_equal(s.state, DISK_LOCKED);
-	assert_non_null(strstr(s.reason, dir.path));
+	assert_non_null(strstr(s.reason, unit_dir.path));
 	assert_non_null(strstr(s.reason, pid));
 	struct disk_reader *r = unit_reader(second);
 	unit_put(second, 1, TYPE_ONE, 1, now); /* goes nowhere, quietly */
@@ -522,7 +505,7 @@ static void too_much_waits(void **state)
 	(void)state;
 	struct now now = unit_now(0);
 	struct disk_tuning slow = quick;
-	struct disk_settings settings = {.path = dir.path, .size_bytes = UNIT_MAP_BYTES};
+	struct disk_settings settings = {.path = unit_dir.path, .size_bytes = UNIT_MAP_BYTES};
 	struct disk *d;
 	slow.commit_ms = 60000;
 	slow.pending_bytes = 20000;
@@ -549,7 +532,7 @@ static void collects_under_pressure(void **state)
 	struct now now = unit_now(0);
 	struct unit_big_entry e;
 	uint8_t name[DNAME_MAX];
-	struct disk *d = unit_open(&dir, DISK_SIZE_MIN, &disk_io_real);
+	struct disk *d = unit_open(&unit_dir, DISK_SIZE_MIN, &disk_io_real);
 	struct disk_reader *r = unit_reader(d);
 	unit_number_name(65000, name);
 	struct entry *hot = unit_serial_entry(&e, name, TYPE_TWO, 4711, 86400, now);
@@ -576,11 +559,11 @@ static void other_sizes(void **state)
 {
 	(void)state;
 	struct now now = unit_now(0);
-	struct disk *d = unit_open(&dir, 4 * UNIT_MAP_BYTES, &disk_io_real);
+	struct disk *d = unit_open(&unit_dir, 4 * UNIT_MAP_BYTES, &disk_io_real);
 	for (unsigned i = 0; i < 8000; i++)
 		unit_put(d, i, TYPE_ONE, 1 + i, now);
 	disk_close(d);
-	d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real); /* smaller than what is in it */
+	d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real); /* smaller than what is in it */
 	struct disk_reader *r = unit_reader(d);
 	struct disk_status s = unit_status(d);
 	assert_int_equal(s.state, DISK_GOOD);
@@ -594,7 +577,7 @@ static void other_sizes(void **state)
 	assert_true(unit_status(d).used_bytes <= s.limit_bytes);
 	disk_reader_free(r);
 	disk_close(d);
-	d = unit_open(&dir, 8 * UNIT_MAP_BYTES, &disk_io_real); /* larger */
+	d = unit_open(&unit_dir, 8 * UNIT_MAP_BYTES, &disk_io_real); /* larger */
 	assert_int_equal(unit_status(d).map_bytes, 8 * UNIT_MAP_BYTES);
 	unit_put(d, 1, TYPE_ONE, 5, now);
 	assert_int_equal(disk_sync(d), OK);
@@ -631,7 +614,7 @@ static void model_reopen(struct model *m)
 {
 	disk_reader_free(m->reader);
 	disk_close(m->disk);
-	m->disk = unit_open(&dir, 4 * UNIT_MAP_BYTES, &disk_io_real);
+	m->disk = unit_open(&unit_dir, 4 * UNIT_MAP_BYTES, &disk_io_real);
 	m->reader = unit_reader(m->disk);
 }
 
@@ -644,7 +627,7 @@ static void same_as_a_model(void **state)
 	struct unit_big_entry e;
 	uint8_t name[DNAME_MAX];
 	rng_init_seeded(&m.rng, 4);
-	m.disk = unit_open(&dir, 4 * UNIT_MAP_BYTES, &disk_io_real);
+	m.disk = unit_open(&unit_dir, 4 * UNIT_MAP_BYTES, &disk_io_real);
 	m.reader = unit_reader(m.disk);
 	for (uint32_t round = 1; round <= MODEL_ROUNDS; round++) {
 		unsigned number = rng_below(&m.rng, MODEL_NAMES), type = rng_below(&m.rng, 2);
@@ -718,7 +701,7 @@ static void threads(void **state)
 	static struct race race;
 	struct now now = unit_now(0);
 	pthread_t put, load[2];
-	race.disk = unit_open(&dir, 2 * UNIT_MAP_BYTES, &disk_io_real);
+	race.disk = unit_open(&unit_dir, 2 * UNIT_MAP_BYTES, &disk_io_real);
 	struct disk_reader *r = unit_reader(race.disk);
 	pthread_create(&put, NULL, race_put, &race);
 	for (unsigned i = 0; i < 2; i++)
@@ -746,23 +729,23 @@ static void threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(kept_over_a_restart, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(short_ttls_are_coalesced, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(not_meant_for_the_disk, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(off_is_fine, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(flush_cases, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(flush_of_aliases, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(large_flush, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(blobs, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(hot_names_first, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(more_hot_names_than_are_kept, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(clock_cases, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(two_daemons, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(too_much_waits, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(collects_under_pressure, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(other_sizes, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(same_as_a_model, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(threads, set_up, tear_down),
+		unit_test_in_dir(kept_over_a_restart),
+		unit_test_in_dir(short_ttls_are_coalesced),
+		unit_test_in_dir(not_meant_for_the_disk),
+		unit_test_in_dir(off_is_fine),
+		unit_test_in_dir(flush_cases),
+		unit_test_in_dir(flush_of_aliases),
+		unit_test_in_dir(large_flush),
+		unit_test_in_dir(blobs),
+		unit_test_in_dir(hot_names_first),
+		unit_test_in_dir(more_hot_names_than_are_kept),
+		unit_test_in_dir(clock_cases),
+		unit_test_in_dir(two_daemons),
+		unit_test_in_dir(too_much_waits),
+		unit_test_in_dir(collects_under_pressure),
+		unit_test_in_dir(other_sizes),
+		unit_test_in_dir(same_as_a_model),
+		unit_test_in_dir(threads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

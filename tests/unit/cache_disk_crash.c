@@ -13,8 +13,6 @@ struct told { /* shared with the child: what it was told, before and after each 
 	_Atomic uint32_t serial, syncs, flushes;
 };
 
-static struct unit_dir dir;
-
 static void child_flush(struct disk *d, struct told *t, struct rng *rng, uint32_t serial)
 {
 	uint8_t name[DNAME_MAX], other[DNAME_MAX];
@@ -52,7 +50,7 @@ static void child_sync(struct disk *d, struct told *t)
 
 static _Noreturn void child(struct told *t, uint64_t seed)
 {
-	struct disk_settings settings = {.path = dir.path, .size_bytes = UNIT_MAP_BYTES};
+	struct disk_settings settings = {.path = unit_dir.path, .size_bytes = UNIT_MAP_BYTES};
 	struct now now = unit_now(0);
 	struct rng rng;
 	struct disk *d;
@@ -79,7 +77,7 @@ static _Noreturn void child(struct told *t, uint64_t seed)
 static void compare(struct told *t, unsigned round)
 {
 	struct now now = unit_now(0);
-	struct disk *d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+	struct disk *d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 	struct disk_reader *r = unit_reader(d);
 	assert_int_equal(unit_status(d).state, DISK_GOOD);
 	for (unsigned i = 0; i < NAMES; i++) {
@@ -129,25 +127,10 @@ static void killed_at_any_moment(void **state)
 	munmap(t, sizeof(*t));
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	log_init(LOG_LEVEL_INFO, unit_silence, NULL);
-	unit_dir_make(&dir);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	unit_dir_remove(&dir);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(killed_at_any_moment, set_up, tear_down),
+		unit_test_in_dir(killed_at_any_moment),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

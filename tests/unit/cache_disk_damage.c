@@ -8,7 +8,6 @@
 
 enum { NAMES = 900, ROUNDS = 100, PAGE = 4096 };
 
-static struct unit_dir dir;
 static uint8_t *sound; /* the file as it was */
 static size_t sound_len;
 
@@ -25,7 +24,7 @@ static void make_sound(void)
 	struct now now = unit_now(0);
 	char path[512];
 	struct stat st;
-	struct disk *d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+	struct disk *d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 	for (unsigned part = 0; part < 10; part++) {
 		for (unsigned i = part; i < NAMES; i += 1 + part)
 			unit_put(d, i, TYPE_ONE, 1 + i + 10000 * part, now);
@@ -33,7 +32,7 @@ static void make_sound(void)
 	}
 	assert_int_equal(disk_put_blob(d, "anchors", span_of("keep me", 7)), OK);
 	disk_close(d);
-	unit_dir_file(&dir, "data.mdb", path);
+	unit_dir_file(&unit_dir, "data.mdb", path);
 	int fd = open(path, O_RDONLY);
 	assert_true(fd >= 0 && fstat(fd, &st) == 0);
 	sound_len = (size_t)st.st_size;
@@ -44,19 +43,15 @@ static void make_sound(void)
 
 static int set_up(void **state)
 {
-	(void)state;
-	log_init(LOG_LEVEL_INFO, unit_silence, NULL);
-	unit_dir_make(&dir);
+	unit_set_up_dir(state);
 	make_sound();
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	(void)state;
-	unit_dir_remove(&dir);
 	free(sound);
-	return 0;
+	return unit_tear_down_dir(state);
 }
 
 /* A serial that was put for this name at some time; an old page may hold an older one. */
@@ -125,13 +120,13 @@ static void any_damage(void **state)
 	unsigned aside = 0, damaged = 0, whole = 0;
 	uint8_t *bytes = malloc(sound_len);
 	rng_init_seeded(&rng, 7);
-	unit_dir_file(&dir, "data.mdb", path);
+	unit_dir_file(&unit_dir, "data.mdb", path);
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		size_t len = sound_len;
 		memcpy(bytes, sound, sound_len);
 		damage(&rng, bytes, &len);
 		write_all(path, bytes, len);
-		struct disk *d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+		struct disk *d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 		load_all(d); /* perhaps before it is checked */
 		unsigned found = load_all(d);
 		for (unsigned i = 0; i < 50; i++)
@@ -149,7 +144,7 @@ static void any_damage(void **state)
 		damaged += s.damaged > 0;
 		whole += found == NAMES;
 		disk_close(d);
-		assert_in_range(unit_dir_count(&dir, "data.mdb.damaged-", false), 0, 2);
+		assert_in_range(unit_dir_count(&unit_dir, "data.mdb.damaged-", false), 0, 2);
 	}
 	/* Or else nothing was tested. */
 	assert_true(aside > ROUNDS / 10 && damaged > ROUNDS / 20 && whole > ROUNDS / 20);
@@ -165,7 +160,7 @@ static void checked_means_writable(void **state)
 	unsigned passed = 0, failed = 0;
 	uint8_t *bytes = malloc(sound_len);
 	rng_init_seeded(&rng, 8);
-	unit_dir_file(&dir, "data.mdb", path);
+	unit_dir_file(&unit_dir, "data.mdb", path);
 	for (unsigned round = 0; round < 2 * ROUNDS; round++) {
 		struct disk_view v;
 		size_t len = sound_len;
@@ -220,7 +215,7 @@ static void one_record(void **state)
 	unsigned hits = 0;
 	uint8_t *bytes = malloc(sound_len);
 	memcpy(bytes, sound, sound_len);
-	unit_dir_file(&dir, "data.mdb", path);
+	unit_dir_file(&unit_dir, "data.mdb", path);
 	unit_number_name(7, name); /* put with serial 8, and with others later */
 	uint32_t serial = 0;
 	for (unsigned part = 0; part < 10; part++)
@@ -235,7 +230,7 @@ static void one_record(void **state)
 	}
 	assert_true(hits > 0);
 	write_all(path, bytes, sound_len);
-	struct disk *d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+	struct disk *d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 	assert_int_equal(load_all(d), NAMES - 1);
 	assert_int_equal(unit_status(d).damaged, 1);
 	assert_int_equal(disk_sync(d), OK);
@@ -253,7 +248,7 @@ static void blob_is_rescued(void **state)
 	char path[512];
 	uint8_t back[16];
 	uint8_t *bytes = malloc(sound_len);
-	unit_dir_file(&dir, "data.mdb", path);
+	unit_dir_file(&unit_dir, "data.mdb", path);
 	memcpy(bytes, sound, sound_len);
 	unsigned broken = 0;
 	for (size_t page = 2; page < sound_len / PAGE && broken < 3; page++) {
@@ -272,7 +267,7 @@ static void blob_is_rescued(void **state)
 			bytes[page * PAGE + 12] ^= 1;
 	}
 	write_all(path, bytes, sound_len);
-	struct disk *d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+	struct disk *d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 	assert_int_equal(disk_sync(d), OK);
 	assert_int_equal(unit_status(d).moved_aside, 1);
 	struct disk_reader *r = unit_reader(d);
@@ -301,8 +296,8 @@ static void make_format(uint16_t format, bool with_meta)
 	MDB_env *env;
 	MDB_txn *txn;
 	MDB_dbi dbi;
-	unit_dir_count(&dir, "data.mdb", true);
-	unit_dir_file(&dir, "data.mdb", path);
+	unit_dir_count(&unit_dir, "data.mdb", true);
+	unit_dir_file(&unit_dir, "data.mdb", path);
 	assert_int_equal(mdb_env_create(&env), 0);
 	assert_int_equal(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600), 0);
 	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
@@ -338,7 +333,7 @@ static void other_formats(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		uint8_t back[16];
 		make_format(cases[i].format, cases[i].with_meta);
-		struct disk *d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+		struct disk *d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 		struct disk_reader *r = unit_reader(d);
 		if (unit_status(d).moved_aside != cases[i].aside ||
 		    unit_status(d).state != DISK_GOOD)
@@ -359,12 +354,12 @@ static void other_versions_of_lmdb(void **state)
 	(void)state;
 	char path[512];
 	uint8_t *bytes = malloc(sound_len);
-	unit_dir_file(&dir, "data.mdb", path);
+	unit_dir_file(&unit_dir, "data.mdb", path);
 	memcpy(bytes, sound, sound_len);
 	for (size_t page = 0; page < 2; page++)
 		bytes[page * PAGE + 16 + 4] = 2; /* MDB_DATA_VERSION */
 	write_all(path, bytes, sound_len);
-	struct disk *d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+	struct disk *d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 	assert_int_equal(unit_status(d).state, DISK_GOOD);
 	assert_int_equal(unit_status(d).moved_aside, 1);
 	assert_int_equal(load_all(d), 0);
@@ -378,10 +373,10 @@ static void taken_away(void **state)
 	(void)state;
 	struct now now = unit_now(0);
 	char path[512];
-	unit_dir_file(&dir, "data.mdb", path);
+	unit_dir_file(&unit_dir, "data.mdb", path);
 	for (unsigned i = 0; i < 3; i++) {
 		write_all(path, sound, sound_len);
-		struct disk *d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+		struct disk *d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 		assert_int_equal(disk_sync(d), OK);
 		if (i == 0)
 			assert_int_equal(unlink(path), 0);
@@ -393,7 +388,7 @@ static void taken_away(void **state)
 		unit_await(d, DISK_GOOD);
 		assert_int_equal(disk_sync(d), OK);
 		disk_close(d);
-		d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+		d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 		struct disk_reader *r = unit_reader(d);
 		assert_int_equal(unit_get(r, 1, TYPE_TWO, now), 2);
 		disk_reader_free(r);

@@ -216,23 +216,6 @@ static const struct {
 	{CALL_del, {MDB_MAP_FULL, MDB_CORRUPTED, ENOMEM, EIO}, 3},
 };
 
-static struct unit_dir dir;
-
-static int set_up(void **state)
-{
-	(void)state;
-	log_init(LOG_LEVEL_INFO, unit_silence, NULL);
-	unit_dir_make(&dir);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	unit_dir_remove(&dir);
-	return 0;
-}
-
 static void clear_fault(void)
 {
 	atomic_store(&fault.call, CALL_COUNT);
@@ -256,7 +239,7 @@ static void check_result(struct disk *d, enum err err, const char *what)
 /* The life of a disk tier with a fault somewhere in it. */
 static void live_through(const struct disk_io *io, const struct disk_tuning *tuning)
 {
-	struct disk_settings settings = {.path = dir.path, .size_bytes = UNIT_MAP_BYTES};
+	struct disk_settings settings = {.path = unit_dir.path, .size_bytes = UNIT_MAP_BYTES};
 	struct now now = unit_now(0);
 	uint8_t name[DNAME_MAX];
 	struct disk *d;
@@ -292,7 +275,7 @@ static void live_through(const struct disk_io *io, const struct disk_tuning *tun
 static void look_again(void)
 {
 	struct now now = unit_now(0);
-	struct disk *d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+	struct disk *d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 	struct disk_reader *r = unit_reader(d);
 	assert_int_equal(unit_status(d).state, DISK_GOOD);
 	assert_int_equal(unit_get(r, 5, TYPE_TWO, now), 500);
@@ -310,7 +293,7 @@ static void each_call_fails(void **state)
 	unsigned hit[CALL_COUNT] = {0};
 	char path[512];
 	fast.commit_ms = fast.retry_ms = 2;
-	unit_dir_file(&dir, "data.mdb", path);
+	unit_dir_file(&unit_dir, "data.mdb", path);
 	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
 		for (unsigned e = 0; e < 8 && faults[i].errors[e] != 0; e++) {
 			for (int n = 1; n <= faults[i].numbers; n++) {
@@ -353,8 +336,8 @@ static void missing_directory(void **state)
 {
 	(void)state;
 	struct now now = unit_now(0);
-	rmdir(dir.path);
-	struct disk *d = unit_open(&dir, UNIT_MAP_BYTES, &disk_io_real);
+	rmdir(unit_dir.path);
+	struct disk *d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
 	struct disk_reader *r = unit_reader(d);
 	struct disk_status s = unit_status(d);
 	assert_int_equal(s.state, DISK_FAILED);
@@ -362,7 +345,7 @@ static void missing_directory(void **state)
 	unit_put(d, 1, TYPE_ONE, 1, now);
 	assert_int_equal(unit_get(r, 1, TYPE_ONE, now), 1);
 	assert_int_equal(disk_sync(d), ERR_SYSTEM);
-	assert_int_equal(mkdir(dir.path, 0700), 0);
+	assert_int_equal(mkdir(unit_dir.path, 0700), 0);
 	unit_await(d, DISK_GOOD);
 	assert_int_equal(disk_sync(d), OK);
 	assert_int_equal(unit_get(r, 1, TYPE_ONE, now), 1);
@@ -385,7 +368,7 @@ static void hanging_disk(void **state)
 	(void)state;
 	struct disk_io io = disk_io_real;
 	struct disk_tuning patient = quick;
-	struct disk_settings settings = {.path = dir.path, .size_bytes = UNIT_MAP_BYTES};
+	struct disk_settings settings = {.path = unit_dir.path, .size_bytes = UNIT_MAP_BYTES};
 	struct now now = unit_now(0);
 	struct disk *d;
 	io.txn_commit = gated_txn_commit;
@@ -427,7 +410,7 @@ static int run_child(int (*fn)(void))
 
 static struct disk *child_open(size_t size)
 {
-	struct disk_settings settings = {.path = dir.path, .size_bytes = size};
+	struct disk_settings settings = {.path = unit_dir.path, .size_bytes = size};
 	struct disk *d;
 	REQUIRE(disk_open_with(&settings, &disk_io_real, &quick, &d) == OK);
 	return d;
@@ -476,7 +459,7 @@ static int forbidden(void)
 static void forbidden_directory(void **state)
 {
 	(void)state;
-	assert_int_equal(chmod(dir.path, 0), 0);
+	assert_int_equal(chmod(unit_dir.path, 0), 0);
 	assert_int_equal(run_child(forbidden), 0);
 }
 
@@ -501,7 +484,7 @@ static bool mount_small(void)
 	       write_file("/proc/self/uid_map", uid_map) &&
 	       write_file("/proc/self/gid_map", gid_map) &&
 	       mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-	       mount("none", dir.path, "tmpfs", 0, "size=16m") == 0;
+	       mount("none", unit_dir.path, "tmpfs", 0, "size=16m") == 0;
 }
 
 static int full_disk(void)
@@ -510,7 +493,7 @@ static int full_disk(void)
 	char path[512];
 	if (!mount_small())
 		return SKIPPED;
-	unit_dir_file(&dir, "neighbour", path);
+	unit_dir_file(&unit_dir, "neighbour", path);
 	int fd = open(path, O_RDWR | O_CREAT, 0600);
 	REQUIRE(fd >= 0);
 	REQUIRE(fallocate(fd, 0, 0, 15 * 1024 * 1024 + 512 * 1024) == 0);
@@ -549,7 +532,7 @@ static int read_only(void)
 	struct disk *d = child_open(UNIT_MAP_BYTES);
 	unit_put(d, 1, TYPE_ONE, 1, unit_now(0));
 	disk_close(d);
-	if (mount("none", dir.path, NULL, MS_REMOUNT | MS_RDONLY, NULL) != 0)
+	if (mount("none", unit_dir.path, NULL, MS_REMOUNT | MS_RDONLY, NULL) != 0)
 		return SKIPPED;
 	d = child_open(UNIT_MAP_BYTES);
 	disk_read_status(d, &s);
@@ -559,7 +542,7 @@ static int read_only(void)
 	REQUIRE(disk_flush(d, (const uint8_t *)"", 0, true) == ERR_SYSTEM);
 	REQUIRE(child_get(d, 1) == 0); /* but not what was flushed */
 	unit_put(d, 3, TYPE_ONE, 3, unit_now(0));
-	REQUIRE(mount("none", dir.path, NULL, MS_REMOUNT, NULL) == 0);
+	REQUIRE(mount("none", unit_dir.path, NULL, MS_REMOUNT, NULL) == 0);
 	child_await(d, DISK_GOOD);
 	REQUIRE(disk_sync(d) == OK);
 	disk_close(d);
@@ -584,12 +567,9 @@ static void read_only_directory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(forbidden_directory, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(full_directory, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(read_only_directory, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(missing_directory, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(hanging_disk, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(each_call_fails, set_up, tear_down),
+		unit_test_in_dir(forbidden_directory), unit_test_in_dir(full_directory),
+		unit_test_in_dir(read_only_directory), unit_test_in_dir(missing_directory),
+		unit_test_in_dir(hanging_disk),	       unit_test_in_dir(each_call_fails),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,27 @@ static inline void unit_dir_remove(const struct unit_dir *d)
 	rmdir(d->path);
 }
 
+/* Of the test that runs, if it is one of unit_test_in_dir(). */
+static struct unit_dir unit_dir;
+
+static inline int unit_set_up_dir(void **state)
+{
+	(void)state;
+	log_init(LOG_LEVEL_INFO, unit_silence, NULL);
+	unit_dir_make(&unit_dir);
+	return 0;
+}
+
+static inline int unit_tear_down_dir(void **state)
+{
+	(void)state;
+	unit_dir_remove(&unit_dir);
+	return 0;
+}
+
+#define unit_test_in_dir(test)                                                                     \
+	cmocka_unit_test_setup_teardown(test, unit_set_up_dir, unit_tear_down_dir)
+
 /* A name for a number: some share subtrees, some have bytes that keys must escape. */
 static inline size_t unit_number_name(unsigned number, uint8_t out[static DNAME_MAX])
 {
@@ -135,18 +156,9 @@ static inline struct entry *unit_serial_entry(struct unit_big_entry *e, const ui
 		at[7] = (uint8_t)i; /* in canonical order (RFC 4034 §6.3) */
 		at += sizeof(len) + len;
 	}
-	struct entry_parts parts = {
-		.kind = ENTRY_RRSET,
-		.name = name,
-		.type = type,
-		.ttl_s = ttl_s,
-		.fetched_ms = now.cache_ms,
-		.rank = RANK_ANSWER,
-		.verdict = VERDICT_INSECURE,
-		.ede = 0xffff,
-		.rr_count = count,
-		.payload = {span_of(rdata, (size_t)(at - rdata))},
-	};
+	struct entry_parts parts = unit_parts(name, type, ttl_s, now);
+	parts.rr_count = count;
+	parts.payload[0] = span_of(rdata, (size_t)(at - rdata));
 	REQUIRE(entry_size(&parts) <= sizeof(e->bytes));
 	return entry_make(&parts, e->bytes);
 }

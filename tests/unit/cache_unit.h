@@ -32,6 +32,23 @@ struct unit_entry {
 	_Alignas(8) uint8_t bytes[4096];
 };
 
+/* An RRset of one record, whose payload is still to come, from NOW on. */
+static inline struct entry_parts unit_parts(const uint8_t *name, uint16_t type, uint32_t ttl_s,
+					    struct now now)
+{
+	return (struct entry_parts){
+		.kind = ENTRY_RRSET,
+		.name = name,
+		.type = type,
+		.ttl_s = ttl_s,
+		.fetched_ms = now.cache_ms,
+		.rank = RANK_ANSWER,
+		.verdict = VERDICT_INSECURE,
+		.ede = EDE_NONE,
+		.rr_count = 1,
+	};
+}
+
 /* An RRset of one TXT record with CONTENT_LEN bytes (up to 255), TTL in seconds from NOW on. */
 static inline struct entry *unit_entry(struct unit_entry *e, const uint8_t *name, uint16_t type,
 				       size_t content_len, uint32_t ttl_s, struct now now)
@@ -40,18 +57,8 @@ static inline struct entry *unit_entry(struct unit_entry *e, const uint8_t *name
 	uint16_t len = (uint16_t)(1 + content_len);
 	memcpy(rdata, &len, sizeof(len));
 	rdata[2] = (uint8_t)content_len;
-	struct entry_parts parts = {
-		.kind = ENTRY_RRSET,
-		.name = name,
-		.type = type,
-		.ttl_s = ttl_s,
-		.fetched_ms = now.cache_ms,
-		.rank = RANK_ANSWER,
-		.verdict = VERDICT_INSECURE,
-		.ede = 0xffff,
-		.rr_count = 1,
-		.payload = {span_of(rdata, sizeof(len) + len)},
-	};
+	struct entry_parts parts = unit_parts(name, type, ttl_s, now);
+	parts.payload[0] = span_of(rdata, sizeof(len) + len);
 	REQUIRE(entry_size(&parts) <= sizeof(e->bytes));
 	return entry_make(&parts, e->bytes);
 }

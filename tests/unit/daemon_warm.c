@@ -6,23 +6,6 @@
 
 enum { NXDOMAIN = 0, NUMBER = 7 };
 
-static struct unit_dir dir;
-
-static int set_up(void **state)
-{
-	(void)state;
-	log_init(LOG_LEVEL_INFO, unit_silence, NULL);
-	unit_dir_make(&dir);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	unit_dir_remove(&dir);
-	return 0;
-}
-
 /* A daemon's life: the tiers, of which memory forgets between two lives. */
 struct life {
 	struct warm *warm;
@@ -38,7 +21,7 @@ static void begin(struct life *l, int64_t at_s)
 {
 	l->now = unit_now(at_s);
 	(void)unit_number_name(NUMBER, l->name);
-	assert_int_equal(warm_open(dir.path, UNIT_MAP_BYTES, &l->warm), OK);
+	assert_int_equal(warm_open(unit_dir.path, UNIT_MAP_BYTES, &l->warm), OK);
 	struct cache_settings settings = {.memory_bytes = 1 << 20, .sink = warm_sink(l->warm)};
 	assert_int_equal(cache_new(&settings, &l->cache), OK);
 	assert_int_equal(cache_reader_new(l->cache, &l->found), OK);
@@ -139,14 +122,14 @@ static void latest_wins(void **state)
 				fail_msg("%s: the second", table[i].why);
 			end(&l);
 		}
-		unit_dir_count(&dir, "", true);
+		unit_dir_count(&unit_dir, "", true);
 	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(latest_wins, set_up, tear_down),
+		unit_test_in_dir(latest_wins),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
