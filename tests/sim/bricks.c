@@ -1,6 +1,5 @@
 #include "sim/bricks.h"
 
-/* A zone of one server in its own domain, delegated with glue at the end (brick_finish()). */
 struct zone *brick_zone(struct sim *s, const char *apex, struct zone *parent)
 {
 	struct world *w = &s->world;
@@ -11,18 +10,21 @@ struct zone *brick_zone(struct sim *s, const char *apex, struct zone *parent)
 	return z;
 }
 
-/* Root and com. */
 struct zone *brick_top(struct sim *s)
 {
 	return brick_zone(s, "com.", brick_zone(s, ".", NULL));
 }
 
-/* Delegations with these TTLs, unless a profile made one itself (a zone without hosts). */
-void brick_finish(struct sim *s, uint32_t parent_ttl_s, uint32_t child_ttl_s)
+void brick_delegate(struct sim *s, uint32_t parent_ttl_s, uint32_t child_ttl_s)
 {
 	struct world *w = &s->world;
 	for (unsigned i = 0; i < w->zone_count; i++)
 		zone_delegate(w, w->zones[i], parent_ttl_s, child_ttl_s, true);
+}
+
+void brick_seal(struct sim *s)
+{
+	struct world *w = &s->world;
 	for (unsigned i = 0; i < w->zone_count; i++) {
 		zone_seal(w, w->zones[i]);
 		secure_seal(w, w->zones[i]);
@@ -30,6 +32,12 @@ void brick_finish(struct sim *s, uint32_t parent_ttl_s, uint32_t child_ttl_s)
 	if (s->settings.dnssec)
 		generate_anchor(s);
 	generate_hints(s);
+}
+
+void brick_finish(struct sim *s, uint32_t parent_ttl_s, uint32_t child_ttl_s)
+{
+	brick_delegate(s, parent_ttl_s, child_ttl_s);
+	brick_seal(s);
 }
 
 void brick_a(struct sim *s, struct zone *z, const uint8_t *owner, uint32_t ttl_s)

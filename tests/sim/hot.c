@@ -19,6 +19,7 @@
 #include "sim/hot.h"
 
 #include "resolve/answer.h"
+#include "sim/bricks.h"
 #include "sim/sim.h"
 
 enum {
@@ -87,20 +88,13 @@ static struct zone *begin_world(struct sim *s, unsigned names, unsigned min_hits
 	struct zone *root = add_zone(s, ".", NULL, 1), *com = add_zone(s, "com.", root, 1);
 	struct zone *z = add_zone(s, "hot.com.", com, 2 + prng_below(&s->dice, 3));
 	add_names(s, z, names);
-	for (unsigned i = 0; i < w->zone_count; i++)
-		zone_delegate(w, w->zones[i], 86400, 86400, true);
+	brick_delegate(s, 86400, 86400);
 	for (unsigned i = 0; i < w->zone_count && s->settings.dnssec; i++) {
 		struct secure_options o = {
 			.algorithm = 15, .with_ds = true, .unix_s = sim_now(s).unix_s};
 		secure_zone(w, s->keyring, w->zones[i], &o);
 	}
-	for (unsigned i = 0; i < w->zone_count; i++) {
-		zone_seal(w, w->zones[i]);
-		secure_seal(w, w->zones[i]);
-	}
-	if (s->settings.dnssec)
-		generate_anchor(s);
-	generate_hints(s);
+	brick_seal(s);
 	set_rules(s, min_hits);
 	for (unsigned i = 0; i < z->host_count; i++)
 		z->hosts[i]->quirks.delay_us = prng_between(&s->dice, 1000, 30000);
