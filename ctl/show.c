@@ -4,30 +4,7 @@
 #include <string.h>
 
 #include "ctl.h"
-
-/* ---- reading replies: what is missing reads as nothing ---- */
-
-static const char *text(const json_t *object, const char *key)
-{
-	const char *value = json_string_value(json_object_get(object, key));
-
-	return value ? value : "";
-}
-
-static int64_t number(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
-static double real(const json_t *object, const char *key)
-{
-	return json_number_value(json_object_get(object, key));
-}
-
-static bool truth(const json_t *object, const char *key)
-{
-	return json_is_true(json_object_get(object, key));
-}
+#include "reply.h"
 
 /* The strings of a list with commas between; free() it. */
 static char *joined(const json_t *list)
@@ -88,16 +65,16 @@ static void line(const char *key, const char *value)
 static void print_disk(const json_t *d)
 {
 	char used[TIME_SIZE], limit[TIME_SIZE];
-	const char *state = text(d, "state"), *reason = text(d, "reason");
+	const char *state = reply_text(d, "state"), *reason = reply_text(d, "reason");
 
 	if (strcmp(state, "off") == 0) {
 		line("disk", state);
 		return;
 	}
 	printf("%-18s %s%s, %" PRId64 " entries, %s of %s; %" PRId64 " waiting\n", "disk", state,
-	       truth(d, "checking") ? " (being checked)" : "", number(d, "entries"),
-	       size_text(number(d, "used_bytes"), used), size_text(number(d, "limit_bytes"), limit),
-	       number(d, "pending_entries"));
+	       reply_bool(d, "checking") ? " (being checked)" : "", reply_int(d, "entries"),
+	       size_text(reply_int(d, "used_bytes"), used),
+	       size_text(reply_int(d, "limit_bytes"), limit), reply_int(d, "pending_entries"));
 	if (*reason)
 		printf("%-18s %s\n", "", reason);
 }
@@ -106,36 +83,39 @@ static void print_cache(const json_t *c)
 {
 	char used[TIME_SIZE], limit[TIME_SIZE], denial[TIME_SIZE];
 
-	printf("%-18s %" PRId64 " entries, %s of %s; denials %s\n", "cache", number(c, "entries"),
-	       size_text(number(c, "used_bytes"), used), size_text(number(c, "limit_bytes"), limit),
-	       size_text(number(c, "denial_bytes"), denial));
+	printf("%-18s %" PRId64 " entries, %s of %s; denials %s\n", "cache",
+	       reply_int(c, "entries"), size_text(reply_int(c, "used_bytes"), used),
+	       size_text(reply_int(c, "limit_bytes"), limit),
+	       size_text(reply_int(c, "denial_bytes"), denial));
 	print_disk(json_object_get(c, "disk"));
 }
 
 void show_status(struct invocation *in, const json_t *r)
 {
-	int64_t workers = number(r, "workers"), turning = number(r, "workers_turning");
+	int64_t workers = reply_int(r, "workers"), turning = reply_int(r, "workers_turning");
 	char *listen = joined(json_object_get(r, "listen"));
 	const json_t *warning;
 	char time[TIME_SIZE];
 	size_t i;
 
-	printf("%-18s %s, pid %" PRId64 "\n", "resolverd", text(r, "version"), number(r, "pid"));
-	line("up", time_text(number(r, "uptime_s"), time));
-	line("configuration", *text(r, "config") ? text(r, "config") : "defaults");
+	printf("%-18s %s, pid %" PRId64 "\n", "resolverd", reply_text(r, "version"),
+	       reply_int(r, "pid"));
+	line("up", time_text(reply_int(r, "uptime_s"), time));
+	line("configuration", *reply_text(r, "config") ? reply_text(r, "config") : "defaults");
 	line("listening", listen);
 	printf("%-18s %s%" PRId64 " of %" PRId64 " turning%s\n", "workers",
 	       colour_on(in, turning == workers ? COLOUR_GREEN : COLOUR_RED), turning, workers,
 	       colour_off(in));
 	printf("%-18s %" PRId64 ", %.1f a second, %" PRId64 " being resolved\n", "queries",
-	       number(r, "queries"), real(r, "queries_per_s"), number(r, "open_queries"));
+	       reply_int(r, "queries"), reply_real(r, "queries_per_s"),
+	       reply_int(r, "open_queries"));
 	printf("%-18s %.1f %% from the cache, %.1f %% SERVFAIL (last 10 s)\n", "answers",
-	       real(r, "hit_percent"), real(r, "servfail_percent"));
+	       reply_real(r, "hit_percent"), reply_real(r, "servfail_percent"));
 	print_cache(json_object_get(r, "cache"));
-	if (number(r, "negative_anchors") > 0)
+	if (reply_int(r, "negative_anchors") > 0)
 		printf("%-18s %s%" PRId64 "%s\n", "negative anchors", colour_on(in, COLOUR_YELLOW),
-		       number(r, "negative_anchors"), colour_off(in));
-	line("log level", text(r, "log_level"));
+		       reply_int(r, "negative_anchors"), colour_off(in));
+	line("log level", reply_text(r, "log_level"));
 	json_array_foreach(json_object_get(r, "warnings"), i, warning)
 		printf("%-18s %s%s%s\n", "warning", colour_on(in, COLOUR_RED),
 		       json_string_value(warning), colour_off(in));
@@ -153,7 +133,7 @@ void show_cache(struct invocation *in, const json_t *r)
 	(void)in;
 	print_cache(c);
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		printf("%-18s %" PRId64 "\n", keys[i], number(c, keys[i]));
+		printf("%-18s %" PRId64 "\n", keys[i], reply_int(c, keys[i]));
 	json_object_foreach(counters, name, value)
 	{
 		printf("disk %-13s %" PRId64 "\n", name, (int64_t)json_integer_value(value));
@@ -184,7 +164,8 @@ void show_stats_since(struct invocation *in, const json_t *before, const json_t 
 	static const char *const titles[] = {"counter", ">total", ">a second"};
 	const json_t *then = json_object_get(before, "counters");
 	json_t *counters = json_object_get(r, "counters"), *value;
-	int64_t elapsed_s = before ? number(r, "time_unix_s") - number(before, "time_unix_s") : 0;
+	int64_t elapsed_s =
+		before ? reply_int(r, "time_unix_s") - reply_int(before, "time_unix_s") : 0;
 	struct table t = {0};
 	const char *name;
 
@@ -196,7 +177,7 @@ void show_stats_since(struct invocation *in, const json_t *before, const json_t 
 		table_add(&t, "%" PRId64, total);
 		if (before)
 			table_add(&t, "%.1f",
-				  (double)(total - number(then, name)) /
+				  (double)(total - reply_int(then, name)) /
 					  (double)MAX(elapsed_s, (int64_t)1));
 	}
 	table_end(&t, in);
@@ -208,8 +189,8 @@ void show_stats_since(struct invocation *in, const json_t *before, const json_t 
 	{
 		printf("worker %-11" PRId64 " %" PRId64 " being resolved, %" PRId64
 		       " clients waiting, %" PRId64 " upstream queries open\n",
-		       number(value, "index"), number(value, "open_queries"),
-		       number(value, "waiting_clients"), number(value, "open_sends"));
+		       reply_int(value, "index"), reply_int(value, "open_queries"),
+		       reply_int(value, "waiting_clients"), reply_int(value, "open_sends"));
 	}
 }
 
@@ -229,31 +210,32 @@ static enum colour verdict_colour(const char *verdict)
 
 static void print_entry(const struct invocation *in, const json_t *e)
 {
-	int64_t left_s = number(e, "left_s");
+	int64_t left_s = reply_int(e, "left_s");
 	char left[TIME_SIZE], age[TIME_SIZE];
 	const json_t *record;
 	size_t i;
 
 	printf("%s; %s %s%s %s, %s%s%s, rank %s: fetched %s ago, TTL %" PRId64 ", %s%s%s\n",
-	       colour_on(in, COLOUR_BOLD), text(e, "name"),
-	       *text(e, "type") ? text(e, "type") : "all types", colour_off(in), text(e, "kind"),
-	       colour_on(in, verdict_colour(text(e, "verdict"))), text(e, "verdict"),
-	       colour_off(in), text(e, "rank"), time_text(number(e, "age_s"), age),
-	       number(e, "ttl_s"), left_s < 0 ? "expired " : "",
-	       time_text(left_s < 0 ? -left_s : left_s, left), left_s < 0 ? " ago" : " left");
-	if (strcmp(text(e, "rcode"), "NOERROR") != 0 || *text(e, "text"))
-		printf(";   %s%s%s", text(e, "rcode"), *text(e, "text") ? ": " : "",
-		       text(e, "text"));
+	       colour_on(in, COLOUR_BOLD), reply_text(e, "name"),
+	       *reply_text(e, "type") ? reply_text(e, "type") : "all types", colour_off(in),
+	       reply_text(e, "kind"), colour_on(in, verdict_colour(reply_text(e, "verdict"))),
+	       reply_text(e, "verdict"), colour_off(in), reply_text(e, "rank"),
+	       time_text(reply_int(e, "age_s"), age), reply_int(e, "ttl_s"),
+	       left_s < 0 ? "expired " : "", time_text(left_s < 0 ? -left_s : left_s, left),
+	       left_s < 0 ? " ago" : " left");
+	if (strcmp(reply_text(e, "rcode"), "NOERROR") != 0 || *reply_text(e, "text"))
+		printf(";   %s%s%s", reply_text(e, "rcode"), *reply_text(e, "text") ? ": " : "",
+		       reply_text(e, "text"));
 	if (json_is_integer(json_object_get(e, "ede")))
-		printf(" (EDE %" PRId64 ", %s)", number(e, "ede"), text(e, "ede_name"));
-	if (strcmp(text(e, "rcode"), "NOERROR") != 0 || *text(e, "text"))
+		printf(" (EDE %" PRId64 ", %s)", reply_int(e, "ede"), reply_text(e, "ede_name"));
+	if (strcmp(reply_text(e, "rcode"), "NOERROR") != 0 || *reply_text(e, "text"))
 		putchar('\n');
 	json_array_foreach(json_object_get(e, "records"), i, record)
 	{
 		printf("%s%s\t%" PRId64 "\tIN\t%s\t%s\n",
-		       strcmp(text(record, "section"), "answer") == 0 ? "" : ";; ",
-		       text(record, "name"), number(record, "ttl_s"), text(record, "type"),
-		       text(record, "data"));
+		       strcmp(reply_text(record, "section"), "answer") == 0 ? "" : ";; ",
+		       reply_text(record, "name"), reply_int(record, "ttl_s"),
+		       reply_text(record, "type"), reply_text(record, "data"));
 	}
 }
 
@@ -263,21 +245,21 @@ void show_entries(struct invocation *in, const json_t *r)
 	size_t i;
 
 	if (json_array_size(entries) == 0)
-		printf("Nothing is cached under %s\n", text(r, "name"));
+		printf("Nothing is cached under %s\n", reply_text(r, "name"));
 	json_array_foreach(entries, i, e)
 	{
 		print_entry(in, e);
 	}
-	if (truth(r, "truncated"))
+	if (reply_bool(r, "truncated"))
 		puts("; there is more");
 }
 
 void show_removed(struct invocation *in, const json_t *r)
 {
-	const char *not_on_disk = text(r, "not_on_disk");
+	const char *not_on_disk = reply_text(r, "not_on_disk");
 
 	(void)in;
-	printf("%" PRId64 " entries of the cache are gone\n", number(r, "removed"));
+	printf("%" PRId64 " entries of the cache are gone\n", reply_int(r, "removed"));
 	if (*not_on_disk)
 		printf("; but not for sure from the disk, if the daemon ends now: %s\n",
 		       not_on_disk);
@@ -287,21 +269,21 @@ void show_removed(struct invocation *in, const json_t *r)
 
 static int compare_addresses(const void *a, const void *b)
 {
-	return strcmp(text(*(const json_t *const *)a, "address"),
-		      text(*(const json_t *const *)b, "address"));
+	return strcmp(reply_text(*(const json_t *const *)a, "address"),
+		      reply_text(*(const json_t *const *)b, "address"));
 }
 
 static void add_upstream(struct table *t, const json_t *u)
 {
 	char *quirks = joined(json_object_get(u, "quirks"));
 
-	table_add(t, "%s", text(u, "address"));
-	table_add(t, "%.1f", (double)number(u, "srtt_us") / 1000);
-	table_add(t, "%.1f", (double)number(u, "high_us") / 1000);
-	table_add(t, "%" PRId64, number(u, "timeout_ms"));
-	table_add(t, "%.1f", (double)number(u, "loss_permille") / 10);
-	table_add(t, "%" PRId64, number(u, "losses_in_row"));
-	table_add(t, "%" PRId64, number(u, "backoff_ms"));
+	table_add(t, "%s", reply_text(u, "address"));
+	table_add(t, "%.1f", (double)reply_int(u, "srtt_us") / 1000);
+	table_add(t, "%.1f", (double)reply_int(u, "high_us") / 1000);
+	table_add(t, "%" PRId64, reply_int(u, "timeout_ms"));
+	table_add(t, "%.1f", (double)reply_int(u, "loss_permille") / 10);
+	table_add(t, "%" PRId64, reply_int(u, "losses_in_row"));
+	table_add(t, "%" PRId64, reply_int(u, "backoff_ms"));
 	table_add(t, "%s", quirks);
 	free(quirks);
 }
@@ -340,13 +322,13 @@ void show_zones(struct invocation *in, const json_t *r)
 	{
 		char *servers = joined(json_object_get(z, "servers"));
 		char *only = joined(json_object_get(z, "only"));
-		table_add(&t, "%s", text(z, "name"));
-		table_add(&t, "%s", text(z, "kind"));
+		table_add(&t, "%s", reply_text(z, "name"));
+		table_add(&t, "%s", reply_text(z, "kind"));
 		table_add(&t, "%s", servers);
-		table_add(&t, "%s", text(z, "transport"));
-		table_add(&t, "%" PRId64, number(z, "rate_limit"));
-		table_add(&t, "%s", truth(z, "fallback") ? "yes" : "no");
-		table_add(&t, "%s", truth(z, "added") ? "run time" : "configuration");
+		table_add(&t, "%s", reply_text(z, "transport"));
+		table_add(&t, "%" PRId64, reply_int(z, "rate_limit"));
+		table_add(&t, "%s", reply_bool(z, "fallback") ? "yes" : "no");
+		table_add(&t, "%s", reply_bool(z, "added") ? "run time" : "configuration");
 		table_add(&t, "%s", only);
 		free(servers);
 		free(only);
@@ -378,9 +360,9 @@ void show_negative(struct invocation *in, const json_t *r)
 	json_array_foreach(json_object_get(r, "negative"), i, n)
 	{
 		bool limited = json_is_integer(json_object_get(n, "left_s"));
-		table_add(&t, "%s", text(n, "name"));
+		table_add(&t, "%s", reply_text(n, "name"));
 		table_add(&t, "%s",
-			  limited ? time_text(number(n, "left_s"), time) : "(configuration)");
+			  limited ? time_text(reply_int(n, "left_s"), time) : "(configuration)");
 	}
 	table_end(&t, in);
 }
@@ -397,11 +379,11 @@ void show_anchors(struct invocation *in, const json_t *r)
 	{
 		json_array_foreach(json_object_get(anchor, "keys"), k, key)
 		{
-			table_add(&t, "%s", text(anchor, "zone"));
-			table_add(&t, "%s", text(key, "kind"));
-			table_add(&t, "%" PRId64, number(key, "tag"));
-			table_add(&t, "%" PRId64, number(key, "algorithm"));
-			table_add(&t, "%s", text(key, "state"));
+			table_add(&t, "%s", reply_text(anchor, "zone"));
+			table_add(&t, "%s", reply_text(key, "kind"));
+			table_add(&t, "%" PRId64, reply_int(key, "tag"));
+			table_add(&t, "%" PRId64, reply_int(key, "algorithm"));
+			table_add(&t, "%s", reply_text(key, "state"));
 		}
 	}
 	table_end(&t, in);
@@ -416,10 +398,10 @@ void show_anchors(struct invocation *in, const json_t *r)
 void show_check(struct invocation *in, const json_t *r)
 {
 	if (!json_is_string(json_object_get(r, "problem"))) {
-		printf("%s: good\n", text(r, "path"));
+		printf("%s: good\n", reply_text(r, "path"));
 		return;
 	}
-	printf("%s%s%s\n", colour_on(in, COLOUR_RED), text(r, "problem"), colour_off(in));
+	printf("%s%s%s\n", colour_on(in, COLOUR_RED), reply_text(r, "problem"), colour_off(in));
 	in->status = CTL_CONFIG;
 }
 
@@ -433,8 +415,8 @@ void show_settings(struct invocation *in, const json_t *r)
 	table_begin(&t, titles, ARRAY_LEN(titles));
 	json_array_foreach(json_object_get(r, "settings"), i, s)
 	{
-		table_add(&t, "%s", text(s, "key"));
-		table_add(&t, "%s", text(s, "value"));
+		table_add(&t, "%s", reply_text(s, "key"));
+		table_add(&t, "%s", reply_text(s, "value"));
 	}
 	table_end(&t, in);
 }
@@ -444,7 +426,7 @@ void show_reload(struct invocation *in, const json_t *r)
 	const json_t *note;
 	size_t i;
 
-	printf("%s is in effect\n", *text(r, "path") ? text(r, "path") : "The default");
+	printf("%s is in effect\n", *reply_text(r, "path") ? reply_text(r, "path") : "The default");
 	json_array_foreach(json_object_get(r, "notes"), i, note)
 	{
 		printf("%s%s%s\n", colour_on(in, COLOUR_YELLOW), json_string_value(note),
@@ -455,19 +437,19 @@ void show_reload(struct invocation *in, const json_t *r)
 void show_level(struct invocation *in, const json_t *r)
 {
 	(void)in;
-	puts(text(r, "level"));
+	puts(reply_text(r, "level"));
 }
 
 void show_filter(struct invocation *in, const json_t *r)
 {
 	(void)in;
-	puts(text(r, "filter"));
+	puts(reply_text(r, "filter"));
 }
 
 void show_version(struct invocation *in, const json_t *r)
 {
 	(void)in;
-	puts(text(r, "version"));
+	puts(reply_text(r, "version"));
 }
 
 void show_explain(struct invocation *in, const json_t *r)
@@ -475,7 +457,7 @@ void show_explain(struct invocation *in, const json_t *r)
 	const json_t *fact;
 	size_t i;
 
-	printf("%s%s%s\n", colour_on(in, COLOUR_BOLD), text(r, "summary"), colour_off(in));
+	printf("%s%s%s\n", colour_on(in, COLOUR_BOLD), reply_text(r, "summary"), colour_off(in));
 	json_array_foreach(json_object_get(r, "story"), i, fact)
 	{
 		printf("  %s\n", json_string_value(fact) ? json_string_value(fact) : "");
