@@ -109,14 +109,10 @@ static void free_dump(void *state)
 
 void commands_cache_dump(void *context, struct call *call)
 {
-	uint8_t name[DNAME_MAX] = {0};
+	uint8_t name[DNAME_MAX];
 
-	if (call_string(call, "name") && !words_read_name(call, name))
+	if (!words_begin_stream(call, name))
 		return;
-	if (!call_wants_more(call)) {
-		call_expects_more(call);
-		return;
-	}
 	struct dump *d = calloc(1, sizeof(*d));
 	struct call_stream stream = {.pull = pull_dump, .free = free_dump, .state = d};
 	if (!d) {

@@ -94,14 +94,10 @@ static void free_watch(void *state)
 void commands_watch(void *context, struct call *call)
 {
 	const struct commands *c = context;
-	uint8_t name[DNAME_MAX] = {0};
+	uint8_t name[DNAME_MAX];
 
-	if (call_string(call, "name") && !words_read_name(call, name))
+	if (!words_begin_stream(call, name))
 		return;
-	if (!call_wants_more(call)) {
-		call_expects_more(call);
-		return;
-	}
 	struct watch *w = calloc(1, sizeof(*w));
 	struct call_stream stream = {.pull = pull_watch, .free = free_watch, .state = w};
 	if (!w)

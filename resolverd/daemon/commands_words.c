@@ -60,7 +60,7 @@ void words_append(json_t **array, json_t *value)
 	*array = NULL;
 }
 
-const char *words_verdict(uint8_t verdict)
+const char *words_verdict(unsigned verdict)
 {
 	static const char *const words[] = {
 		[VERDICT_UNCHECKED] = "unchecked", [VERDICT_INDETERMINATE] = "indeterminate",
@@ -134,6 +134,17 @@ bool words_read_type(struct call *call, uint16_t *type)
 	if (!text || (type_parse(text, type) && *type != 0 && !type_is_meta(*type)))
 		return true;
 	call_invalid(call, "type");
+	return false;
+}
+
+bool words_begin_stream(struct call *call, uint8_t name[static DNAME_MAX])
+{
+	name[0] = 0;
+	if (call_string(call, "name") && !words_read_name(call, name))
+		return false;
+	if (call_wants_more(call))
+		return true;
+	call_expects_more(call);
 	return false;
 }
 

@@ -27,7 +27,7 @@ json_t *words_upstream(const struct endpoint *address, const struct infra_server
 json_t *words_negative(const struct commands *c, struct now now);
 
 /* "secure", "bogus"... */
-const char *words_verdict(uint8_t verdict);
+const char *words_verdict(unsigned verdict);
 
 /* "1.2 s", "340 ms", "1 h 5 min": about so long. Returns OUT. */
 enum { WORDS_TIME_SIZE = 32 };
@@ -37,6 +37,9 @@ const char *words_time(int64_t ms, char out[static WORDS_TIME_SIZE]);
  * false the call has been answered. */
 bool words_read_name(struct call *call, uint8_t out[static DNAME_MAX]);
 bool words_read_type(struct call *call, uint16_t *type);
+/* As words_read_name(), but "name" may be missing, which reads as the root, and the client must be one
+ * that takes more than one reply. */
+bool words_begin_stream(struct call *call, uint8_t name[static DNAME_MAX]);
 
 /* Each file's verbs. */
 verb_fn commands_cache_stats, commands_cache_show, commands_cache_flush;
