@@ -21,7 +21,7 @@ static const unsigned share[RECORDER_KIND_COUNT] = {
 struct kept_trace {
 	struct trace_report report; /* its pointers are not valid */
 	uint32_t text_size, steps_len;
-	uint8_t kind;
+	enum recorder_kind kind;
 };
 enum { RECORD_MAX = sizeof(struct kept_trace) + DNAME_MAX + TEXT_MAX + 1 + LIMIT_TRACE_BYTES };
 

@@ -256,8 +256,8 @@ json_t *trace_words_json(const struct trace_report *r, struct now now)
 		"s:i, s:o}",
 		"name", words_name(r->name), "type", words_type(r->type), "age_ms",
 		(json_int_t)(now.cache_ms - r->ended_ms), "took_us", (json_int_t)r->took_us,
-		"rcode", rcode_text(r->rcode, rcode), "verdict", words_verdict((uint8_t)r->verdict),
-		"ede", extended ? json_integer(r->ede) : json_null(), "ede_name",
+		"rcode", rcode_text(r->rcode, rcode), "verdict", words_verdict(r->verdict), "ede",
+		extended ? json_integer(r->ede) : json_null(), "ede_name",
 		extended ? json_string(ede_text(r->ede)) : json_null(), "text",
 		r->text ? words_text(r->text, strlen(r->text)) : json_null(), "client",
 		r->client.family ? words_endpoint(&r->client) : json_null(), "clients",
@@ -272,7 +272,7 @@ const char *trace_words_summary(const struct trace_report *r, char out[static TR
 {
 	char rcode[TYPE_TEXT_SIZE], time[WORDS_TIME_SIZE], ede[80] = "";
 	bool failed = r->rcode != RCODE_NOERROR && r->rcode != RCODE_NXDOMAIN;
-	const char *verdict = failed ? "" : words_verdict((uint8_t)r->verdict);
+	const char *verdict = failed ? "" : words_verdict(r->verdict);
 
 	if (r->ede != EDE_NONE)
 		(void)snprintf(ede, sizeof(ede), " (EDE %u, %s)", r->ede, ede_text(r->ede));

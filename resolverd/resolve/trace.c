@@ -66,7 +66,7 @@ static void write_step(struct writer *w, const struct trace_step *s, uint32_t at
 	writer_u8(w, (uint8_t)parts);
 	writer_u8(w, s->question);
 	writer_u8(w, s->number);
-	writer_u8(w, s->code);
+	writer_u8(w, (uint8_t)s->code);
 	writer_u16(w, s->type);
 	writer_u32(w, at_us);
 	if (s->value)

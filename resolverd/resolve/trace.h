@@ -79,7 +79,8 @@ enum trace_told { TRACE_TOLD_STALE = 1, TRACE_TOLD_SERVFAIL = 2 };
 
 struct trace_step { /* as written, and as read; what a kind does not fill is zero */
 	enum trace_kind kind;
-	uint8_t question, number, code;
+	uint8_t question, number;
+	unsigned code; /* of the kind's enum; below 256 */
 	uint16_t type;
 	uint32_t value;
 	uint32_t at_us; /* since the first step; filled in by trace_add() */
