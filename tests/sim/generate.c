@@ -568,8 +568,6 @@ void generate_questions(struct sim *s, unsigned count)
 			name = before->qname;
 			type = before->odd == ODD_TRANSFER ? TYPE_A : before->qtype;
 		}
-		if (rollover_changes(s, name, type))
-			type = TYPE_A;
 		at_us += random_gap_us(d);
 		if (i % 12 == 5)
 			plan_change(s, at_us);

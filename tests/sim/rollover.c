@@ -23,9 +23,17 @@ static uint64_t longest_ttl_s(const struct zone *z)
 	return ttl_s + SLACK_S;
 }
 
+/* SET has other records from now on; caches may hold those of before. */
 static void set_records(struct sim *s, struct rrset *set, const struct span *rdatas, size_t count)
 {
+	struct world *w = &s->world;
 	struct rrset now;
+	REQUIRE(w->change_count < WORLD_CHANGES_MAX);
+	w->changes[w->change_count++] = (struct change){
+		.set = set,
+		.other = *set,
+		.limbo_until_us = s->now_us + set->ttl_s * second_us + SIM_LATE_US,
+	};
 	REQUIRE(rrset_from_rdatas(set->owner, set->type, set->ttl_s, rdatas, count, &s->world.arena,
 				  &now) == OK);
 	*set = now;
@@ -130,13 +138,6 @@ void rollover_step(struct sim *s, unsigned stage)
 	}
 }
 
-bool rollover_changes(const struct sim *s, const uint8_t *name, uint16_t type)
-{
-	const struct zone *z = s->rollover.zone;
-	return z && (type == TYPE_DNSKEY || type == TYPE_DS || type == TYPE_ANY) &&
-	       dname_equal(name, z->apex);
-}
-
 /* A zone that is secure, below the root: nobody here follows the root's own keys. */
 static struct zone *choose_zone(struct sim *s)
 {
@@ -179,7 +180,8 @@ static const uint8_t *random_name(struct sim *s)
 static void plan_questions(struct sim *s, uint64_t at_us, uint64_t wait_s)
 {
 	static const int64_t around_s[] = {-20, -1, 0, 0, 1, 2, 5, 20};
-	static const uint16_t types[] = {TYPE_A, TYPE_A, TYPE_AAAA, TYPE_TXT, TYPE_SOA, TYPE_NS};
+	static const uint16_t types[] = {TYPE_A,   TYPE_A,  TYPE_AAAA,	 TYPE_TXT,
+					 TYPE_SOA, TYPE_NS, TYPE_DNSKEY, TYPE_DS};
 	for (unsigned i = 0; i < ASKED_A_STAGE; i++) {
 		uint64_t when_us = at_us + prng_below(&s->dice, (unsigned)wait_s) * second_us;
 		if (i < ARRAY_LEN(around_s))

@@ -22,5 +22,3 @@ struct rollover {
 void rollover_plan(struct sim *s);
 /* STAGE (from 1) has come. */
 void rollover_step(struct sim *s, unsigned stage);
-/* The set (NAME, TYPE) is not what it was at the beginning: the oracle knows but one truth. */
-bool rollover_changes(const struct sim *s, const uint8_t *name, uint16_t type);

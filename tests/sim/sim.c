@@ -9,7 +9,6 @@
 #include "resolve/limits.h"
 
 enum {
-	LATE_US = 12000000,
 	QUIET_US = 40000000, /* after the last question: LIMIT_QUERY_MS and the slowest replies */
 	SPINS_MAX = 2000,    /* deadlines without the clock moving */
 	SENDS_MAX = 100,     /* packets for one client query, all told: the promise to the world */
@@ -172,7 +171,7 @@ static void records_change(struct sim *s, struct change *c)
 	char name[DNAME_TEXT_MAX], type[TYPE_TEXT_SIZE];
 	world_swap(c);
 	/* What was on its way while they changed may be stored yet, and the slowest replies take 6 s. */
-	c->limbo_until_us = s->now_us + (uint64_t)c->set->ttl_s * 1000000 + LATE_US;
+	c->limbo_until_us = s->now_us + (uint64_t)c->set->ttl_s * 1000000 + SIM_LATE_US;
 	sim_tell(s, "%s %s changes", dname_text(c->set->owner, name),
 		 type_text(c->set->type, type));
 }

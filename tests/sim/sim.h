@@ -22,6 +22,8 @@
 
 struct sim;
 
+enum { SIM_LATE_US = 12000000 }; /* how late what was told before a change may yet be stored */
+
 struct profile {
 	const char *name;
 	unsigned weight;	       /* how many of the seeds, relative to the others */

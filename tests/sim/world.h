@@ -15,7 +15,7 @@
 enum {
 	WORLD_ZONES_MAX = 64,
 	WORLD_HOSTS_MAX = 512,
-	WORLD_CHANGES_MAX = 4,
+	WORLD_CHANGES_MAX = 16, /* four of addresses, ten when a zone rolls its algorithm */
 	WORLD_NAMES_MAX = 1024, /* names that clients ask for */
 	ZONE_HOSTS_MAX = 160,	/* the NXNS profile has 135 */
 	HOST_ADDRESSES_MAX = 3,
