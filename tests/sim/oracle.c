@@ -41,6 +41,10 @@ static void judge(struct oracle *o, const struct lookup *found, const uint8_t *n
 {
 	const struct zone *z = o->last;
 	o->wildcard |= found->wildcard;
+	if (!o->denier && found->wildcard && found->set && secure_hides(z, name)) {
+		o->denier = z;
+		o->denied_at = o->set_count;
+	}
 	o->shaky |= z->shaky || secure_is_forged(z);
 	if (found->found == FOUND_NXDOMAIN)
 		note_verdict(o, secure_proof_verdict(z, PROOF_NXDOMAIN, name));

@@ -18,11 +18,14 @@ struct oracle_set { /* one RRset of the answer section */
 
 struct oracle {
 	uint8_t rcode;
-	enum sim_verdict verdict; /* the worst along the chain */
-	bool tainted;		  /* the chain ends in a liar's hands; sets are those before it */
-	bool dangling;		  /* ... or at a delegation that leads nowhere, or in a loop */
-	bool wildcard;		  /* something was made from one */
-	bool shaky;		  /* a zone passed has servers whose addresses are bogus */
+	enum sim_verdict verdict;  /* the worst along the chain */
+	bool tainted;		   /* the chain ends in a liar's hands; sets are those before it */
+	bool dangling;		   /* ... or at a delegation that leads nowhere, or in a loop */
+	bool wildcard;		   /* something was made from one */
+	bool shaky;		   /* a zone passed has servers whose addresses are bogus */
+	const struct zone *denier; /* this zone may deny what the chain is from set DENIED_AT on,
+				    * and be believed, though not as secure; NULL: none */
+	unsigned denied_at;
 	unsigned aliases, zones_passed;
 	struct oracle_set sets[ORACLE_SETS_MAX];
 	unsigned set_count;

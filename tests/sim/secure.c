@@ -486,6 +486,17 @@ bool secure_is_forged(const struct zone *z)
 	return z->security && z->security->flaw >= FLAW_FALSE_NXDOMAIN;
 }
 
+bool secure_hides(const struct zone *z, const uint8_t *name)
+{
+	const struct security *x = z->security;
+	const uint8_t *closer;
+	if (secure_verdict(z) != SIM_SECURE || x->flaw != FLAW_FALSE_NODATA || !x->opt_out)
+		return false;
+	/* What the server sends is the apex's record, and its span. */
+	return dname_equal(encloser_of(z, name, &closer), z->apex) && !find_hash(x, closer) &&
+	       cover_hash(x, closer) == find_hash(x, z->apex);
+}
+
 /* What the parents say of Z: is it to be secure at all? */
 static enum sim_verdict secure_chain_verdict(const struct zone *z)
 {
