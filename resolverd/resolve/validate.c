@@ -210,6 +210,22 @@ static enum verdict check_dnskey(struct query *q, struct rrset *set, struct chec
 	return v;
 }
 
+/* No signature fits a key of its signer's, so they are as good as none. A forwarder shows no cuts: NAME
+ * may lie in an unsigned zone below the one that its signatures claim. Else it is bogus, as noted. */
+static enum verdict unless_unsigned(struct query *q, const uint8_t *name, bool for_ds)
+{
+	const struct settings_zone *configured = q->zone.configured;
+	const uint8_t *zone;
+	if (!configured || !configured->forward)
+		return VERDICT_BOGUS;
+	struct trouble noted = q->trouble;
+	enum security s = chain_unsigned(q, name, for_ds, &zone);
+	if (s == SECURITY_PENDING || s == SECURITY_INSECURE)
+		return from_security(s);
+	q->trouble = noted;
+	return VERDICT_BOGUS;
+}
+
 /* Verify with the keys of the signer; a tag that no cached key has means that the keys rolled. */
 static enum verdict verify_with_zone(struct query *q, struct rrset *set, struct checked *memo)
 {
@@ -225,8 +241,10 @@ static enum verdict verify_with_zone(struct query *q, struct rrset *set, struct 
 			return VERDICT_BOGUS;
 	}
 	enum verdict v = verify(q, set, memo, &fits);
-	if (v != VERDICT_BOGUS || fits || q->keys_refetched)
+	if (v != VERDICT_BOGUS || fits)
 		return v;
+	if (q->keys_refetched)
+		return unless_unsigned(q, set->owner, set->type == TYPE_DS);
 	q->keys_refetched = true;
 	memo->keys = NULL;
 	return verify_with_zone(q, set, memo);
@@ -425,6 +443,8 @@ static enum verdict check_negative(struct query *q)
 	enum verdict v = from_denial(q, result, signer);
 	if (v == VERDICT_SECURE)
 		keep_ranges(q, signer, good, count);
+	if (result == DENIAL_NONE && count == 0)
+		v = unless_unsigned(q, reply->target, q->qtype == TYPE_DS);
 	return v;
 }
 

@@ -314,6 +314,40 @@ static void build_aliased_keys(struct sim *s)
 	}
 }
 
+/* Behind a forwarder lies an unsigned zone whose signatures bear the name of its parent, which is signed,
+ * or of nobody: nothing but the parent's denial of DS tells that it is unsigned. */
+static void build_stray_signer(struct sim *s)
+{
+	struct world *w = &s->world;
+	struct settings_zone *forward = world_alloc(w, sizeof(*forward));
+	s->settings.dnssec = true;
+	struct zone *com = brick_top(s), *up = brick_zone(s, "up.com.", com);
+	struct zone *sub = brick_zone(s, "sub.up.com.", up);
+	struct zone *zones[] = {com->parent, com, up, sub};
+	bool is_unknown = prng_percent(&s->dice, 50);
+	for (unsigned i = 0; i < ARRAY_LEN(zones); i++) {
+		bool is_sub = zones[i] == sub;
+		struct secure_options o = {.algorithm = 15,
+					   .with_ds = !is_sub || is_unknown,
+					   .unknown_digest = is_sub && is_unknown,
+					   .nsec3 = prng_percent(&s->dice, 50),
+					   .flaw = is_sub ? FLAW_SIGNER : FLAW_NONE,
+					   .unix_s = sim_now(s).unix_s};
+		secure_zone(w, s->keyring, zones[i], &o);
+	}
+	brick_a(s, sub, world_label(w, sub->apex, "www"), 60);
+	configured_forward(s, forward);
+	dname_lower(up->apex, forward->name);
+	s->settings.zones = forward;
+	s->settings.zone_count = 1;
+	brick_finish(s, 3600, 3600);
+	for (unsigned i = 0; i < 3; i++) {
+		brick_ask(s, 1000 + i * 100 * second_us, "www.sub.up.com.");
+		brick_ask(s, 1000 + i * 90 * second_us, "no.sub.up.com.");
+		stub_plan(s, 1000 + i * 80 * second_us, sub->apex, TYPE_MX)->dnssec_ok = true;
+	}
+}
+
 /* Somebody asks for the DS of an unsigned zone while it is being looked for on behalf of others: a
  * referral's proof will do for them, but not for him. */
 static void build_joined_ds(struct sim *s)
@@ -358,6 +392,7 @@ static const struct profile profiles[] = {
 	{"rollover", 3, build_rollover, NULL},
 	{"aliased-keys", 1, build_aliased_keys, NULL},
 	{"joined-ds", 1, build_joined_ds, NULL},
+	{"stray-signer", 1, build_stray_signer, NULL},
 	{"reasons", 1, build_reasons, finish_reasons},
 	{"keytrap", 1, build_keytrap, finish_attack},
 	{"nsec3-flood", 1, build_nsec3_flood, finish_attack},
