@@ -19,6 +19,13 @@ struct throttle_limit throttle_limit_of(uint32_t rate, unsigned packets)
 				       .burst_us = (rate / 8) * (uint64_t)1000000 / even};
 }
 
+/* Of RATE, what is left of it. */
+static struct throttle_limit limit_of(const struct throttle *t, uint32_t rate, unsigned packets)
+{
+	uint64_t left = (uint64_t)rate * throttle_share(t) / THROTTLE_WHOLE;
+	return throttle_limit_of((uint32_t)MAX(left, (uint64_t)1), packets);
+}
+
 /* Let *ARRIVAL pass by COST_US, unless it would be more than MOST_US ahead of NOW before: false.
  * *AHEAD_US is how far it was. */
 static bool advance(_Atomic uint64_t *arrival, uint64_t cost_us, uint64_t most_us, struct now now,
@@ -49,7 +56,7 @@ uint32_t throttle_pass(_Atomic uint64_t *arrival, const struct throttle_limit *l
 uint32_t throttle_take(struct throttle *t, const struct throttle_want *want, uint32_t patience_ms,
 		       struct now now)
 {
-	struct throttle_limit limit = throttle_limit_of(want->rate, want->packets);
+	struct throttle_limit limit = limit_of(t, want->rate, want->packets);
 	uint64_t ahead_us, most_us = limit.burst_us + patience_ms * UINT64_C(1000);
 	if (!advance(&t->arrival_us[slot_of(&want->server)], limit.cost_us, most_us, now,
 		     &ahead_us))
@@ -59,7 +66,7 @@ uint32_t throttle_take(struct throttle *t, const struct throttle_want *want, uin
 
 void throttle_lose(struct throttle *t, const struct throttle_want *want, struct now now)
 {
-	struct throttle_limit limit = throttle_limit_of(want->rate, THROTTLE_LOST_PACKETS - 1);
+	struct throttle_limit limit = limit_of(t, want->rate, THROTTLE_LOST_PACKETS - 1);
 	uint64_t ahead_us, most_us = limit.burst_us + THROTTLE_PENALTY_MS * UINT64_C(1000);
 	(void)advance(&t->arrival_us[slot_of(&want->server)], limit.cost_us, most_us, now,
 		      &ahead_us);
@@ -67,7 +74,20 @@ void throttle_lose(struct throttle *t, const struct throttle_want *want, struct 
 
 uint32_t throttle_take_spare(struct throttle *t, const struct throttle_want *want, struct now now)
 {
-	struct throttle_limit limit = throttle_limit_of(want->rate, want->packets);
+	struct throttle_limit limit = limit_of(t, want->rate, want->packets);
 	limit.burst_us = 0;
 	return throttle_pass(&t->arrival_us[slot_of(&want->server)], &limit, now);
+}
+
+void throttle_note_drops(struct throttle *t, bool any)
+{
+	uint32_t left = throttle_share(t);
+	left = any ? MAX(left - left / 4, (uint32_t)THROTTLE_LEAST)
+		   : MIN(left + THROTTLE_STEP, (uint32_t)THROTTLE_WHOLE);
+	atomic_store_explicit(&t->cut, THROTTLE_WHOLE - left, memory_order_relaxed);
+}
+
+uint32_t throttle_share(const struct throttle *t)
+{
+	return THROTTLE_WHOLE - atomic_load_explicit(&t->cut, memory_order_relaxed);
 }

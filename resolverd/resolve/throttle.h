@@ -9,8 +9,12 @@
  * A packet that is lost there was one too many: others on the same interface send too, and nobody
  * tells how many. Each loss is charged like several packets, so that half a percent of losses, which
  * is the network's, costs a twentieth of the rate, and a quarter of all packets lost two thirds.
+ *
+ * Where the network card tells of the drops (net/allowance.h), all rates follow that too, up and down:
+ * what is left of the allowance then is ours, whoever has the rest.
  */
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/endpoint.h"
@@ -24,10 +28,17 @@ enum {
 	THROTTLE_LOST_PACKETS = 10,
 	/* Losses never charge ahead for longer: the rate comes back within a second of the last. */
 	THROTTLE_PENALTY_MS = 1000,
+	/* Of each rate, in parts of THROTTLE_WHOLE: with drops a quarter of what is left goes; without
+	 * any, one part in 32 of the whole comes back. Never less than a quarter stays: if others take
+	 * all, our standing still would not help anybody. */
+	THROTTLE_WHOLE = 1024,
+	THROTTLE_LEAST = THROTTLE_WHOLE / 4,
+	THROTTLE_STEP = THROTTLE_WHOLE / 32,
 };
 
 struct throttle { /* zero-initialised; any thread */
 	_Atomic uint64_t arrival_us[THROTTLE_SLOTS];
+	_Atomic uint32_t cut; /* parts that are taken from every rate */
 };
 
 struct throttle_want {
@@ -50,6 +61,12 @@ uint32_t throttle_take(struct throttle *t, const struct throttle_want *want, uin
 uint32_t throttle_take_spare(struct throttle *t, const struct throttle_want *want, struct now now);
 /* A packet of WANT's had no answer in time. */
 void throttle_lose(struct throttle *t, const struct throttle_want *want, struct now now);
+
+/* Every few seconds, where it is known, from one thread: were packets dropped by the allowance that the
+ * servers of rate-limited zones share with the rest of the machine? */
+void throttle_note_drops(struct throttle *t, bool any);
+/* What is left of every rate, in parts of THROTTLE_WHOLE. */
+uint32_t throttle_share(const struct throttle *t);
 
 /* One bucket by itself. */
 struct throttle_limit {

@@ -1,0 +1,78 @@
+#include "unit/base_unit.h"
+
+#include "resolve/throttle.h"
+
+static const struct throttle_want provider = {
+	.server = {.family = 4, .port = 53, .addr = {169, 254, 169, 253}},
+	.rate = 900,
+	.packets = 1};
+
+/* How many packets pass in a second at T's present share. */
+static unsigned rate_of(struct throttle *t)
+{
+	unsigned passed = 0;
+	struct now now = {.mono_us = 1000000};
+
+	for (size_t i = 0; i < THROTTLE_SLOTS; i++)
+		atomic_store(&t->arrival_us[i], 0);
+	for (; now.mono_us < 5000000; now.mono_us += 20)
+		while (throttle_take_spare(t, &provider, now) == 0)
+			passed++;
+	return passed / 4;
+}
+
+static const struct {
+	const char *why;
+	unsigned with, without; /* readings with drops, then without any */
+	unsigned share;		/* of THROTTLE_WHOLE */
+} readings[] = {
+	{"none at all", 0, 0, 1024},
+	{"none is no gain", 0, 100, 1024},
+	{"one takes a quarter", 1, 0, 768},
+	{"another takes a quarter of the rest", 2, 0, 576},
+	{"a quarter stays", 100, 0, 256},
+	{"slowly up again", 1, 1, 800},
+	{"up to the whole", 1, 8, 1024},
+	{"and no further", 1, 80, 1024},
+	{"from the bottom in two minutes of readings every 5 s", 100, 24, 1024},
+};
+
+static void test_drops(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(readings); i++) {
+		struct throttle t = {0};
+		unsigned whole = rate_of(&t);
+		for (unsigned k = 0; k < readings[i].with; k++)
+			throttle_note_drops(&t, true);
+		for (unsigned k = 0; k < readings[i].without; k++)
+			throttle_note_drops(&t, false);
+		if (throttle_share(&t) != readings[i].share)
+			fail_msg("%s: %u", readings[i].why, throttle_share(&t));
+		assert_in_range(rate_of(&t), whole * readings[i].share / 1024 * 97 / 100,
+				whole * readings[i].share / 1024 * 103 / 100);
+	}
+}
+
+/* A rate of one packet a second stays one. */
+static void test_least(void **state)
+{
+	(void)state;
+	struct throttle t = {0};
+	struct throttle_want want = provider;
+
+	want.rate = 1;
+	for (unsigned k = 0; k < 100; k++)
+		throttle_note_drops(&t, true);
+	assert_int_equal(throttle_take(&t, &want, 0, (struct now){.mono_us = 1000000}), 0);
+	assert_int_equal(throttle_take(&t, &want, 1100, (struct now){.mono_us = 1000000}), 1000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_drops),
+		cmocka_unit_test(test_least),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
