@@ -183,6 +183,7 @@ void show_stats_since(struct invocation *in, const json_t *before, const json_t 
 	table_end(&t, in);
 	print_map(in, "names made by search lists", json_object_get(r, "search_expansions"));
 	print_map(in, "changed records", json_object_get(r, "changes"));
+	print_map(in, "packets dropped by an allowance", json_object_get(r, "allowances"));
 	print_cache(json_object_get(r, "cache"));
 	size_t i;
 	json_array_foreach(json_object_get(r, "workers"), i, value)

@@ -52,7 +52,7 @@ static void append_doubt(void *context, const char *text)
 
 static json_t *warnings_json(const struct commands *c)
 {
-	const struct doubts doubts = {c->disk, c->workers, *c->worker_count};
+	const struct doubts doubts = {c->disk, c->workers, *c->worker_count, c->allowances};
 	json_t *list = json_array();
 
 	doubts_read(&doubts, append_doubt, &list);
@@ -150,6 +150,28 @@ static json_t *family_json(const struct commands *c, enum family family)
 	return map;
 }
 
+/* What was dropped, by interface and allowance. */
+static json_t *allowances_json(const struct commands *c)
+{
+	struct allowances_view v;
+	json_t *map = json_object();
+	char key[64];
+
+	allowances_read(c->allowances, &v);
+	for (size_t i = 0; i < v.link_count * ALLOWANCE_COUNT; i++) {
+		const struct allowances_link *link = &v.links[i / ALLOWANCE_COUNT];
+		enum allowance which = (enum allowance)(i % ALLOWANCE_COUNT);
+		(void)snprintf(key, sizeof(key), "%s %s", link->name, allowance_name(which));
+		if (map && link->dropped[which] > 0 &&
+		    json_object_set_new(map, key, json_integer((json_int_t)link->dropped[which])) !=
+			    0) {
+			json_decref(map);
+			map = NULL;
+		}
+	}
+	return map;
+}
+
 static json_t *stats_json(const struct commands *c, struct now now)
 {
 	uint64_t totals[METRIC_COUNT] = {0};
@@ -157,11 +179,12 @@ static json_t *stats_json(const struct commands *c, struct now now)
 
 	for (unsigned i = 0; i < *c->worker_count; i++)
 		words_append(&workers, worker_json(c->workers[i], i, now, totals));
-	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "time_unix_s", (json_int_t)now.unix_s,
-			 "counters", counters_json(NULL, totals), "search_expansions",
-			 family_json(c, FAMILY_search_expansions_total), "changes",
-			 family_json(c, FAMILY_prefetch_changed_by_zone_total), "cache",
-			 words_cache(c), "workers", workers);
+	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "time_unix_s",
+			 (json_int_t)now.unix_s, "counters", counters_json(NULL, totals),
+			 "search_expansions", family_json(c, FAMILY_search_expansions_total),
+			 "changes", family_json(c, FAMILY_prefetch_changed_by_zone_total),
+			 "allowances", allowances_json(c), "cache", words_cache(c), "workers",
+			 workers);
 }
 
 struct stats_stream {

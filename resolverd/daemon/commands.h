@@ -22,6 +22,7 @@
 #include "cache/infra.h"
 #include "cache/ranges.h"
 #include "control/session.h"
+#include "daemon/allowances.h"
 #include "daemon/feed.h"
 #include "daemon/forwards.h"
 #include "daemon/negative.h"
@@ -37,6 +38,7 @@ struct commands { /* main thread; all borrowed */
 	struct infra *infra;
 	struct ranges *ranges;
 	struct disk *disk;
+	struct allowances *allowances;
 	struct prefetch_shared *prefetch;
 	struct worker *const *workers;
 	const unsigned *worker_count;

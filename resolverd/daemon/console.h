@@ -37,6 +37,7 @@ struct console_parts {
 	struct loop *loop;
 	const struct worker_shared *shared;
 	struct cache_reader *reader; /* the main thread's */
+	struct allowances *allowances;
 	struct worker *const *workers;
 	const unsigned *worker_count;
 	struct snapshot *const *snapshot;

@@ -15,6 +15,30 @@ static bool has_counted(const struct doubts *d, enum metric which)
 	return false;
 }
 
+static void tell_allowances(struct allowances *a, void (*tell)(void *context, const char *text),
+			    void *context)
+{
+	char line[LINE_MAX_BYTES];
+	struct allowances_view v;
+
+	allowances_read(a, &v);
+	for (size_t i = 0; i < v.link_count; i++) {
+		for (size_t k = 0; k < ALLOWANCE_COUNT; k++) {
+			if (!v.links[i].recent[k])
+				continue;
+			int len = snprintf(line, sizeof(line),
+					   "%s: packets are dropped, allowance of the instance "
+					   "exceeded (%s)",
+					   v.links[i].name, allowance_name((enum allowance)k));
+			if (k == ALLOWANCE_linklocal)
+				(void)snprintf(line + len, sizeof(line) - (size_t)len,
+					       "; rate limits of zones are at %u %%",
+					       v.rate_percent);
+			tell(context, line);
+		}
+	}
+}
+
 void doubts_read(const struct doubts *d, void (*tell)(void *context, const char *text),
 		 void *context)
 {
@@ -35,6 +59,7 @@ void doubts_read(const struct doubts *d, void (*tell)(void *context, const char 
 	if (has_counted(d, METRIC_dnssec_anchor_mismatch_total))
 		tell(context, "no key of an anchored zone matched its trust anchor: root hints and "
 			      "anchors may belong to different trees");
+	tell_allowances(d->allowances, tell, context);
 	if (sandbox_refused() > 0)
 		tell(context, "the sandbox refused system calls: an attack, or a mistake in it; "
 			      "the log names them");

@@ -4,12 +4,14 @@
  * so that nobody has to find it in the log.
  */
 #include "cache/disk.h"
+#include "daemon/allowances.h"
 #include "daemon/worker.h"
 
 struct doubts {		   /* all borrowed; any thread may read it */
 	struct disk *disk; /* NULL: off */
 	struct worker *const *workers;
 	unsigned worker_count;
+	struct allowances *allowances;
 };
 
 /* Call TELL with one line of TEXT (its own for the call) for each doubt there is. */

@@ -18,6 +18,9 @@ static const struct {
 } disk_counters[] = {DISK_COUNTER_LIST(COUNTER)};
 #undef COUNTER
 
+/* Its one argument is the allowance's name. */
+#define ALLOWANCE_METRIC "%s_allowance_exceeded_total"
+
 static void read_disk(struct disk *disk, uint64_t out[static EXPOSITION_COUNT],
 		      uint64_t counters[static ARRAY_LEN(disk_counters)])
 {
@@ -118,13 +121,19 @@ static void write_histogram(FILE *out, const struct histogram_view *h)
 	fprintf(out, "\nresolverd_%s_count %" PRIu64 "\n", h->name, count);
 }
 
-/* A label's value: what is not printable is '\ddd' in names' text, whose backslashes are doubled. */
+/* TEXT, which has no line breaks, as a label's value. */
+static void write_text(FILE *out, const char *text)
+{
+	for (const char *at = text; *at; at++)
+		fprintf(out, *at == '\\' || *at == '"' ? "\\%c" : "%c", *at);
+}
+
+/* What is not printable is '\ddd' in names' text, whose backslashes are doubled. */
 static void write_label(FILE *out, struct span key)
 {
 	char text[DNAME_TEXT_MAX];
 
-	for (const char *at = dname_text(key.at, text); *at; at++)
-		fprintf(out, *at == '\\' || *at == '"' ? "\\%c" : "%c", *at);
+	write_text(out, dname_text(key.at, text));
 }
 
 static void write_family(FILE *out, const struct family_view *f)
@@ -136,6 +145,25 @@ static void write_family(FILE *out, const struct family_view *f)
 		fprintf(out, "\"} %" PRIu64 "\n", f->values[i]);
 	}
 	fprintf(out, "resolverd_%s{%s=\"other\"} %" PRIu64 "\n", f->name, f->label, f->other);
+}
+
+static void write_allowances(struct allowances *a, FILE *out)
+{
+	struct allowances_view v;
+	char name[64];
+
+	allowances_read(a, &v);
+	for (size_t k = 0; k < ALLOWANCE_COUNT; k++) {
+		enum allowance which = (enum allowance)k;
+		(void)snprintf(name, sizeof(name), ALLOWANCE_METRIC, allowance_name(which));
+		write_head(out, name, "counter", allowance_help(which));
+		for (size_t i = 0; i < v.link_count; i++) {
+			fprintf(out, "resolverd_%s{interface=\"", name);
+			write_text(out, v.links[i].name);
+			fprintf(out, "\"} %" PRIu64 "\n", v.links[i].dropped[k]);
+		}
+		fprintf(out, "resolverd_%s{interface=\"other\"} %" PRIu64 "\n", name, v.gone[k]);
+	}
 }
 
 static void write_lists(const struct exposition *e, FILE *out)
@@ -154,6 +182,7 @@ static void write_lists(const struct exposition *e, FILE *out)
 		metrics_read_family(list, e->worker_count, (enum family)i, &family);
 		write_family(out, &family);
 	}
+	write_allowances(e->allowances, out);
 }
 
 void exposition_write(const struct exposition *e, uint64_t mono_us, FILE *out)
@@ -210,6 +239,11 @@ void exposition_write_markdown(FILE *out)
 		struct family_view f;
 		metrics_read_family(NULL, 0, (enum family)i, &f);
 		fprintf(out, "| `resolverd_%s{%s}` | counter | %s |\n", f.name, f.label, f.help);
+	}
+	for (size_t i = 0; i < ALLOWANCE_COUNT; i++) {
+		fputs("| `resolverd_", out);
+		fprintf(out, ALLOWANCE_METRIC, allowance_name((enum allowance)i));
+		fprintf(out, "{interface}` | counter | %s |\n", allowance_help((enum allowance)i));
 	}
 	fputs("| `resolverd_build_info{version}` | gauge | always 1; the version is the label |\n",
 	      out);

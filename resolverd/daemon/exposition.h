@@ -3,7 +3,7 @@
  * What Prometheus gets: every counter of base/metrics.h summed over the workers, those of
  * cache/disk.h (NAME becomes resolverd_disk_NAME_total), and figures that are read at that moment;
  * in base units. Labels are few and bounded: those of the families, which stop at FAMILY_KEYS_MAX,
- * and the one of build_info. docs/metrics.md is written from the same lists (make docs).
+ * network interfaces with a driver that counts (net/allowance.h), and the one of build_info. docs/metrics.md is written from the same lists (make docs).
  */
 #include <stdio.h>
 
@@ -11,6 +11,7 @@
 #include "cache/cache.h"
 #include "cache/disk.h"
 #include "cache/ranges.h"
+#include "daemon/allowances.h"
 #include "daemon/worker.h"
 
 /* X(name, type, help): name becomes resolverd_<name>. */
@@ -48,6 +49,7 @@ struct exposition { /* what is read; all borrowed, any thread may read it */
 	struct cache *cache;
 	struct ranges *ranges;
 	struct disk *disk;
+	struct allowances *allowances;
 	struct worker *const *workers;
 	unsigned worker_count;
 	int64_t started_unix_s;

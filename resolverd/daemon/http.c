@@ -66,7 +66,7 @@ static unsigned write_readiness(const struct http *h, FILE *out)
 		status = STATUS_UNAVAILABLE;
 	}
 	const struct exposition *e = &h->settings.exposition;
-	const struct doubts doubts = {e->disk, e->workers, e->worker_count};
+	const struct doubts doubts = {e->disk, e->workers, e->worker_count, e->allowances};
 	doubts_read(&doubts, write_doubt, out);
 	return status;
 }

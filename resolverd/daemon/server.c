@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sysexits.h>
 
+#include "daemon/allowances.h"
 #include "daemon/anchors.h"
 #include "daemon/console.h"
 #include "daemon/listen.h"
@@ -39,6 +40,7 @@ enum {
 struct server { /* main thread */
 	struct worker_shared shared;
 	struct throttle throttle;
+	struct allowances allowances;
 	struct snapshot *snapshot;
 	struct worker *workers[CONFIG_WORKERS_MAX];
 	unsigned worker_count;
@@ -469,6 +471,7 @@ static void open_console(struct server *s)
 		.loop = &s->loop,
 		.shared = &s->shared,
 		.reader = s->reader,
+		.allowances = &s->allowances,
 		.workers = s->workers,
 		.worker_count = &s->worker_count,
 		.snapshot = &s->snapshot,
@@ -504,6 +507,7 @@ static int run_workers(struct server *s)
 	}
 	if (!listen_everywhere(&s->listen, s->snapshot->config, s->workers, s->worker_count))
 		goto close;
+	allowances_open(&s->allowances, &s->loop, &s->throttle);
 	open_console(s);
 	err = start_workers(s);
 	if (err != OK) {
@@ -518,6 +522,7 @@ static int run_workers(struct server *s)
 close:
 	warm_load_stop(s->shared.warm);
 	console_close(&s->console);
+	allowances_close(&s->allowances);
 	close_workers(s);
 	return status;
 }

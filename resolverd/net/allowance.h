@@ -43,6 +43,9 @@ struct allowance_link {
 	uint64_t counter[ALLOWANCE_COUNT]; /* the driver's; 0 if it has none */
 	uint64_t risen[ALLOWANCE_COUNT];   /* between the last two readings */
 	uint64_t dropped[ALLOWANCE_COUNT]; /* since the first one */
+	struct {			   /* notes of whoever reads; zero at first */
+		uint64_t told, told_us, risen_us;
+	} notes[ALLOWANCE_COUNT];
 };
 
 struct allowance_reader { /* one thread */

@@ -32,6 +32,7 @@ static enum err refuse_forwards(void *context, const struct forwards *fresh)
 
 struct service { /* made once */
 	struct commands commands;
+	struct allowances allowances; /* no card */
 	struct snapshot *snapshot;
 	unsigned worker_count;
 	struct negative negative;
@@ -85,6 +86,8 @@ static struct service *make_service(void)
 	REQUIRE(prefetch_shared_new(&c->prefetch) == OK);
 	REQUIRE(cache_reader_new(c->cache, &c->reader) == OK);
 	fill_cache(c->cache);
+	c->allowances = &s->allowances;
+	REQUIRE(pthread_mutex_init(&s->allowances.lock, NULL) == 0);
 	c->worker_count = &s->worker_count;
 	c->snapshot = &s->snapshot;
 	c->negative = &s->negative;
