@@ -60,7 +60,9 @@
 	X(prefetch_held_total, "expired answers served at once while being refreshed")             \
 	X(stalls_total, "times that a worker stood still for half a second while work waited")     \
 	X(tcp_accepted_total, "TCP connections accepted")                                          \
-	X(tcp_rejected_total, "TCP connections closed by a limit")
+	X(tcp_rejected_total, "TCP connections closed by a limit")                                 \
+	X(udp_receive_drops_total, "queries that the system dropped: no room in the socket")       \
+	X(tcp_accept_drops_total, "TCP connections that the system dropped: no room to wait")
 
 #define METRIC_ENUM(name, help) METRIC_##name,
 enum metric { METRIC_LIST(METRIC_ENUM) METRIC_COUNT };

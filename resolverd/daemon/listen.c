@@ -50,8 +50,10 @@ static void inherit(struct listen *l, const struct config *c)
 	}
 }
 
-/* A descriptor of the NTH worker's own; -1: nothing is inherited for ADDRESS, or errno says why. */
-static int inherited(const struct listen *l, const struct endpoint *address, bool tcp, unsigned nth)
+/* A descriptor of the NTH worker's own; -1: nothing is inherited for ADDRESS, or errno says why.
+ * SHARED: it is a socket that an earlier worker has too. */
+static int inherited(const struct listen *l, const struct endpoint *address, bool tcp, unsigned nth,
+		     bool *shared)
 {
 	const struct listen_inherited *found[LISTEN_INHERITED_MAX];
 	unsigned count = 0;
@@ -60,6 +62,7 @@ static int inherited(const struct listen *l, const struct endpoint *address, boo
 		if (l->inherited[i].tcp == tcp && endpoint_equal(&l->inherited[i].local, address))
 			found[count++] = &l->inherited[i];
 	errno = 0;
+	*shared = count > 0 && nth >= count;
 	return count > 0 ? fcntl(found[nth % count]->fd, F_DUPFD_CLOEXEC, 0) : -1;
 }
 
@@ -104,9 +107,10 @@ bool listen_everywhere(const struct listen *l, const struct config *c,
 		for (size_t i = 0; i < c->listen_count; i++) {
 			for (int tcp = 0; tcp < 2; tcp++) {
 				const struct endpoint *address = &c->listen[i];
-				int fd = inherited(l, address, tcp, w);
+				bool shared;
+				int fd = inherited(l, address, tcp, w, &shared);
 				if ((fd >= 0 || errno == 0) &&
-				    worker_listen(workers[w], address, tcp, fd) == OK)
+				    worker_listen(workers[w], address, tcp, fd, shared) == OK)
 					continue;
 				tell_bind_failure(address, tcp);
 				return false;

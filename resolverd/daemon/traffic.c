@@ -286,12 +286,14 @@ void traffic_deinit(struct traffic *t)
 	clients_deinit(&t->clients);
 }
 
-enum err traffic_listen(struct traffic *t, const struct endpoint *address, bool tcp, int fd)
+enum err traffic_listen(struct traffic *t, const struct endpoint *address, bool tcp, int fd,
+			bool counted)
 {
 	if (tcp)
-		return tcp_listen(&t->tcp, address, fd);
+		return tcp_listen(&t->tcp, address, fd, counted);
 	REQUIRE(t->udp_socket_count < CONFIG_LISTEN_MAX);
-	enum err err = udp_listen(&t->udp_sockets[t->udp_socket_count], &t->udp, address, fd);
+	enum err err =
+		udp_listen(&t->udp_sockets[t->udp_socket_count], &t->udp, address, fd, counted);
 	t->udp_socket_count += err == OK;
 	return err;
 }
@@ -314,4 +316,9 @@ void traffic_count(struct traffic *t)
 	count(t, METRIC_tcp_accepted_total, t->tcp.accepted, &t->counted_accepted);
 	count(t, METRIC_tcp_rejected_total, t->tcp.rejected, &t->counted_rejected);
 	count(t, METRIC_queries_dropped_total, t->udp.dropped_answers, &t->counted_dropped);
+	for (size_t i = 0; i < t->udp_socket_count; i++)
+		udp_count_drops(&t->udp_sockets[i]);
+	tcp_count_drops(&t->tcp);
+	count(t, METRIC_udp_receive_drops_total, t->udp.drops, &t->counted_udp_drops);
+	count(t, METRIC_tcp_accept_drops_total, t->tcp.drops, &t->counted_tcp_drops);
 }

@@ -40,6 +40,7 @@ struct traffic { /* one worker */
 	struct loop_timer deadline;
 	uint64_t deadline_ms; /* as it is set; UINT64_MAX: not */
 	uint64_t counted_accepted, counted_rejected, counted_dropped; /* in the metrics */
+	uint64_t counted_udp_drops, counted_tcp_drops;		      /* the same */
 };
 
 /* ERR_NO_MEMORY or ERR_SYSTEM; T needs no traffic_deinit() then. */
@@ -47,9 +48,10 @@ MUST_USE enum err traffic_init(struct traffic *t, const struct traffic_parts *pa
 void traffic_deinit(struct traffic *t);
 
 /* Serve ADDRESS over UDP or TCP: on FD, which is bound to it and taken over, or, if that is -1, on a
- * socket of one's own. ERR_SYSTEM with errno. */
+ * socket of one's own. COUNTED: another worker has the same socket and counts what it drops.
+ * ERR_SYSTEM with errno. */
 MUST_USE enum err traffic_listen(struct traffic *t, const struct endpoint *address, bool tcp,
-				 int fd);
+				 int fd, bool counted);
 
 /* Hand EVENT to the core and do what it wants done. */
 void traffic_step(struct traffic *t, const struct event *event);

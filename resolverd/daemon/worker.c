@@ -368,10 +368,11 @@ void worker_free(struct worker *w)
 	free(w);
 }
 
-enum err worker_listen(struct worker *w, const struct endpoint *address, bool tcp, int fd)
+enum err worker_listen(struct worker *w, const struct endpoint *address, bool tcp, int fd,
+		       bool counted)
 {
 	REQUIRE(!w->running);
-	return traffic_listen(&w->traffic, address, tcp, fd);
+	return traffic_listen(&w->traffic, address, tcp, fd, counted);
 }
 
 void worker_drain(struct worker *w)

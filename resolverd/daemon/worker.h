@@ -44,8 +44,10 @@ MUST_USE enum err worker_new(const struct worker_shared *shared, struct snapshot
 void worker_free(struct worker *w);
 
 /* Serve ADDRESS over UDP or TCP, before the start: on FD, which is bound to it and taken over, or, if
- * that is -1, on a socket of the worker's own. ERR_SYSTEM with errno. */
-MUST_USE enum err worker_listen(struct worker *w, const struct endpoint *address, bool tcp, int fd);
+ * that is -1, on a socket of the worker's own. COUNTED: another worker has the same socket and counts
+ * what it drops. ERR_SYSTEM with errno. */
+MUST_USE enum err worker_listen(struct worker *w, const struct endpoint *address, bool tcp, int fd,
+				bool counted);
 
 /* Begin to serve in a thread of its own. ERR_SYSTEM. */
 MUST_USE enum err worker_start(struct worker *w);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -61,6 +62,20 @@ void socket_ignore_path_mtu(int fd, uint8_t family)
 	} else if (!socket_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT)) {
 		(void)socket_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
 	}
+}
+
+uint32_t socket_take_drops(int fd, uint32_t *seen)
+{
+	uint32_t figures[SK_MEMINFO_VARS] = {0};
+	socklen_t len = sizeof(figures);
+
+	/* A kernel that knows fewer figures fills in fewer. */
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, figures, &len) != 0 ||
+	    len < (SK_MEMINFO_DROPS + 1) * sizeof(figures[0]))
+		return 0;
+	uint32_t more = figures[SK_MEMINFO_DROPS] - *seen;
+	*seen = figures[SK_MEMINFO_DROPS];
+	return more;
 }
 
 void socket_abandon(int fd)

@@ -23,6 +23,10 @@ int socket_bound(const struct endpoint *local, int type);
 /* Is FD a UDP socket, or a TCP socket for listening, that is bound? To what? */
 bool socket_identify(int fd, struct endpoint *local, bool *tcp);
 
+/* How many more packets, or connections of a listening socket, the system has dropped since *SEEN,
+ * which is moved on: its buffer or queue was full. */
+uint32_t socket_take_drops(int fd, uint32_t *seen);
+
 /* Close FD and keep errno, which says why. */
 void socket_abandon(int fd);
 

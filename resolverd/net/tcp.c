@@ -599,7 +599,16 @@ void tcp_pause(struct tcp_server *t)
 	pause_accepting(t, true);
 }
 
-enum err tcp_listen(struct tcp_server *t, const struct endpoint *local, int fd)
+void tcp_count_drops(struct tcp_server *t)
+{
+	for (size_t i = 0; i < t->listener_count; i++) {
+		struct tcp_listener *l = &t->listeners[i];
+		if (!l->counted)
+			t->drops += socket_take_drops(l->watch.fd, &l->drops);
+	}
+}
+
+enum err tcp_listen(struct tcp_server *t, const struct endpoint *local, int fd, bool counted)
 {
 	struct sockaddr_storage address;
 	socklen_t len = endpoint_to_sockaddr(local, &address);
@@ -608,7 +617,7 @@ enum err tcp_listen(struct tcp_server *t, const struct endpoint *local, int fd)
 	if (t->listener_count == TCP_LISTENERS_MAX)
 		return ERR_LIMIT;
 	struct tcp_listener *listener = &t->listeners[t->listener_count];
-	*listener = (struct tcp_listener){.server = t};
+	*listener = (struct tcp_listener){.server = t, .counted = counted};
 	listener->watch = (struct loop_watch){.fn = handle_listener, .context = listener};
 	if (fd < 0)
 		fd = socket_bound(local, SOCK_STREAM);

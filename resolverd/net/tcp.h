@@ -106,6 +106,8 @@ struct tcp_listener {
 	struct tcp_server *server;
 	struct loop_watch watch;
 	struct endpoint local;
+	bool counted;	/* its drops are, by another thread */
+	uint32_t drops; /* seen so far */
 };
 
 struct tcp_server { /* one thread */
@@ -126,6 +128,7 @@ struct tcp_server { /* one thread */
 	uint8_t *outgoing;	/* scratch: answers of one turn */
 	uint8_t *frame;		/* scratch: one late answer */
 	uint64_t accepted, rejected;
+	uint64_t drops; /* connections for which a queue had no room: tcp_count_drops() */
 };
 
 /* LOOP outlives it. ERR_NO_MEMORY. */
@@ -135,10 +138,15 @@ MUST_USE enum err tcp_server_init(struct tcp_server *t, struct loop *loop,
 void tcp_server_deinit(struct tcp_server *t);
 
 /* Bind to LOCAL, listen and accept. ERR_SYSTEM with errno set, or ERR_LIMIT.
- * FD is a socket that is bound to LOCAL already and is taken over, or -1. */
-MUST_USE enum err tcp_listen(struct tcp_server *t, const struct endpoint *local, int fd);
+ * FD is a socket that is bound to LOCAL already and is taken over, or -1. COUNTED: another thread has
+ * the same socket and counts what it drops. */
+MUST_USE enum err tcp_listen(struct tcp_server *t, const struct endpoint *local, int fd,
+			     bool counted);
 /* Accept no connection until one is closed. */
 void tcp_pause(struct tcp_server *t);
+
+/* Add to the count what the listeners have had no room for since the last time: a system call each. */
+void tcp_count_drops(struct tcp_server *t);
 
 /* Answer one pending query. ERR_CLOSED if the connection is gone: the answer is dropped. */
 MUST_USE enum err tcp_answer(struct tcp_server *t, struct tcp_handle handle, struct span packet);

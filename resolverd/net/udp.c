@@ -83,13 +83,14 @@ static bool set_options(int fd, uint8_t family, bool wildcard)
 static void handle_ready(void *context, unsigned ready);
 
 enum err udp_listen(struct udp_socket *s, struct udp_server *u, const struct endpoint *local,
-		    int fd)
+		    int fd, bool counted)
 {
 	struct sockaddr_storage address;
 	socklen_t len = endpoint_to_sockaddr(local, &address);
 	REQUIRE(len > 0);
 
-	*s = (struct udp_socket){.server = u, .wildcard = is_unspecified(local)};
+	*s = (struct udp_socket){
+		.server = u, .wildcard = is_unspecified(local), .counted = counted};
 	s->watch = (struct loop_watch){.fn = handle_ready, .context = s, .fd = -1};
 	if (fd < 0)
 		fd = socket_bound(local, SOCK_DGRAM);
@@ -112,6 +113,12 @@ close_socket:
 void udp_pause(struct udp_socket *s)
 {
 	loop_want(s->server->loop, &s->watch, 0);
+}
+
+void udp_count_drops(struct udp_socket *s)
+{
+	if (!s->counted)
+		s->server->drops += socket_take_drops(s->watch.fd, &s->drops);
 }
 
 void udp_close(struct udp_socket *s)

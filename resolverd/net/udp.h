@@ -54,6 +54,7 @@ struct udp_server { /* one thread; shared by its sockets */
 	struct metrics *metrics;  /* for a sample of the answers; set by the owner, NULL: none */
 	uint32_t batches;	  /* answered; wraps */
 	uint64_t dropped_answers; /* the system did not take them */
+	uint64_t drops;		  /* queries for which there was no room: udp_count_drops() */
 };
 
 struct udp_socket { /* one thread */
@@ -61,6 +62,8 @@ struct udp_socket { /* one thread */
 	struct loop_watch watch;
 	struct endpoint local; /* as bound: port 0 becomes the port chosen */
 	bool wildcard;
+	bool counted;	/* its drops are, by another thread */
+	uint32_t drops; /* seen so far */
 };
 
 /* Buffers for the sockets of one thread. LOOP outlives it. ERR_NO_MEMORY. */
@@ -69,12 +72,16 @@ MUST_USE enum err udp_server_init(struct udp_server *u, struct loop *loop, udp_h
 void udp_server_deinit(struct udp_server *u);
 
 /* Bind to LOCAL and start to receive; FD is a socket that is bound to it already and is taken over,
- * or -1. ERR_SYSTEM with errno set; nothing is left open then. */
+ * or -1. COUNTED: another thread has the same socket and counts what it drops. ERR_SYSTEM with errno
+ * set; nothing is left open then. */
 MUST_USE enum err udp_listen(struct udp_socket *s, struct udp_server *u,
-			     const struct endpoint *local, int fd);
+			     const struct endpoint *local, int fd, bool counted);
 /* Receive no more; answers can still be sent. */
 void udp_pause(struct udp_socket *s);
 void udp_close(struct udp_socket *s);
+
+/* Add to the server's count what S has had no room for since the last time: a system call. */
+void udp_count_drops(struct udp_socket *s);
 
 /* Send PACKET along PATH, whose socket is still open. Drops and counts what does not go. */
 void udp_send(const struct udp_path *path, struct span packet);

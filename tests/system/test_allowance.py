@@ -71,7 +71,7 @@ class Allowance(case.DaemonCase):
         self.assertIn(f"degraded: {doubt}\n", self.get("/readyz"))
         self.assertIn(doubt, ctl.json("status")["warnings"])
         self.assertEqual(ctl.json("stats")["allowances"], {"lo linklocal": 500})
-        self.assertIn("lo linklocal", ctl.run("stats"))
+        self.assertIn("lo linklocal", ctl.text("stats"))
         # Another kind does not touch the rates, which begin to come back; nor is it told twice.
         self.count(linklocal=1500, conntrack=9)
         self.until(lambda: self.samples("conntrack"), {"lo": 2, "other": 0})

@@ -57,7 +57,7 @@ static void begin(struct server *s, struct tcp_settings settings)
 	settings.context = s;
 	assert_int_equal(loop_init(&s->loop, loop_epoch_read()), OK);
 	assert_int_equal(tcp_server_init(&s->tcp, &s->loop, &settings), OK);
-	assert_int_equal(tcp_listen(&s->tcp, &e, -1), OK);
+	assert_int_equal(tcp_listen(&s->tcp, &e, -1, false), OK);
 }
 
 static void end(struct server *s)
@@ -412,6 +412,30 @@ static void test_not_reading(void **state)
 	end(&s);
 }
 
+/* Connections that find no room in the queue of a listener are counted. */
+static void test_drops(void **state)
+{
+	(void)state;
+	static struct server s;
+	int fds[8];
+
+	begin(&s, (struct tcp_settings){0});
+	tcp_count_drops(&s.tcp);
+	assert_int_equal(s.tcp.drops, 0);
+	REQUIRE(listen(s.tcp.listeners[0].watch.fd, 1) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		struct sockaddr_storage address;
+		socklen_t len = endpoint_to_sockaddr(&s.tcp.listeners[0].local, &address);
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)connect(fds[i], (struct sockaddr *)&address, len);
+	}
+	tcp_count_drops(&s.tcp);
+	assert_in_range(s.tcp.drops, 1, 2 * ARRAY_LEN(fds));
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -420,7 +444,7 @@ int main(void)
 		cmocka_unit_test(test_gone),	     cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_patience),     cmocka_unit_test(test_idle_under_pressure),
 		cmocka_unit_test(test_limits),	     cmocka_unit_test(test_no_descriptors),
-		cmocka_unit_test(test_not_reading),
+		cmocka_unit_test(test_not_reading),  cmocka_unit_test(test_drops),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,7 +42,7 @@ static void begin(struct server *s, const char *address)
 	assert_int_equal(endpoint_parse(address, 0, &e), OK);
 	assert_int_equal(loop_init(&s->loop, loop_epoch_read()), OK);
 	assert_int_equal(udp_server_init(&s->udp, &s->loop, handle, s), OK);
-	assert_int_equal(udp_listen(&s->socket, &s->udp, &e, -1), OK);
+	assert_int_equal(udp_listen(&s->socket, &s->udp, &e, -1, false), OK);
 	assert_int_not_equal(s->socket.local.port, 0);
 }
 
@@ -148,7 +148,7 @@ static void test_families_apart(void **state)
 
 	begin(&s, "::");
 	struct endpoint any4 = endpoint_of(span_of("\0\0\0\0", 4), s.socket.local.port);
-	assert_int_equal(udp_listen(&v4, &s.udp, &any4, -1), OK);
+	assert_int_equal(udp_listen(&v4, &s.udp, &any4, -1, false), OK);
 	udp_close(&v4);
 	end(&s);
 }
@@ -186,8 +186,41 @@ static void test_listen_fails(void **state)
 
 	begin(&s, "127.0.0.1");
 	REQUIRE(endpoint_parse("192.0.2.1:53535", 53, &foreign) == OK);
-	assert_int_equal(udp_listen(&other, &s.udp, &foreign, -1), ERR_SYSTEM);
+	assert_int_equal(udp_listen(&other, &s.udp, &foreign, -1, false), ERR_SYSTEM);
 	assert_int_equal(errno, EADDRNOTAVAIL);
+	end(&s);
+}
+
+/* What finds no room in a socket that nobody reads is counted, once. */
+static void test_drops(void **state)
+{
+	(void)state;
+	static struct server s;
+	enum { COUNT = 200 };
+	int small = 1; /* the system makes it the least that it allows */
+	uint16_t id;
+
+	begin(&s, "127.0.0.1");
+	int fd = unit_connect(&s.socket.local, SOCK_DGRAM);
+	udp_count_drops(&s.socket);
+	assert_int_equal(s.udp.drops, 0);
+	REQUIRE(setsockopt(s.socket.watch.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)) == 0);
+	for (unsigned i = 0; i < COUNT; i++)
+		send_id(fd, 0xffff, 100);
+	send_id(fd, 0, 4000); /* too long for any room that is left */
+	udp_count_drops(&s.socket);
+	assert_in_range(s.udp.drops, 1, COUNT + 1);
+	assert_false(UNTIL_MS(&s.loop, receive(fd, &id), 20));
+	assert_int_equal(s.received + s.udp.drops, COUNT + 1);
+	uint64_t drops = s.udp.drops;
+	udp_count_drops(&s.socket);
+	assert_int_equal(s.udp.drops, drops);
+	/* Somebody else counts this one. */
+	s.socket.counted = true;
+	s.socket.drops = 0;
+	udp_count_drops(&s.socket);
+	assert_int_equal(s.udp.drops, drops);
+	close(fd);
 	end(&s);
 }
 
@@ -196,7 +229,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_batches),	       cmocka_unit_test(test_source_address),
 		cmocka_unit_test(test_families_apart), cmocka_unit_test(test_bad_clients),
-		cmocka_unit_test(test_listen_fails),
+		cmocka_unit_test(test_listen_fails),   cmocka_unit_test(test_drops),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
