@@ -25,7 +25,8 @@ struct http { /* made and freed by the main thread; else immutable */
 
 /* ---- /healthz ---- */
 
-static unsigned write_health(const struct http *h, FILE *out)
+/* Name the workers that stand still. */
+static unsigned write_standstills(const struct http *h, FILE *out)
 {
 	const struct exposition *e = &h->settings.exposition;
 	uint64_t mono_us = loop_epoch_read().mono_us;
@@ -40,6 +41,13 @@ static unsigned write_health(const struct http *h, FILE *out)
 			(unsigned long long)((mono_us - f.passed_us) / 1000000));
 		status = STATUS_UNAVAILABLE;
 	}
+	return status;
+}
+
+static unsigned write_health(const struct http *h, FILE *out)
+{
+	unsigned status = write_standstills(h, out);
+
 	if (status == STATUS_OK)
 		fputs("ok\n", out);
 	return status;
@@ -56,7 +64,7 @@ static unsigned write_readiness(const struct http *h, FILE *out)
 {
 	static const char *const transports[] = {"UDP", "TCP"};
 	char text[ENDPOINT_TEXT_SIZE];
-	unsigned status = write_health(h, out);
+	unsigned status = write_standstills(h, out);
 
 	for (int tcp = 0; tcp < 2; tcp++) {
 		if (selfcheck(&h->settings.probe, tcp))
@@ -65,6 +73,8 @@ static unsigned write_readiness(const struct http *h, FILE *out)
 			endpoint_text(&h->settings.probe, text));
 		status = STATUS_UNAVAILABLE;
 	}
+	if (status == STATUS_OK)
+		fputs("ok\n", out);
 	const struct exposition *e = &h->settings.exposition;
 	const struct doubts doubts = {e->disk, e->workers, e->worker_count, e->allowances};
 	doubts_read(&doubts, write_doubt, out);

@@ -176,6 +176,22 @@ class Degraded(case.DaemonCase):
         self.assertIn("not kept on disk", Ctl(self.net, self.daemon).text("status"))
 
 
+class NotReady(case.DaemonCase):
+    config = {"metrics": {"listen": [f"127.0.0.1:{PORT + 3}"]},
+              "dnssec": {"trust-anchors": [". DS 1 8 2 " + 64 * "0"]}}
+
+    def test_not_ready(self):
+        """Where the root cannot be validated nothing is answered: not ready, nowhere an "ok"."""
+        self.assertStatus(self.ask("www.signed.org"), "SERVFAIL")
+        link = http.client.HTTPConnection("127.0.0.1", PORT + 3, timeout=5)
+        link.request("GET", "/readyz")
+        reply = link.getresponse()
+        lines = reply.read().decode().splitlines()
+        self.assertEqual(reply.status, 503)
+        self.assertEqual(lines[:2], [f"no answer over {t} from 127.0.0.1:53" for t in ("UDP", "TCP")])
+        self.assertIn("degraded: no key of an anchored zone matched", lines[2])
+
+
 class Off(case.DaemonCase):
     def test_off_by_default(self):
         with socket.socket() as sock:
