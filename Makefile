@@ -273,10 +273,11 @@ layers: ## does every room include only rooms below it?
 docs: $(B)/tests/unit/daemon_exposition ## write what is generated in docs/
 	$< --write > docs/metrics.md
 
-lint: ## shell scripts, man pages, dashboard and alert rules
+lint: $(DAEMON) $(CTL) ## shell scripts, man pages, dashboard, alert rules, what documents say
 	@shellcheck .ci/run packaging/deps.sh packaging/debian/build packaging/rpm/build tests/run tests/tidy tests/coverage tests/fuzz/run
 	@mandoc -Tlint -Wwarning docs/*.[0-9]
 	@tests/monitoring/run
+	@tests/docs/run $(B)
 
 deps: ## install what building and testing need (apt or dnf)
 	@packaging/deps.sh
@@ -328,7 +329,7 @@ install: all ## install below DESTDIR; an edited configuration stays as it is
 	chmod 644 $(DESTDIR)$(COMPLETIONDIR)/resolverctl $(DESTDIR)$(ZSHCOMPLETIONDIR)/_resolverctl
 	test -e $(DESTDIR)$(SYSCONFDIR)/resolverd/resolverd.yaml || \
 		$(INSTALL) -m 644 etc/resolverd.yaml $(DESTDIR)$(SYSCONFDIR)/resolverd/resolverd.yaml
-	$(INSTALL) -m 644 etc/resolverd.yaml README.md CHANGELOG.md LICENSE $(DESTDIR)$(DOCDIR)
+	$(INSTALL) -m 644 etc/resolverd.yaml README.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
 	$(INSTALL) -m 644 packaging/grafana/resolverd.json packaging/prometheus/resolverd.rules.yml \
 		$(DESTDIR)$(DOCDIR)
 	sed '$(PATHS)' systemd/resolverd.service > $(DESTDIR)$(UNITDIR)/resolverd.service
