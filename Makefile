@@ -120,7 +120,7 @@ TESTS := $(UNITS) $(FUZZERS) $(SIM) $(SCENARIO)
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all help tests check check-variant asan tsan fuzz scenario system sim bench \
-	bench-attacks bench-instructions bench-lowttl bench-restart bench-scrape coverage format format-check tidy layers docs lint \
+	kubernetes bench-attacks bench-instructions bench-lowttl bench-restart bench-scrape coverage format format-check tidy layers docs lint \
 	deps deps-bench demo demo-prefetch demo-outage run install uninstall dist deb rpm clean FORCE
 
 all: $(DAEMON) $(CTL) ## build the daemon and its client (VARIANT=release)
@@ -231,6 +231,11 @@ scenario: $(DAEMON) $(SCENARIO) ## text scenarios, and those written for other r
 system: $(DAEMON) $(CTL) ## the real daemon against real servers in a private namespace
 	@tests/run $(B) system-full
 
+kubernetes: ## CoreDNS and pods in front of the daemon, through restarts, crashes, loss and outages
+	@packaging/deps.sh kubernetes
+	@+$(SUBMAKE) all
+	@tests/run $(B) kubernetes
+
 coverage: ## lines that the unit tests, corpora and simulator reach
 	@+$(SUBMAKE) VARIANT=coverage SEEDS=$$(( ($(SEEDS) + 9) / 10 )) check-variant
 	@tests/coverage build/coverage/obj
@@ -274,7 +279,7 @@ docs: $(B)/tests/unit/daemon_exposition ## write what is generated in docs/
 	$< --write > docs/metrics.md
 
 lint: $(DAEMON) $(CTL) ## shell scripts, man pages, dashboard, alert rules, what documents say
-	@shellcheck .ci/run packaging/deps.sh packaging/debian/build packaging/rpm/build tests/run tests/tidy tests/coverage tests/fuzz/run
+	@shellcheck .ci/run packaging/deps.sh packaging/debian/build packaging/rpm/build tests/run tests/tidy tests/coverage tests/fuzz/run tests/kubernetes/build
 	@mandoc -Tlint -Wwarning docs/*.[0-9]
 	@tests/monitoring/run
 	@tests/docs/run $(B)

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs what building and testing resolverd need; with the word "bench" also the resolvers and
-# tools it is measured against, with "package" what packages are made and tried with. Looks first and does nothing, silently, when nothing is missing.
+# tools it is measured against, with "package" what packages are made and tried with, with "kubernetes"
+# what stands in front of it in "make kubernetes". Looks first and does nothing, silently, when nothing
+# is missing.
 # Starts no service. Needs root or sudo without a password; otherwise it names the packages.
 set -u
 export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin" LC_ALL=C
@@ -64,6 +66,11 @@ cmd:lintian           | lintian              | lintian
 cmd:rpmbuild          | rpm                  | rpm-build
 cmd:mmdebstrap        | mmdebstrap           | mmdebstrap
 cmd:systemd-nspawn    | systemd-container    | systemd-container
+'
+# Debian's Go may be older than what CoreDNS wants; then it fetches a newer one.
+KUBERNETES_TABLE='
+cmd:go                | golang-go            | golang
+cmd:musl-gcc          | musl-tools           | musl-gcc
 '
 
 present() {
@@ -134,8 +141,9 @@ case ${1-} in
 '') ;;
 bench) TABLE+=$BENCH_TABLE ;;
 package) TABLE+=$PACKAGE_TABLE ;;
+kubernetes) TABLE+=$KUBERNETES_TABLE ;;
 *)
-	echo "usage: $0 [bench | package]" >&2
+	echo "usage: $0 [bench | package | kubernetes]" >&2
 	exit 64
 	;;
 esac

@@ -109,7 +109,8 @@ def without_types(*types):
 
 BIG = "\n".join(f'big TXT "{i:03d} {"x" * 200}"' for i in range(15)) + "\n" + \
       "\n".join(f'huge TXT "{i:03d} {"y" * 230}"' for i in range(150)) + "\n" + \
-      "\n".join(f'medium TXT "{i:03d} {"z" * 120}"' for i in range(6))
+      "\n".join(f'medium TXT "{i:03d} {"z" * 120}"' for i in range(6)) + "\n" + \
+      "\n".join(f"crowd A 198.18.7.{i}\ncrowd AAAA 2001:db8:7::{i}" for i in range(1, 101))
 
 ZONES = [
     Zone(".", ROOT, sign="ldns", algorithm="RSASHA256",
