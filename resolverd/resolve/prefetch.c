@@ -464,6 +464,16 @@ void prefetch_settings_changed(struct prefetch *p)
 	}
 }
 
+bool prefetch_is_pressed(const struct prefetch *p, const struct query *q)
+{
+	const struct kept *k = q->kept;
+	if (!k)
+		return false;
+	const struct prefetch_rule *rule = prefetch_rule_for(kept_settings_of(p), k->qname);
+	int64_t since_ms = MAX(k->expires_ms, k->revived_ms);
+	return p->resolver->now.cache_ms >= since_ms + rule->hold_ms / 2;
+}
+
 uint32_t prefetch_upstream_wait_ms(struct prefetch *p, const struct endpoint *address,
 				   unsigned packets)
 {

@@ -73,6 +73,10 @@ uint64_t prefetch_next_ms(const struct prefetch *p);
 /* Settings have changed: names that are no longer to be kept are let go. */
 void prefetch_settings_changed(struct prefetch *p);
 
+/* Q, a refresh, has been held back for half of its name's hold: when that is over, a client would wait
+ * for the same question, and it would go first. */
+bool prefetch_is_pressed(const struct prefetch *p, const struct query *q);
+
 /* May Q, asking for a refresh, send PACKETS to ADDRESS now? 0, or the milliseconds to wait. */
 struct endpoint;
 uint32_t prefetch_upstream_wait_ms(struct prefetch *p, const struct endpoint *address,

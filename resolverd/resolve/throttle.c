@@ -72,10 +72,12 @@ void throttle_lose(struct throttle *t, const struct throttle_want *want, struct 
 		      &ahead_us);
 }
 
-uint32_t throttle_take_spare(struct throttle *t, const struct throttle_want *want, struct now now)
+uint32_t throttle_take_spare(struct throttle *t, const struct throttle_want *want, bool is_pressed,
+			     struct now now)
 {
 	struct throttle_limit limit = limit_of(t, want->rate, want->packets);
-	limit.burst_us = 0;
+	if (!is_pressed)
+		limit.burst_us = 0;
 	return throttle_pass(&t->arrival_us[slot_of(&want->server)], &limit, now);
 }
 

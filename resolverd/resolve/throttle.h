@@ -56,9 +56,10 @@ struct throttle_want {
  */
 uint32_t throttle_take(struct throttle *t, const struct throttle_want *want, uint32_t patience_ms,
 		       struct now now);
-/* For what can wait: it has no place in the line, and the burst is left to others. 0: go, counted; or
- * the milliseconds after which to ask again. */
-uint32_t throttle_take_spare(struct throttle *t, const struct throttle_want *want, struct now now);
+/* For what can wait: it has no place in the line, and the burst is left to others, unless it IS_PRESSED.
+ * 0: go, counted; or the milliseconds after which to ask again. */
+uint32_t throttle_take_spare(struct throttle *t, const struct throttle_want *want, bool is_pressed,
+			     struct now now);
 /* A packet of WANT's had no answer in time. */
 void throttle_lose(struct throttle *t, const struct throttle_want *want, struct now now);
 

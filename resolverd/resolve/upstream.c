@@ -258,7 +258,9 @@ static bool has_turn(struct query *q, const struct settings_zone *zone, bool tcp
 		return true;
 	uint32_t wait_ms =
 		q->budget->refresh
-			? throttle_take_spare(r->throttle, &want, resolver_shared_now(r))
+			? throttle_take_spare(r->throttle, &want,
+					      prefetch_is_pressed(r->prefetch, q),
+					      resolver_shared_now(r))
 			: throttle_take(r->throttle, &want, patience_ms, resolver_shared_now(r));
 	if (wait_ms == 0)
 		return true;

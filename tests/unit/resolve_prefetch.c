@@ -220,9 +220,10 @@ static void test_line(void **state)
 		.rate = 80,
 		.packets = 1};
 	uint32_t last_ms = 0, wait_ms;
-	assert_int_equal(throttle_take_spare(&t, &want, now_at(0)), 0);
-	assert_true(throttle_take_spare(&t, &want, now_at(0)) > 0);
-	for (unsigned k = 0; k < 10; k++) /* the burst is still there for clients */
+	assert_int_equal(throttle_take_spare(&t, &want, false, now_at(0)), 0);
+	assert_true(throttle_take_spare(&t, &want, false, now_at(0)) > 0);
+	assert_int_equal(throttle_take_spare(&t, &want, true, now_at(0)), 0); /* of the burst */
+	for (unsigned k = 0; k < 9; k++) /* the rest of the burst is still there for clients */
 		assert_int_equal(throttle_take(&t, &want, 0, now_at(0)), 0);
 	assert_int_equal(throttle_take(&t, &want, 0, now_at(0)), THROTTLE_NEVER);
 	for (unsigned k = 0; k < 100; k++) {
@@ -231,7 +232,8 @@ static void test_line(void **state)
 		last_ms = wait_ms;
 	}
 	assert_int_equal(throttle_take(&t, &want, last_ms, now_at(0)), THROTTLE_NEVER);
-	assert_in_range(throttle_take_spare(&t, &want, now_at(0)), last_ms, last_ms + 1000);
+	assert_in_range(throttle_take_spare(&t, &want, false, now_at(0)), last_ms, last_ms + 1000);
+	assert_in_range(throttle_take_spare(&t, &want, true, now_at(0)), last_ms, last_ms + 20);
 	assert_int_equal(throttle_take(&t, &want, 0, now_at(last_ms + 20)), 0);
 }
 
@@ -247,7 +249,7 @@ static unsigned rate_at_loss(unsigned loss_percent)
 	unsigned passed = 0;
 	struct now now = now_at(0);
 	for (; now.mono_us < now_at(20000).mono_us; now.mono_us += 50) {
-		if (throttle_take_spare(&t, &provider, now) > 0)
+		if (throttle_take_spare(&t, &provider, false, now) > 0)
 			continue;
 		passed++;
 		if (passed * 37 % 100 < loss_percent)
@@ -268,7 +270,7 @@ static void test_losses(void **state)
 	struct throttle t = {0};
 	for (unsigned i = 0; i < 10000; i++)
 		throttle_lose(&t, &provider, now_at(0));
-	assert_int_equal(throttle_take_spare(&t, &provider, now_at(1200)), 0);
+	assert_int_equal(throttle_take_spare(&t, &provider, false, now_at(1200)), 0);
 }
 
 int main(void)

@@ -16,7 +16,7 @@ static unsigned rate_of(struct throttle *t)
 	for (size_t i = 0; i < THROTTLE_SLOTS; i++)
 		atomic_store(&t->arrival_us[i], 0);
 	for (; now.mono_us < 5000000; now.mono_us += 20)
-		while (throttle_take_spare(t, &provider, now) == 0)
+		while (throttle_take_spare(t, &provider, false, now) == 0)
 			passed++;
 	return passed / 4;
 }
