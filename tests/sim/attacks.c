@@ -4,6 +4,7 @@
 
 #include "base/cursor.h"
 #include "sim/bricks.h"
+#include "sim/seeded.h"
 
 enum {
 	CHEAP = 15,
@@ -38,6 +39,7 @@ static const struct signer_key *colliding_keys(struct keyring *k)
 	unsigned count = 0;
 	if (k->colliding[0].pkey)
 		return k->colliding;
+	seeded_begin(KEYRING_COLLIDING);
 	signer_key_init(&k->colliding[count++], ALGORITHM, DNSKEY_ZONE, 0);
 	while (count < KEYRING_COLLIDING) {
 		struct signer_key *key = &k->colliding[count];

@@ -5,6 +5,7 @@
 
 #include "base/cursor.h"
 #include "sim/attacks.h"
+#include "sim/seeded.h"
 
 enum { DAY_S = 86400, RSA_BITS = 1024, BITMAP_TYPES_MAX = 24, DIGEST_UNKNOWN = 99 };
 
@@ -19,9 +20,11 @@ const struct signer_key *keyring_key(struct keyring *k, uint8_t algorithm, unsig
 		row++;
 	REQUIRE(row < ARRAY_LEN(algorithms));
 	struct signer_key *key = &k->keys[row][index];
-	if (!key->pkey) /* the first one is the key-signing key */
-		signer_key_init(key, algorithm,
-				(uint16_t)(DNSKEY_ZONE | (index == 0 ? DNSKEY_SEP : 0)), RSA_BITS);
+	if (key->pkey)
+		return key;
+	seeded_begin(row * KEYRING_KEYS + index); /* whichever zone of whichever run is first */
+	signer_key_init(key, algorithm,		  /* the first one is the key-signing key */
+			(uint16_t)(DNSKEY_ZONE | (index == 0 ? DNSKEY_SEP : 0)), RSA_BITS);
 	return key;
 }
 
@@ -106,6 +109,7 @@ void secure_sign(struct world *w, const struct zone *z, struct rrset *set)
 	const struct security *x = z->security;
 	if (!x || set->sig_count)
 		return;
+	seeded_begin(0); /* ECDSA has a nonce */
 	bool is_dnskey = set->type == TYPE_DNSKEY;
 	enum flaw flaw = is_dnskey && x->flaw < FLAW_NO_DNSKEY ? FLAW_NONE : x->flaw;
 	if (flaw == FLAW_STRIPPED)

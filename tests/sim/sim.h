@@ -10,6 +10,7 @@
  *   net.c       loss, delay, addresses   client.c           who asks, when, and how
  *   oracle.c    the truth                check.c            answers compared with it
  *   traces.c    decision traces make sense
+ *   seeded.c    libcrypto's chance, so that keys repeat too
  */
 #include "base/heap.h"
 #include "resolve/resolver.h"
