@@ -4,7 +4,7 @@
  */
 #include "unit/cache_disk_unit.h"
 
-enum { ROUNDS = 60, NAMES = 400, KILL_AFTER_MAX_US = 60000 };
+enum { ROUNDS = 60, ROUNDS_MAX = 20 * ROUNDS, NAMES = 400, KILL_AFTER_MAX_US = 60000 };
 
 struct told { /* shared with the child: what it was told, before and after each call */
 	_Atomic uint32_t put[NAMES];	 /* highest serial that may be there */
@@ -101,6 +101,13 @@ static void compare(struct told *t, unsigned round)
 	disk_close(d);
 }
 
+/* Or else nothing was tested. */
+static bool was_at_work(struct told *t)
+{
+	return atomic_load(&t->serial) > ROUNDS * 20 && atomic_load(&t->syncs) > 10 &&
+	       atomic_load(&t->flushes) > 5;
+}
+
 static void killed_at_any_moment(void **state)
 {
 	(void)state;
@@ -109,7 +116,9 @@ static void killed_at_any_moment(void **state)
 	assert_true(t != MAP_FAILED);
 	struct rng rng;
 	rng_init_seeded(&rng, 1);
-	for (unsigned round = 0; round < ROUNDS; round++) {
+	unsigned round = 0;
+	/* On a busy machine, or under a sanitizer, a child gets less far: more of them then. */
+	for (; round < ROUNDS || (round < ROUNDS_MAX && !was_at_work(t)); round++) {
 		pid_t pid = fork();
 		assert_true(pid >= 0);
 		if (pid == 0)
@@ -121,9 +130,7 @@ static void killed_at_any_moment(void **state)
 		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 		compare(t, round);
 	}
-	/* Or else nothing was tested. */
-	assert_true(atomic_load(&t->serial) > ROUNDS * 20);
-	assert_true(atomic_load(&t->syncs) > 10 && atomic_load(&t->flushes) > 5);
+	assert_true(was_at_work(t));
 	munmap(t, sizeof(*t));
 }
 
