@@ -19,6 +19,17 @@ static enum colour colour_of(const json_t *step)
 	return COLOUR_NONE;
 }
 
+static void print_sources(const json_t *sources)
+{
+	const json_t *source;
+	size_t i;
+
+	fputs("from ", stdout);
+	json_array_foreach(sources, i, source)
+		printf("%s%s", i > 0 ? ", " : "", json_string_value(source));
+	putchar('\n');
+}
+
 void show_trace(struct invocation *in, const json_t *r)
 {
 	const json_t *trace = json_object_get(r, "trace"), *step;
@@ -33,6 +44,8 @@ void show_trace(struct invocation *in, const json_t *r)
 	       reply_text(trace, "name"), reply_text(trace, "type"), reply_text(trace, "rcode"),
 	       reply_text(trace, "verdict"), (double)reply_int(trace, "took_us") / 1000,
 	       reply_int(trace, "packets"), colour_off(in));
+	if (json_array_size(json_object_get(trace, "sources")) > 0)
+		print_sources(json_object_get(trace, "sources"));
 	if (*reply_text(trace, "text"))
 		printf("%s (EDE %" PRId64 ", %s)\n", reply_text(trace, "text"),
 		       reply_int(trace, "ede"), reply_text(trace, "ede_name"));

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "daemon/trace_blame.h"
+#include "daemon/trace_source.h"
 
 enum {
 	LINE_MAX = DNAME_TEXT_MAX + 512, /* a name, a reason, and what stands around them */
@@ -246,6 +247,18 @@ static json_t *told_json(uint8_t told)
 	return list;
 }
 
+static json_t *sources_json(const struct trace_report *r)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+	struct trace_sources sources;
+	json_t *list = json_array();
+
+	trace_source_read(r, &sources);
+	for (size_t i = 0; i < sources.count; i++)
+		words_append(&list, json_string(trace_source_text(&sources.list[i], text)));
+	return list;
+}
+
 json_t *trace_words_json(const struct trace_report *r, struct now now)
 {
 	char rcode[TYPE_TEXT_SIZE];
@@ -253,7 +266,7 @@ json_t *trace_words_json(const struct trace_report *r, struct now now)
 
 	return json_pack(
 		"{s:o, s:o, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:b, s:b, s:b, s:o, "
-		"s:i, s:o}",
+		"s:o, s:i, s:o}",
 		"name", words_name(r->name), "type", words_type(r->type), "age_ms",
 		(json_int_t)(now.cache_ms - r->ended_ms), "took_us", (json_int_t)r->took_us,
 		"rcode", rcode_text(r->rcode, rcode), "verdict", words_verdict(r->verdict), "ede",
@@ -263,7 +276,7 @@ json_t *trace_words_json(const struct trace_report *r, struct now now)
 		r->client.family ? words_endpoint(&r->client) : json_null(), "clients",
 		(json_int_t)r->clients, "packets", (json_int_t)r->packets, "refresh", r->refresh,
 		"operator", r->watched, "unfinished", r->unfinished, "told", told_json(r->told),
-		"missing_steps", (int)r->lost, "steps", steps_json(r));
+		"sources", sources_json(r), "missing_steps", (int)r->lost, "steps", steps_json(r));
 }
 
 /* ---- the whole ---- */
@@ -273,6 +286,8 @@ const char *trace_words_summary(const struct trace_report *r, char out[static TR
 	char rcode[TYPE_TEXT_SIZE], time[WORDS_TIME_SIZE], ede[80] = "";
 	bool failed = r->rcode != RCODE_NOERROR && r->rcode != RCODE_NXDOMAIN;
 	const char *verdict = failed ? "" : words_verdict(r->verdict);
+	char from[TRACE_SOURCES_TEXT] = "";
+	struct trace_sources sources;
 
 	if (r->ede != EDE_NONE)
 		(void)snprintf(ede, sizeof(ede), " (EDE %u, %s)", r->ede, ede_text(r->ede));
@@ -284,9 +299,12 @@ const char *trace_words_summary(const struct trace_report *r, char out[static TR
 			       r->packets == 1 ? "" : "s", r->text ? r->text : "", ede);
 		return out;
 	}
-	(void)snprintf(out, TRACE_SUMMARY_MAX, "%s %s%s%s after %s and %u packet%s%s%s%s",
+	trace_source_read(r, &sources);
+	if (!failed && sources.count > 0)
+		trace_source_list(&sources, from);
+	(void)snprintf(out, TRACE_SUMMARY_MAX, "%s %s%s%s%s%s after %s and %u packet%s%s%s%s",
 		       failed ? "failed with" : "was answered", rcode_text(r->rcode, rcode),
-		       *verdict ? ", " : "", verdict,
+		       *verdict ? ", " : "", verdict, *from ? ", from " : "", from,
 		       words_time((int64_t)(r->took_us / 1000), time), r->packets,
 		       r->packets == 1 ? "" : "s", r->text && *r->text ? ": " : "",
 		       r->text ? r->text : "", ede);

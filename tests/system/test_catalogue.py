@@ -116,7 +116,7 @@ class Catalogue(ExplainCase):
         time.sleep(1.5)
         summary, story, reply = self.explain("n6.pair.org")
         self.assertIn("answered from the cache", summary)
-        self.assertRegex(story, r"was answered NOERROR, insecure after [2-4]")
+        self.assertRegex(story, r"was answered NOERROR, insecure, from \S+:53 after [2-4]")
         self.assertIn("Clients could not wait so long and got SERVFAIL", story)
         self.assertIn("servfail", reply["recent"][0]["told"])
 
@@ -240,7 +240,8 @@ class Answers(ExplainCase):
         self.assertCause("www.signed.org", r"validated data",
                          r"Chain of trust, as far as its keys are cached: \. > org\. > signed\.org\.",
                          r"Asked for in [2-3] different seconds",
-                         r"Recorded .* ago, for 127\.0\.0\.1:\d+: it was answered NOERROR, secure",
+                         r"Recorded .* ago, for 127\.0\.0\.1:\d+: it was answered NOERROR, secure, "
+                         r"from (198\.51\.100|\[2001:db8:1:)[.:]3[01]\]?:53 after",
                          r"The whole cache was flushed")
         recent = self.explain("www.signed.org")[2]["recent"]
         self.assertIn("send", {s["kind"] for s in recent[-1]["steps"]})
