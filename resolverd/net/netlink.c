@@ -155,7 +155,8 @@ static enum netlink_more ask_once(struct netlink *n, struct nlmsghdr *request,
 	if (fd < 0)
 		return NETLINK_REFUSED;
 	request->nlmsg_flags |= NLM_F_REQUEST;
-	if (!(request->nlmsg_flags & NLM_F_DUMP))
+	/* Of its two bits one is NLM_F_EXCL where something is made. */
+	if ((request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
 		request->nlmsg_flags |= NLM_F_ACK;
 	request->nlmsg_seq = reply->sequence = ++n->sequence;
 	enum netlink_more more = ask_at(fd, request, reply);
