@@ -148,11 +148,14 @@ static enum security read_ds_answer(struct query *q, const uint8_t *zone, const 
 		blame_answer(q, a, zone, TYPE_DS);
 		return SECURITY_BOGUS;
 	}
+	/* The verdict is that of a whole chain. Whoever tells its first alias is the zone around it, which
+	 * is known to be signed; an insecure target must not make it, and what is below it, insecure. */
+	for (uint32_t i = 0; i < a->answer_count; i++)
+		if (a->answer[i].type == TYPE_CNAME || a->answer[i].type == TYPE_DNAME)
+			return SECURITY_NO_CUT;
 	if (a->verdict != VERDICT_SECURE)
 		return SECURITY_INSECURE;
 	for (uint32_t i = 0; i < a->answer_count; i++) {
-		if (a->answer[i].type == TYPE_CNAME)
-			return SECURITY_NO_CUT;
 		if (a->answer[i].type != TYPE_DS)
 			continue;
 		*ds = a->answer[i];
@@ -186,6 +189,8 @@ enum security chain_ds(struct query *q, const uint8_t *zone, struct rrset *ds)
 	const struct answer *a;
 	if (cached_secure(q, zone, TYPE_DS, ds))
 		return ds_is_usable(q, ds, NULL) ? SECURITY_SECURE : SECURITY_INSECURE;
+	if (cached_secure(q, zone, TYPE_CNAME, ds))
+		return SECURITY_NO_CUT;
 	switch (query_need(q, zone, TYPE_DS, false, &a)) {
 	case OK:
 		return read_ds_answer(q, zone, a, ds);

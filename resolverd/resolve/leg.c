@@ -403,9 +403,11 @@ enum step leg_checked(struct query *q, enum verdict verdict)
 	}
 	switch (reply->kind) {
 	case REPLY_ALIAS:
-		if (q->qtype == TYPE_DS && q->internal)
-			return finish(
-				q); /* an alias is no zone cut; nobody wants its target's DS */
+		if (q->qtype == TYPE_DS && q->internal && !q->waiters) {
+			a->no_store =
+				true; /* an alias is no cut: nobody here wants its target's DS */
+			return finish(q);
+		}
 		return next_leg(q, reply->target, reply->alias_count);
 	case REPLY_NXDOMAIN:
 	case REPLY_NODATA:

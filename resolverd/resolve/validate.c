@@ -29,12 +29,16 @@ static enum verdict from_security(enum security s)
 
 /* --- one set ------------------------------------------------------------------------------ */
 
+static bool is_forwarded(const struct query *q)
+{
+	return q->zone.configured && q->zone.configured->forward;
+}
+
 /* SIGNER lies above the zone whose own servers were asked: not the zone that contains the data (RFC
  * 4035 §5.3.1). Below it, it may be a zone that the same servers hold without ever referring to it. */
 static bool is_above_cut(const struct query *q, const uint8_t *signer)
 {
-	const struct settings_zone *configured = q->zone.configured;
-	if (!q->zone.ready || q->reply_cached || (configured && configured->forward))
+	if (!q->zone.ready || q->reply_cached || is_forwarded(q))
 		return false;
 	return dname_is_below(q->zone.name, signer);
 }
@@ -210,14 +214,11 @@ static enum verdict check_dnskey(struct query *q, struct rrset *set, struct chec
 	return v;
 }
 
-/* No signature fits a key of its signer's, so they are as good as none. A forwarder shows no cuts: NAME
- * may lie in an unsigned zone below the one that its signatures claim. Else it is bogus, as noted. */
+/* No signature is by a key of its signer's, so they are as good as none: NAME may lie in an unsigned
+ * zone. Else it is bogus, as noted. */
 static enum verdict unless_unsigned(struct query *q, const uint8_t *name, bool for_ds)
 {
-	const struct settings_zone *configured = q->zone.configured;
 	const uint8_t *zone;
-	if (!configured || !configured->forward)
-		return VERDICT_BOGUS;
 	struct trouble noted = q->trouble;
 	enum security s = chain_unsigned(q, name, for_ds, &zone);
 	if (s == SECURITY_PENDING || s == SECURITY_INSECURE)
@@ -233,8 +234,10 @@ static enum verdict verify_with_zone(struct query *q, struct rrset *set, struct 
 	bool fits;
 	if (!memo->keys) {
 		enum security s = chain_zone(q, memo->signer, q->keys_refetched, &keys);
-		if (s == SECURITY_NO_CUT)
+		if (s == SECURITY_NO_CUT) {
 			blame_set(q, EDE_DNSSEC_BOGUS, set, memo->signer, "its signer is no zone");
+			return unless_unsigned(q, set->owner, set->type == TYPE_DS);
+		}
 		if (s != SECURITY_SECURE)
 			return from_security(s);
 		if (!remember_keys(q, &keys, memo))
@@ -243,8 +246,8 @@ static enum verdict verify_with_zone(struct query *q, struct rrset *set, struct 
 	enum verdict v = verify(q, set, memo, &fits);
 	if (v != VERDICT_BOGUS || fits)
 		return v;
-	if (q->keys_refetched)
-		return unless_unsigned(q, set->owner, set->type == TYPE_DS);
+	if (q->keys_refetched) /* a forwarder shows no cuts: there may be one below the signer */
+		return is_forwarded(q) ? unless_unsigned(q, set->owner, set->type == TYPE_DS) : v;
 	q->keys_refetched = true;
 	memo->keys = NULL;
 	return verify_with_zone(q, set, memo);
@@ -443,7 +446,7 @@ static enum verdict check_negative(struct query *q)
 	enum verdict v = from_denial(q, result, signer);
 	if (v == VERDICT_SECURE)
 		keep_ranges(q, signer, good, count);
-	if (result == DENIAL_NONE && count == 0)
+	if (result == DENIAL_NONE && count == 0 && is_forwarded(q))
 		v = unless_unsigned(q, reply->target, q->qtype == TYPE_DS);
 	return v;
 }

@@ -314,8 +314,9 @@ static void build_aliased_keys(struct sim *s)
 	}
 }
 
-/* Behind a forwarder lies an unsigned zone whose signatures bear the name of its parent, which is signed,
- * or of nobody: nothing but the parent's denial of DS tells that it is unsigned. */
+/* Behind a forwarder lies an unsigned zone whose signatures bear the name of its parent, which is signed:
+ * nothing but the parent's word about its DS tells that it is unsigned. An alias of the parent's leads
+ * there, which makes neither it nor what is denied below it insecure. */
 static void build_stray_signer(struct sim *s)
 {
 	struct world *w = &s->world;
@@ -325,17 +326,22 @@ static void build_stray_signer(struct sim *s)
 	struct zone *sub = brick_zone(s, "sub.up.com.", up);
 	struct zone *zones[] = {com->parent, com, up, sub};
 	bool is_unknown = prng_percent(&s->dice, 50);
+	enum flaw flaw = prng_percent(&s->dice, 30) ? FLAW_NO_PROOF : FLAW_NONE;
 	for (unsigned i = 0; i < ARRAY_LEN(zones); i++) {
 		bool is_sub = zones[i] == sub;
 		struct secure_options o = {.algorithm = 15,
 					   .with_ds = !is_sub || is_unknown,
 					   .unknown_digest = is_sub && is_unknown,
 					   .nsec3 = prng_percent(&s->dice, 50),
-					   .flaw = is_sub ? FLAW_SIGNER : FLAW_NONE,
+					   .flaw = is_sub	    ? FLAW_SIGNER
+						   : zones[i] == up ? flaw
+								    : FLAW_NONE,
 					   .unix_s = sim_now(s).unix_s};
 		secure_zone(w, s->keyring, zones[i], &o);
 	}
 	brick_a(s, sub, world_label(w, sub->apex, "www"), 60);
+	zone_add_name(w, up, world_label(w, up->apex, "alias"), TYPE_CNAME, 60,
+		      world_label(w, sub->apex, "www"));
 	configured_forward(s, forward);
 	dname_lower(up->apex, forward->name);
 	s->settings.zones = forward;
@@ -344,7 +350,42 @@ static void build_stray_signer(struct sim *s)
 	for (unsigned i = 0; i < 3; i++) {
 		brick_ask(s, 1000 + i * 100 * second_us, "www.sub.up.com.");
 		brick_ask(s, 1000 + i * 90 * second_us, "no.sub.up.com.");
+		brick_ask(s, 1000 + i * 70 * second_us, "no.alias.up.com.");
+		stub_plan(s, 1000 + i * 70 * second_us, world_name(w, "alias.up.com."), TYPE_DS);
 		stub_plan(s, 1000 + i * 80 * second_us, sub->apex, TYPE_MX)->dnssec_ok = true;
+	}
+}
+
+/* Addresses come without signatures, which is bogus also below an alias that leads to an unsigned zone,
+ * and though the server that tells the alias tells in the same reply that its target has no DS. */
+static void build_aliased_ds(struct sim *s)
+{
+	struct world *w = &s->world;
+	s->settings.dnssec = true;
+	struct zone *com = brick_top(s), *up = brick_zone(s, "up.com.", com);
+	struct zone *sub = world_zone(w, world_name(w, "sub.up.com."), up);
+	struct zone *zones[] = {com->parent, com, up};
+	const uint8_t *alias = world_label(w, up->apex, "alias");
+	const uint8_t *target = world_label(w, sub->apex, "www");
+	for (unsigned i = 0; i < ARRAY_LEN(zones); i++) {
+		struct secure_options o = {.algorithm = 15,
+					   .with_ds = true,
+					   .nsec3 = prng_percent(&s->dice, 50),
+					   .unix_s = sim_now(s).unix_s};
+		secure_zone(w, s->keyring, zones[i], &o);
+	}
+	up->security->strips_addresses = true;
+	zone_add_soa(w, sub, 3600, 60);
+	world_serve(up->hosts[0], sub);
+	up->hosts[0]->quirks.follows_aliases = true;
+	zone_add_name(w, up, alias, TYPE_CNAME, 60, target);
+	brick_a(s, up, world_label(w, alias, "below"), 60);
+	brick_a(s, sub, target, 60);
+	brick_finish(s, 3600, 3600);
+	for (unsigned i = 0; i < 4; i++) {
+		brick_ask(s, 1000 + prng_below(&s->dice, 100000), "below.alias.up.com.");
+		brick_ask(s, 1000 + prng_below(&s->dice, 100000), "alias.up.com.");
+		stub_plan(s, prng_below(&s->dice, 200000), alias, TYPE_DS)->dnssec_ok = true;
 	}
 }
 
@@ -393,6 +434,7 @@ static const struct profile profiles[] = {
 	{"aliased-keys", 1, build_aliased_keys, NULL},
 	{"joined-ds", 1, build_joined_ds, NULL},
 	{"stray-signer", 1, build_stray_signer, NULL},
+	{"aliased-ds", 1, build_aliased_ds, NULL},
 	{"reasons", 1, build_reasons, finish_reasons},
 	{"keytrap", 1, build_keytrap, finish_attack},
 	{"nsec3-flood", 1, build_nsec3_flood, finish_attack},

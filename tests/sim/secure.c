@@ -112,7 +112,7 @@ void secure_sign(struct world *w, const struct zone *z, struct rrset *set)
 	seeded_begin(0); /* ECDSA has a nonce */
 	bool is_dnskey = set->type == TYPE_DNSKEY;
 	enum flaw flaw = is_dnskey && x->flaw < FLAW_NO_DNSKEY ? FLAW_NONE : x->flaw;
-	if (flaw == FLAW_STRIPPED)
+	if (flaw == FLAW_STRIPPED || (x->strips_addresses && set->type == TYPE_A))
 		return;
 	struct signature signature = {
 		.signer = flaw == FLAW_SIGNER && z->parent ? z->parent->apex : z->apex,
@@ -531,6 +531,8 @@ enum sim_verdict secure_set_verdict(const struct zone *z, const struct rrset *se
 	if (verdict == SIM_BOGUS && is_keys && secure_chain_verdict(z) == SIM_SECURE &&
 	    z->security->flaw < FLAW_NO_DNSKEY)
 		return SIM_SECURE;
+	if (verdict == SIM_SECURE && z->security->strips_addresses && set->type == TYPE_A)
+		return SIM_BOGUS;
 	return verdict;
 }
 

@@ -54,6 +54,7 @@ struct security { /* of one signed zone */
 	const struct signer_key *second_ksk, *second_zsk; /* sign besides, in a rollover; or NULL */
 	const struct trap *trap; /* bad signatures instead of the right ones; or NULL */
 	bool has_ds;		 /* its parent was told */
+	bool strips_addresses;	 /* sends A without signatures: that is bogus, all else well */
 	bool is_unsupported;	 /* SHA-1 signatures, or a digest nobody knows: insecure */
 	enum flaw flaw;
 	bool nsec3, opt_out;
