@@ -70,14 +70,18 @@ static bool cut_capabilities(void)
 	for (int i = 0; i <= CAP_LAST_CAP; i++)
 		if (i >= 32 || !(keep & 1u << i))
 			(void)prctl(PR_CAPBSET_DROP, i); /* wants CAP_SETPCAP */
+	/* Nothing is executed, so nothing would inherit the ambient ones. */
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	if (syscall(SYS_capget, &header, data) != 0)
 		return false;
+	/* A service manager has done it, and its filter may not let capset() pass. What is still
+	 * inheritable is nothing to lose, as nothing is executed. */
+	if ((data[0].permitted & ~keep) == 0 && data[1].permitted == 0)
+		return true;
 	data[0].permitted &= keep;
 	data[0].effective = data[0].permitted;
 	data[0].inheritable = 0;
 	data[1] = (struct __user_cap_data_struct){0};
-	/* Nothing is executed, so nothing would inherit the ambient ones. */
-	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	return syscall(SYS_capset, &header, data) == 0;
 }
 

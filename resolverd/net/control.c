@@ -288,6 +288,14 @@ static enum err clear_path(const char *path)
 	return unlink(path) == 0 ? OK : ERR_SYSTEM;
 }
 
+/* Then nothing is left to do, which a service manager's filter might refuse. */
+static bool belongs_to(const char *path, gid_t group)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && st.st_gid == group;
+}
+
 /* Nobody can connect before listen(), so that by then mode and group are as they should be. */
 static enum err bind_path(int fd, const struct control_settings *settings)
 {
@@ -299,7 +307,8 @@ static enum err bind_path(int fd, const struct control_settings *settings)
 	if (bound != 0)
 		return ERR_SYSTEM;
 	enum err err = OK;
-	if (settings->has_group && chown(settings->path, (uid_t)-1, settings->group) != 0)
+	if (settings->has_group && !belongs_to(settings->path, settings->group) &&
+	    chown(settings->path, (uid_t)-1, settings->group) != 0)
 		err = ERR_DENIED;
 	else if (chmod(settings->path, settings->open_to_all ? MODE_ALL : MODE_GROUP) != 0 ||
 		 listen(fd, BACKLOG) != 0)
