@@ -319,7 +319,7 @@ run: all ## the daemon on 127.0.0.1:5300 and [::1]:5300 with the real root
 
 PATHS := s|@SBINDIR@|$(SBINDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g
 # resolverd@NAME: one of several, with /etc/resolverd/NAME.yaml and directories of its own.
-INSTANCE := s|^Description=.*|&, instance %i|; s|resolverd\.yaml$$|%i.yaml|; s|^\(State\|Runtime\)Directory=.*|&-%i|
+INSTANCE := s|^Description=.*|&, instance %i|; s|resolverd\.yaml$$|%i.yaml|; s/^\(State\|Runtime\)Directory=.*/&-%i/
 MAN_PAGES := $(wildcard docs/*.[1-8])
 
 install: all ## install below DESTDIR; an edited configuration stays as it is
