@@ -119,7 +119,7 @@ TESTS := $(UNITS) $(FUZZERS) $(SIM) $(SCENARIO)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
-.PHONY: all help tests check check-variant asan tsan fuzz scenario system sim bench \
+.PHONY: all help tests check check-variant asan tsan fuzz scenario system appliance sim bench \
 	kubernetes bench-attacks bench-instructions bench-lowttl bench-restart bench-scrape coverage format format-check tidy layers docs lint \
 	deps deps-bench demo demo-prefetch demo-outage run install uninstall dist deb rpm clean FORCE
 
@@ -236,6 +236,10 @@ kubernetes: ## CoreDNS and pods in front of the daemon, through restarts, crashe
 	@+$(SUBMAKE) all
 	@tests/run $(B) kubernetes
 
+appliance: ## the package on a Debian that systemd has booted, in a private network (as root)
+	@packaging/deps.sh package
+	@tests/appliance/run
+
 coverage: ## lines that the unit tests, corpora and simulator reach
 	@+$(SUBMAKE) VARIANT=coverage SEEDS=$$(( ($(SEEDS) + 9) / 10 )) check-variant
 	@tests/coverage build/coverage/obj
@@ -279,7 +283,9 @@ docs: $(B)/tests/unit/daemon_exposition ## write what is generated in docs/
 	$< --write > docs/metrics.md
 
 lint: $(DAEMON) $(CTL) ## shell scripts, man pages, dashboard, alert rules, what documents say
-	@shellcheck .ci/run packaging/deps.sh packaging/debian/build packaging/rpm/build tests/run tests/tidy tests/coverage tests/fuzz/run tests/kubernetes/build
+	@shellcheck .ci/run packaging/deps.sh packaging/debian/build packaging/debian/resolverd.p* \
+		packaging/rpm/build tests/run tests/tidy tests/coverage tests/fuzz/run \
+		tests/kubernetes/build
 	@mandoc -Tlint -Wwarning docs/*.[0-9]
 	@tests/monitoring/run
 	@tests/docs/run $(B)
