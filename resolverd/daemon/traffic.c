@@ -298,11 +298,16 @@ enum err traffic_listen(struct traffic *t, const struct endpoint *address, bool 
 	return err;
 }
 
-void traffic_pause(struct traffic *t)
+void traffic_drain(struct traffic *t)
 {
 	for (size_t i = 0; i < t->udp_socket_count; i++)
 		udp_pause(&t->udp_sockets[i]);
-	tcp_pause(&t->tcp);
+	tcp_drain(&t->tcp);
+}
+
+bool traffic_is_drained(const struct traffic *t)
+{
+	return tcp_is_drained(&t->tcp);
 }
 
 static void count(struct traffic *t, enum metric which, uint64_t total, uint64_t *counted)

@@ -58,7 +58,9 @@ void traffic_step(struct traffic *t, const struct event *event);
 
 /* The loop goes to sleep: have it wake when the core wants that. */
 void traffic_set_deadline(struct traffic *t);
-/* Read no question any more. Again and again is fine. */
-void traffic_pause(struct traffic *t);
+/* Take no question any more but those of connections that there are. Again and again is fine. */
+void traffic_drain(struct traffic *t);
+/* None of those is on its way, or has an answer unwritten. */
+bool traffic_is_drained(const struct traffic *t);
 /* What the sockets have counted goes into the metrics. */
 void traffic_count(struct traffic *t);

@@ -197,8 +197,8 @@ static void handle_tick(void *context)
 
 static void drain(struct worker *w, const struct resolver_stats *stats)
 {
-	traffic_pause(&w->traffic);
-	atomic_store(&w->drained, stats->waiting_clients == 0);
+	traffic_drain(&w->traffic);
+	atomic_store(&w->drained, stats->waiting_clients == 0 && traffic_is_drained(&w->traffic));
 }
 
 static void tell_figures(struct worker *w)

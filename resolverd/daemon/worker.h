@@ -54,7 +54,8 @@ MUST_USE enum err worker_start(struct worker *w);
 /* End the thread and wait for that. */
 void worker_stop(struct worker *w);
 
-/* Read no question from its sockets any more. From any thread. */
+/* Read no question from its sockets any more, but those of TCP connections that it has. From any
+ * thread. */
 void worker_drain(struct worker *w);
 /* That is so, and everybody who had asked before is answered. From any thread. */
 bool worker_is_drained(const struct worker *w);

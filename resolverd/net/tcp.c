@@ -28,6 +28,7 @@ struct tcp_connection {
 	uint64_t since_us; /* in this state, or of the last progress in it */
 	unsigned pending;
 	bool open;
+	bool asked;	    /* something, at least once */
 	bool end_of_stream; /* the client has sent its FIN */
 	bool closing;	    /* we have sent ours */
 	bool doomed;
@@ -148,7 +149,7 @@ static void start_tick(struct tcp_server *t)
 
 static void pause_accepting(struct tcp_server *t, bool paused)
 {
-	if (t->paused == paused)
+	if (t->paused == paused || t->draining)
 		return;
 	t->paused = paused;
 	for (size_t i = 0; i < t->listener_count; i++)
@@ -168,6 +169,7 @@ static void close_connection(struct tcp_connection *c)
 	close(c->watch.fd);
 	tally_remove(&t->tally, &c->peer);
 	t->unwritten_bytes -= stream_queue_len(&c->out);
+	t->silent_count -= !c->asked;
 	stream_queue_deinit(&c->in);
 	stream_queue_deinit(&c->out);
 	TAILQ_REMOVE(&t->states[c->state], c, in_state);
@@ -219,6 +221,7 @@ static void open_connection(struct tcp_server *t, int fd, const struct endpoint 
 	c->since_us = t->loop->now.mono_us;
 	TAILQ_INSERT_TAIL(&t->states[TCP_STATE_IDLE], c, in_state);
 	t->accepted++;
+	t->silent_count++;
 	if (t->open_count++ == 0)
 		start_tick(t);
 	return;
@@ -315,6 +318,8 @@ static size_t take_message(struct tcp_connection *c, struct span message, size_t
 		doom(c);
 		return 0;
 	}
+	t->silent_count -= !c->asked;
+	c->asked = true;
 	/* Pending beforehand: an answer may come from within the handler. */
 	c->pending++;
 	ptrdiff_t len = t->settings.handler(t->settings.context, message, &client,
@@ -594,9 +599,16 @@ static bool set_options(int fd)
 	return socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1) && socket_set_nonblocking(fd);
 }
 
-void tcp_pause(struct tcp_server *t)
+void tcp_drain(struct tcp_server *t)
 {
 	pause_accepting(t, true);
+	t->draining = true;
+}
+
+bool tcp_is_drained(const struct tcp_server *t)
+{
+	return t->silent_count == 0 && TAILQ_EMPTY(&t->states[TCP_STATE_PARTIAL]) &&
+	       TAILQ_EMPTY(&t->states[TCP_STATE_WRITING]);
 }
 
 void tcp_count_drops(struct tcp_server *t)

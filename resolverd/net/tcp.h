@@ -122,8 +122,10 @@ struct tcp_server { /* one thread */
 	struct tcp_listener listeners[TCP_LISTENERS_MAX];
 	size_t listener_count;
 	unsigned open_count;
+	unsigned silent_count;	/* of the open ones, those that have asked nothing yet */
 	size_t unwritten_bytes; /* in all queues */
 	bool paused;		/* accepting */
+	bool draining;		/* for good */
 	uint8_t *incoming;	/* scratch: what was left of a message, and what was read */
 	uint8_t *outgoing;	/* scratch: answers of one turn */
 	uint8_t *frame;		/* scratch: one late answer */
@@ -142,8 +144,12 @@ void tcp_server_deinit(struct tcp_server *t);
  * the same socket and counts what it drops. */
 MUST_USE enum err tcp_listen(struct tcp_server *t, const struct endpoint *local, int fd,
 			     bool counted);
-/* Accept no connection until one is closed. */
-void tcp_pause(struct tcp_server *t);
+/* The end is near: accept no connection any more, so that who connects waits for the next one who
+ * listens. Queries of those that are accepted are taken. Again is fine. */
+void tcp_drain(struct tcp_server *t);
+/* Nobody would lose by the end who has not had a chance: no connection still waits to send its first
+ * query or the rest of one, or to be told an answer. */
+bool tcp_is_drained(const struct tcp_server *t);
 
 /* Add to the count what the listeners have had no room for since the last time: a system call each. */
 void tcp_count_drops(struct tcp_server *t);

@@ -164,6 +164,25 @@ class Activation(ServiceCase):
         self.addCleanup(tcp.close)
         return udp, tcp
 
+    def test_silent_connection(self):
+        """Who is connected and has not asked yet when the end begins is answered still; who connects
+        then, by the next daemon."""
+        self.begin(sockets=self.sockets(), workers=1)
+        self.ask("www.plain.com")
+        query = case.framed(self.query("www.plain.com"))
+        before = self.connect()
+        time.sleep(0.2)                         # it is accepted
+        self.daemon.process.terminate()
+        self.assertIsNotNone(self.manager.heard("STOPPING=1", 5))
+        after = self.connect()
+        after.sendall(query)
+        before.sendall(query)
+        self.assertData(case.read_messages(before, 1)[0], "198.18.1.1")
+        before.close()
+        self.assertEqual(self.daemon.stop(), 0)
+        self.daemon.start(wait=False)
+        self.assertData(case.read_messages(after, 1)[0], "198.18.1.1")
+
     @case.slow
     def test_restart_under_load(self):
         """Restarts lose no query, over UDP or on new TCP connections, hit or miss."""

@@ -436,6 +436,38 @@ static void test_drops(void **state)
 	end(&s);
 }
 
+/* At the end nobody is accepted any more, not even in the room of who goes; who has been and has not
+ * asked yet is waited for. */
+static void test_drain(void **state)
+{
+	(void)state;
+	static struct server s;
+	static struct unit_inbox in;
+
+	memset(&in, 0, sizeof(in));
+	begin(&s, (struct tcp_settings){0});
+	int silent = join(&s), other = join(&s);
+	assert_true(UNTIL(&s.loop, s.tcp.accepted == 2));
+	unit_write_frame(other, 2, HEADER_SIZE);
+	assert_true(UNTIL(&s.loop, unit_read_frames(other, &in) == 1));
+	tcp_drain(&s.tcp);
+	assert_false(tcp_is_drained(&s.tcp));
+	int late = join(&s);
+	close(other);
+	assert_true(UNTIL(&s.loop, s.tcp.open_count == 1));
+	assert_false(UNTIL_MS(&s.loop, s.tcp.accepted > 2, 2 * TCP_TICK_MS));
+
+	REQUIRE(send(silent, "\0", 1, MSG_NOSIGNAL) == 1);
+	assert_true(UNTIL(&s.loop, !TAILQ_EMPTY(&s.tcp.states[TCP_STATE_PARTIAL])));
+	assert_false(tcp_is_drained(&s.tcp));
+	REQUIRE(send(silent, "\14\0\4\1\0\0\0\0\0\0\0\0\0", 13, MSG_NOSIGNAL) == 13);
+	assert_true(UNTIL(&s.loop, s.received == 2));
+	assert_true(tcp_is_drained(&s.tcp));
+	close(silent);
+	close(late);
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -445,6 +477,7 @@ int main(void)
 		cmocka_unit_test(test_patience),     cmocka_unit_test(test_idle_under_pressure),
 		cmocka_unit_test(test_limits),	     cmocka_unit_test(test_no_descriptors),
 		cmocka_unit_test(test_not_reading),  cmocka_unit_test(test_drops),
+		cmocka_unit_test(test_drain),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
