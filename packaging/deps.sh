@@ -33,6 +33,7 @@ cmd:llvm-symbolizer   | llvm                 | llvm
 libfuzzer             | libclang-rt          | compiler-rt
 cmd:nsd               | nsd                  | nsd
 cmd:knotd             | knot                 | knot
+cmd:unbound           | unbound              | unbound
 cmd:kdig              | knot-dnsutils        | knot-utils
 cmd:ldns-signzone     | ldnsutils            | ldns-utils
 cmd:dig               | bind9-dnsutils       | bind-utils
@@ -51,7 +52,6 @@ cmd:mandoc            | mandoc               | mandoc
 cmd:shellcheck        | shellcheck           | ShellCheck
 '
 BENCH_TABLE='
-cmd:unbound           | unbound              | unbound
 cmd:kresd             | knot-resolver        | knot-resolver
 cmd:pdns_recursor     | pdns-recursor        | pdns-recursor
 cmd:named             | bind9                | bind
