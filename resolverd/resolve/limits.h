@@ -39,7 +39,8 @@ enum {
 	LIMIT_RECEIVED_BYTES = 200 * 1024,
 	/* Labels revealed one by one while minimising (RFC 9156 §2.3: MAX_MINIMISE_COUNT 10). */
 	LIMIT_MINIMISE_STEPS = 10,
-	/* Replies that do not match before UDP is given up for TCP. PowerDNS and BIND: 1. */
+	/* Replies that do not match before UDP is given up for TCP, or, where packets are counted, the
+	 * port for another one. PowerDNS and BIND: 1. */
 	LIMIT_MISMATCHES = 3,
 	/* Signature verifications for one client query, failed or not, sub-queries included.
 	 * PowerDNS 30, Knot 32, BIND 16. A cold chain of four zones needs about 14. */

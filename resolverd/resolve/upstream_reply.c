@@ -1,4 +1,5 @@
 #include "resolve/iterate.h"
+#include "resolve/servers.h"
 #include "resolve/upstream.h"
 
 enum match { MATCH_NO, MATCH_CASE_DIFFERS, MATCH_YES };
@@ -83,6 +84,30 @@ static void retry_tcp(struct query *q, struct send *s)
 	query_wake(q);
 }
 
+/*
+ * Where packets are counted, a TCP exchange costs as much as five questions: who can make replies
+ * arrive that do not match could spend the allowance of the whole host, and starve what is asked of
+ * the provider's resolver. So the question goes again over UDP, from another port, with another id and
+ * other letters' case. A forger has LIMIT_MISMATCHES guesses at each of LIMIT_SENDS_PER_COUNTED sends
+ * to a server, each at 16 bits of id and those of the case, and only if he has found the port: six
+ * guesses where TCP would leave him three. To servers on the link or in the VPC, which is where packets
+ * are counted, he cannot write from outside at all. He may make the question fail, as he could by a
+ * flood. TCP remains for truncation, and for what is believed from TCP only and learned once: that a
+ * server does not keep the case, or has lost its cookies, which a forger cannot say without having
+ * guessed port and id.
+ */
+static bool stays_with_udp(const struct query *q)
+{
+	return servers_are_counted(q) && !q->zone.configured->tcp;
+}
+
+/* Ask again over UDP; S is done with. That was one of the tries. */
+static void retry_udp(struct query *q, struct send *s)
+{
+	upstream_cancel(q, s);
+	query_wake(q);
+}
+
 static void mismatch(struct query *q, struct send *s, enum trace_wrong how)
 {
 	note_wrong(q, s, how);
@@ -93,7 +118,11 @@ static void mismatch(struct query *q, struct send *s, enum trace_wrong how)
 		query_wake(q);
 		return;
 	}
-	if (++s->mismatches >= LIMIT_MISMATCHES)
+	if (++s->mismatches < LIMIT_MISMATCHES)
+		return;
+	if (stays_with_udp(q))
+		retry_udp(q, s);
+	else
 		retry_tcp(q, s);
 }
 
