@@ -101,14 +101,6 @@ bool config_value_endpoint(const char *word, uint16_t default_port, struct endpo
 	return true;
 }
 
-bool config_value_is_provider(const struct endpoint *e)
-{
-	static const uint8_t ipv4[] = {169, 254, 169, 253};
-	static const uint8_t ipv6[16] = {0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x53};
-	return e->family == 4 ? memcmp(e->addr, ipv4, sizeof(ipv4)) == 0
-			      : memcmp(e->addr, ipv6, sizeof(ipv6)) == 0;
-}
-
 const char *config_value_directory(const char *variable, const char *standard)
 {
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment */

@@ -27,9 +27,6 @@ bool config_value_name(const char *word, uint8_t out[static DNAME_MAX]);
 /* An address that can be written to or bound to, with a port from 1. */
 bool config_value_endpoint(const char *word, uint16_t default_port, struct endpoint *out);
 
-/* E is the resolver of an Amazon VPC, at one of the addresses that it has in each of them. */
-bool config_value_is_provider(const struct endpoint *e);
-
 /* The directory that a service manager made for us and named in the environment (STATE_DIRECTORY,
  * RUNTIME_DIRECTORY of systemd.exec(5)); STANDARD if there is none, or several. Lives as long as
  * the environment. */

@@ -10,6 +10,7 @@
 #include "dns/text.h"
 #include "dns/types.h"
 #include "resolve/local.h"
+#include "resolve/provider.h"
 
 enum {
 	PROVIDER_RATE = 900,  /* it drops what is above 1024, and others send too */
@@ -125,7 +126,7 @@ static enum err read_only(struct config_build *b, const struct zone_place *at,
 static uint32_t default_rate(const struct settings_zone *z)
 {
 	for (size_t i = 0; i < z->server_count; i++)
-		if (config_value_is_provider(&z->servers[i]))
+		if (provider_is_known(&z->servers[i]))
 			return PROVIDER_RATE;
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "dns/fold.h"
 #include "dns/types.h"
 #include "resolve/limits.h"
+#include "resolve/provider.h"
 
 /*
  * Names are found in a hash table that holds every configured name and all names above it. A lookup
@@ -32,6 +33,7 @@ enum { FILTER_BITS = 256 };
 
 struct settings_index {
 	struct index_node root;
+	const struct endpoint *counted_as; /* of each zone: provider_count_as() */
 	uint64_t filter[FILTER_BITS / 64]; /* top-level labels that may be there */
 	struct index_node *slots;	   /* at most half of them used */
 	uint32_t slot_mask;
@@ -128,6 +130,12 @@ const struct settings_zone *settings_zone_around(const struct settings *s,
 						 const struct settings_zone *z)
 {
 	return z->name[0] ? settings_zone_for(s, dname_skip(z->name, 1), TYPE_A) : NULL;
+}
+
+const struct endpoint *settings_counted_as(const struct settings *s, const struct settings_zone *z)
+{
+	REQUIRE(s->index && z >= s->zones && z < s->zones + s->zone_count);
+	return &s->index->counted_as[z - s->zones];
 }
 
 /* TEXT matches PATTERN, in which "*" stands for any run of characters and "?" for one. Only the last
@@ -375,6 +383,8 @@ enum err settings_finish(struct settings *s, struct arena *arena)
 		return ERR_NO_MEMORY;
 	index_names(x, s);
 	enum err err = index_access_rules(x, s, arena);
+	if (err == OK)
+		err = provider_count_as(s, arena, &x->counted_as);
 	if (err == OK)
 		s->index = x;
 	return err;

@@ -148,6 +148,10 @@ const struct settings_zone *settings_zone_for(const struct settings *s, const ui
 const struct settings_zone *settings_zone_around(const struct settings *s,
 						 const struct settings_zone *z);
 
+/* The server as which the packets of zone Z, one of S's, are counted: those of zones with the same one
+ * together (resolve/provider.h). */
+const struct endpoint *settings_counted_as(const struct settings *s, const struct settings_zone *z);
+
 /* NAME, below forward zone Z, has one of the shapes of Z's only list (or there is no list). The zone
  * apex itself is always asked. */
 bool settings_zone_only_allows(const struct settings_zone *z, const uint8_t *name);

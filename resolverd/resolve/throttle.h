@@ -42,7 +42,7 @@ struct throttle { /* zero-initialised; any thread */
 };
 
 struct throttle_want {
-	struct endpoint server; /* the lowest of the zone's, which stands for all of them */
+	struct endpoint server; /* settings_counted_as() */
 	uint32_t rate;		/* packets a second; not 0 */
 	unsigned packets;
 };

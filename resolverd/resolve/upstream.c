@@ -229,20 +229,12 @@ static bool refresh_may_send(struct query *q, unsigned index)
 	return false;
 }
 
-/* Zones that are forwarded to the same servers, in whatever order, share what these let in. */
-static struct endpoint lowest_server(const struct settings_zone *zone)
+static struct throttle_want want_of(const struct query *q, unsigned packets)
 {
-	const struct endpoint *lowest = &zone->servers[0];
-	for (unsigned i = 1; i < zone->server_count; i++)
-		if (memcmp(&zone->servers[i], lowest, sizeof(*lowest)) < 0)
-			lowest = &zone->servers[i];
-	return *lowest;
-}
-
-static struct throttle_want want_of(const struct settings_zone *zone, unsigned packets)
-{
-	return (struct throttle_want){
-		.server = lowest_server(zone), .rate = zone->rate_limit, .packets = packets};
+	const struct settings_zone *zone = q->zone.configured;
+	return (struct throttle_want){.server = *settings_counted_as(q->settings, zone),
+				      .rate = zone->rate_limit,
+				      .packets = packets};
 }
 
 /* May Q send as far as ZONE's rate limit goes? If not, it waits in line, or for nothing. */
@@ -250,7 +242,7 @@ static bool has_turn(struct query *q, const struct settings_zone *zone, bool tcp
 {
 	struct resolver *r = q->resolver;
 	uint64_t now_ms = now_mono_ms(r->now), turn_ms = q->turn_ms;
-	struct throttle_want want = want_of(zone, tcp ? THROTTLE_TCP_PACKETS : 1);
+	struct throttle_want want = want_of(q, tcp ? THROTTLE_TCP_PACKETS : 1);
 	uint32_t patience_ms =
 		MIN((uint32_t)LIMIT_CLIENT_MS, LIMIT_LINE * 1000u / zone->rate_limit);
 	q->turn_ms = 0;
@@ -439,7 +431,7 @@ static void note_counted_loss(struct query *q)
 {
 	if (!servers_are_counted(q))
 		return;
-	struct throttle_want want = want_of(q->zone.configured, 1);
+	struct throttle_want want = want_of(q, 1);
 	throttle_lose(q->resolver->throttle, &want, resolver_shared_now(q->resolver));
 }
 
