@@ -138,16 +138,19 @@ const struct endpoint *settings_counted_as(const struct settings *s, const struc
 	return &s->index->counted_as[z - s->zones];
 }
 
-/* TEXT matches PATTERN, in which "*" stands for any run of characters and "?" for one. Only the last
- * "*" is ever gone back to, so that the work is at most the product of the lengths. */
-static bool glob_matches(const char *pattern, const char *text)
+/* LABEL (its length before it) matches PATTERN, in which "*" stands for any run of characters and "?"
+ * for one. Only the last "*" is ever gone back to, so that the work is at most the product of the
+ * lengths. */
+static bool label_matches(const char *pattern, size_t pattern_len, const uint8_t *label)
 {
-	const char *star = NULL, *resume = NULL;
-	while (*text) {
-		if (*pattern == '*') {
+	const uint8_t *text = label + 1, *end = text + label[0], *resume = NULL;
+	const char *last = pattern + pattern_len, *star = NULL;
+	while (text < end) {
+		if (pattern < last && *pattern == '*') {
 			star = pattern++;
 			resume = text;
-		} else if (*pattern == '?' || fold_byte((uint8_t)*pattern) == (uint8_t)*text) {
+		} else if (pattern < last &&
+			   (*pattern == '?' || fold_byte((uint8_t)*pattern) == fold_byte(*text))) {
 			pattern++;
 			text++;
 		} else if (star) {
@@ -157,29 +160,40 @@ static bool glob_matches(const char *pattern, const char *text)
 			return false;
 		}
 	}
-	while (*pattern == '*')
+	while (pattern < last && *pattern == '*')
 		pattern++;
-	return *pattern == '\0';
+	return pattern == last;
+}
+
+/* The first LABELS labels of NAME have the shape of PATTERN: label by label, but for a first "*" of
+ * its own, which is any number of labels from one, as in a wildcard's name (RFC 4592 §3.3.1). */
+static bool shape_matches(const char *pattern, const uint8_t *name, unsigned labels)
+{
+	unsigned wanted = 1;
+	for (const char *c = pattern; *c; c++)
+		wanted += *c == '.';
+	bool is_wildcard = pattern[0] == '*' && (pattern[1] == '.' || !pattern[1]);
+	if (labels < wanted || (labels > wanted && !is_wildcard))
+		return false;
+	for (name = dname_skip(name, labels - wanted);; name += 1u + name[0]) {
+		size_t len = strcspn(pattern, ".");
+		if (!label_matches(pattern, len, name))
+			return false;
+		if (!pattern[len])
+			return true;
+		pattern += len + 1;
+	}
 }
 
 bool settings_zone_only_allows(const struct settings_zone *z, const uint8_t *name)
 {
-	char relative[DNAME_MAX + 1];
-	size_t name_len = dname_len(name), zone_len = dname_len(z->name);
-	if (z->only_count == 0 || name_len <= zone_len)
+	if (z->only_count == 0)
 		return true;
-
-	/* The labels before the zone's name, with dots for the lengths between them. */
-	size_t len = name_len - zone_len - 1;
-	for (size_t i = 0; i < len; i++) {
-		char c = (char)fold_byte(name[1 + i]);
-		relative[i] = c ? c : '\1'; /* no pattern can hold a zero byte */
-	}
-	relative[len] = '\0';
-	for (size_t at = name[0]; at < len; at += 1u + name[1 + at])
-		relative[at] = '.';
+	unsigned labels = dname_label_count(name), of_zone = dname_label_count(z->name);
+	if (labels <= of_zone)
+		return true;
 	for (unsigned i = 0; i < z->only_count; i++) {
-		if (glob_matches(z->only[i], relative))
+		if (shape_matches(z->only[i], name, labels - of_zone))
 			return true;
 	}
 	return false;

@@ -31,8 +31,8 @@ struct settings_zone {
 	struct endpoint servers[SETTINGS_ZONE_SERVERS_MAX];
 	uint8_t only_count; /* forward: patterns for the labels below the zone ("ip-*"); others are
 				    NXDOMAIN without asking; 0: everything is asked */
-	const char
-		*only[SETTINGS_ONLY_MAX]; /* glob over the lower-cased relative name, "*" and "?" */
+	/* "*" and "?" stand for characters of one label, a first label "*" for one or more labels. */
+	const char *only[SETTINGS_ONLY_MAX];
 };
 
 enum local_action {
