@@ -121,7 +121,7 @@ TESTS := $(UNITS) $(FUZZERS) $(SIM) $(SCENARIO)
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all help tests check check-variant asan tsan fuzz scenario system appliance sim bench \
 	kubernetes bench-attacks bench-instructions bench-lowttl bench-restart bench-scrape coverage format format-check tidy layers docs lint \
-	deps deps-bench demo demo-prefetch demo-outage run install uninstall dist deb rpm clean FORCE
+	deps deps-bench demo demo-prefetch demo-outage run install install-units uninstall dist deb rpm clean FORCE
 
 all: $(DAEMON) $(CTL) ## build the daemon and its client (VARIANT=release)
 
@@ -282,13 +282,14 @@ layers: ## does every room include only rooms below it?
 docs: $(B)/tests/unit/daemon_exposition ## write what is generated in docs/
 	$< --write > docs/metrics.md
 
-lint: $(DAEMON) $(CTL) ## shell scripts, man pages, dashboard, alert rules, what documents say
+lint: $(DAEMON) $(CTL) ## shell scripts, units, man pages, dashboard, alert rules, what documents say
 	@shellcheck .ci/run packaging/deps.sh packaging/debian/build packaging/debian/resolverd.p* \
 		packaging/rpm/build tests/run tests/tidy tests/coverage tests/fuzz/run \
 		tests/kubernetes/build
 	@mandoc -Tlint -Wwarning docs/*.[0-9]
 	@tests/monitoring/run
 	@tests/docs/run $(B)
+	@tests/appliance/units $(B)
 
 deps: ## install what building and testing need (apt or dnf)
 	@packaging/deps.sh
@@ -328,8 +329,15 @@ PATHS := s|@SBINDIR@|$(SBINDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g
 INSTANCE := s|^Description=.*|&, instance %i|; s|resolverd\.yaml$$|%i.yaml|; s/^\(State\|Runtime\)Directory=.*/&-%i/
 MAN_PAGES := $(wildcard docs/*.[1-8])
 
-install: all ## install below DESTDIR; an edited configuration stays as it is
-	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(SYSCONFDIR)/resolverd $(DESTDIR)$(UNITDIR) \
+install-units:
+	$(INSTALL) -d $(DESTDIR)$(UNITDIR)
+	sed '$(PATHS)' systemd/resolverd.service > $(DESTDIR)$(UNITDIR)/resolverd.service
+	sed '$(PATHS); $(INSTANCE)' systemd/resolverd.service > $(DESTDIR)$(UNITDIR)/resolverd@.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/resolverd.service $(DESTDIR)$(UNITDIR)/resolverd@.service
+	$(INSTALL) -m 644 systemd/resolverd.socket $(DESTDIR)$(UNITDIR)/resolverd.socket
+
+install: all install-units ## install below DESTDIR; an edited configuration stays as it is
+	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(SYSCONFDIR)/resolverd \
 		$(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(DOCDIR)
 	$(INSTALL) -m 755 $(B)/resolverd $(DESTDIR)$(SBINDIR)/resolverd
 	$(if $(CTL),$(INSTALL) -d $(DESTDIR)$(BINDIR))
@@ -343,10 +351,6 @@ install: all ## install below DESTDIR; an edited configuration stays as it is
 	$(INSTALL) -m 644 etc/resolverd.yaml README.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
 	$(INSTALL) -m 644 packaging/grafana/resolverd.json packaging/prometheus/resolverd.rules.yml \
 		$(DESTDIR)$(DOCDIR)
-	sed '$(PATHS)' systemd/resolverd.service > $(DESTDIR)$(UNITDIR)/resolverd.service
-	sed '$(PATHS); $(INSTANCE)' systemd/resolverd.service > $(DESTDIR)$(UNITDIR)/resolverd@.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/resolverd.service $(DESTDIR)$(UNITDIR)/resolverd@.service
-	$(INSTALL) -m 644 systemd/resolverd.socket $(DESTDIR)$(UNITDIR)/resolverd.socket
 	$(INSTALL) -m 644 systemd/resolverd.sysusers $(DESTDIR)$(SYSUSERSDIR)/resolverd.conf
 	for page in $(MAN_PAGES); do \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; \

@@ -49,6 +49,7 @@ cmd:tmux              | tmux                 | tmux
 cmd:zsh               | zsh                  | zsh
 cmd:promtool          | prometheus           | golang-github-prometheus
 cmd:mandoc            | mandoc               | mandoc
+cmd:systemd-analyze   | systemd              | systemd
 cmd:shellcheck        | shellcheck           | ShellCheck
 '
 BENCH_TABLE='
