@@ -153,6 +153,7 @@ class Lab:
         self.zones = zones or ZONES
         self.dir = tempfile.mkdtemp(prefix="resolverd-lab.")
         self.children = []
+        self.resolvers = []     # all that were made
         self.wire = Wire() if wired else None
         self.delay_s = delay_s
         self.resolver_kind = kind
@@ -384,6 +385,15 @@ class Lab:
         return [q for q in list(self.wire.queries)
                 if (name is None or q.name == name) and (rrtype is None or q.type == rrtype)
                 and (server is None or q.server == server)]
+
+    def refusals(self, everyone=False):
+        """What daemons have said of system calls that their sandbox refused: never a line, but of
+        those (EVERYONE: too) from whom a test wants it."""
+        found = []
+        for resolver in self.resolvers:
+            if os.path.exists(resolver.log) and (everyone or not resolver.may_be_refused):
+                found += [line for line in resolver.said().splitlines() if "sandbox refused" in line]
+        return found
 
     def heal(self):
         """Undo what tests did to the wire and the servers."""

@@ -37,10 +37,11 @@ class Resolver:
         self.port, self.extra = port, extra     # extra: lines for Unbound's "server:"
         self.wrapper = list(wrapper)            # command before the command, as taskset
         self.process = None
+        self.may_be_refused = False     # system calls, as a test wants to see that
         self.inherit = ()       # descriptors that it gets, see Lab.spawn()
         self.held = []          # sockets that outlive it
-        lab.resolver_count = getattr(lab, "resolver_count", 0) + 1
-        self.dir = os.path.join(lab.dir, f"{self.kind}-{lab.resolver_count}")
+        lab.resolvers.append(self)
+        self.dir = os.path.join(lab.dir, f"{self.kind}-{len(lab.resolvers)}")
         os.mkdir(self.dir)
         self.log = os.path.join(self.dir, "log")
         self.file = os.path.join(self.dir, "config")
