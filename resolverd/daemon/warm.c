@@ -180,13 +180,18 @@ void warm_load(struct warm *w, struct now now, warm_keep_fn *keep, void *context
 		log_warning("popular names not loaded ahead: cannot start a thread");
 }
 
-void warm_load_stop(struct warm *w)
+void warm_load_wait(struct warm *w)
 {
 	if (!w->loading)
 		return;
-	atomic_store(&w->stop, true);
 	REQUIRE(pthread_join(w->loader, NULL) == 0);
 	w->loading = false;
+}
+
+void warm_load_stop(struct warm *w)
+{
+	atomic_store(&w->stop, true);
+	warm_load_wait(w);
 }
 
 /* ---- a worker's own ---- */

@@ -40,7 +40,8 @@ void warm_begin(struct warm *w, struct cache *cache, struct infra *infra, struct
 typedef void warm_keep_fn(void *context, const struct entry *e);
 /* The workers run: begin to load what is popular. */
 void warm_load(struct warm *w, struct now now, warm_keep_fn *keep, void *context);
-/* No call of KEEP comes any more. */
+/* Until all that is popular is loaded, or it is told to stop; no call of KEEP comes any more. */
+void warm_load_wait(struct warm *w);
 void warm_load_stop(struct warm *w);
 
 /* Once a second or so. */

@@ -11,6 +11,7 @@
  *   hot-flip        one server has lost its data and denies everything: the flip guard
  *   hot-signed      keys, their DS and delegations end while the name is hot
  *   hot-downstream  a cache that asks exactly at expiry, one or two hundred in phase
+ *   hot-restart     the daemon ends and begins again
  *   hot-crowd       flash crowds
  *   hot-budget      more names than the rate allows
  *   hot-attack      a flood of names; 1500 of them where 10 are kept, as a million where 10,000 are
@@ -85,6 +86,7 @@ static struct zone *begin_world(struct sim *s, unsigned names, unsigned min_hits
 {
 	struct world *w = &s->world;
 	w->mood = MOOD_ROUGH;
+	s->life.worker_count = prng_percent(&s->dice, 30) ? 2 : 1;
 	struct zone *root = add_zone(s, ".", NULL, 1), *com = add_zone(s, "com.", root, 1);
 	struct zone *z = add_zone(s, "hot.com.", com, 2 + prng_below(&s->dice, 3));
 	add_names(s, z, names);
@@ -280,6 +282,20 @@ void build_hot_crowd(struct sim *s)
 	}
 }
 
+/* The daemon is restarted, twice: names are as hot as before, and are served at once by the next one. */
+void build_hot_restart(struct sim *s)
+{
+	static const unsigned gaps_ms[] = {300, 1000, 2000, 4000};
+	unsigned names = prng_between(&s->dice, 1, 5);
+	struct zone *z = begin_world(s, names, prng_between(&s->dice, 1, 2));
+	make_rough(s, z);
+	for (unsigned i = 0; i < names; i++)
+		plan_arrivals(s, s->world.names[i], PRNG_PICK(&s->dice, gaps_ms), 300);
+	for (uint64_t at_s = 40; at_s < 120; at_s += 40)
+		life_plan_restart(s, at_s * second_us + prng_below(&s->dice, 20000000),
+				  prng_between(&s->dice, 10000, 4000000));
+}
+
 /* The provider's resolver, which drops what passes its rate. Hot names live there, others are asked
  * for once, and a search list puts its suffix behind public names. */
 void build_hot_forward(struct sim *s)
@@ -370,8 +386,8 @@ static bool is_excused(const struct sim *s)
  * replaced. In an outage serve-stale goes on behind the hold. */
 static void check_staleness(struct sim *s, const struct stub *c)
 {
-	const struct entry *e =
-		answer_find(s->reader, c->qname, dname_len(c->qname), c->qtype, false, sim_now(s));
+	const struct entry *e = answer_find(s->life.workers[0].reader, c->qname,
+					    dname_len(c->qname), c->qtype, false, sim_now(s));
 	if (!e || !c->was_hit)
 		return;
 	int64_t stale_ms = sim_now(s).cache_ms - e->expires_ms;
@@ -393,8 +409,8 @@ static void check_keys(struct sim *s)
 	static const uint16_t types[] = {TYPE_DNSKEY, TYPE_DS};
 	struct zone *z = s->world.zones[2];
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-		const struct entry *e =
-			cache_find(s->reader, ENTRY_RRSET, z->apex, dname_len(z->apex), types[i]);
+		const struct entry *e = cache_find(s->life.workers[0].reader, ENTRY_RRSET, z->apex,
+						   dname_len(z->apex), types[i]);
 		if (!e || !entry_is_fresh(e, sim_now(s)))
 			sim_fail(s, "keys of hot names are renewed in time", "type %u", types[i]);
 	}
@@ -457,7 +473,7 @@ void stepped_hot(struct sim *s)
 				 p->max_rate, (unsigned long long)(s->now_us - *slot) / 1000);
 		*slot = s->now_us;
 	}
-	resolver_read_stats(s->resolver, &stats);
+	life_read_stats(s, &stats);
 	if (stats.kept_names > p->max_names)
 		sim_fail(s, "names kept are bounded", "%zu of %u", stats.kept_names, p->max_names);
 }
@@ -465,7 +481,7 @@ void stepped_hot(struct sim *s)
 void finish_hot(struct sim *s)
 {
 	struct resolver_stats stats;
-	resolver_read_stats(s->resolver, &stats);
+	life_read_stats(s, &stats);
 	if (stats.kept_names > 0)
 		sim_fail(s, "no name is kept after its window", "%zu left", stats.kept_names);
 	if (!metrics_get(&s->metrics, METRIC_prefetch_sent_total))

@@ -34,6 +34,7 @@ void build_hot_signed(struct sim *s);
 void build_hot_flip(struct sim *s);
 void build_hot_dying(struct sim *s);
 void build_hot_crowd(struct sim *s);
+void build_hot_restart(struct sim *s);
 void build_hot_forward(struct sim *s);
 
 struct host;

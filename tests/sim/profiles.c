@@ -30,6 +30,25 @@ static void build_mood(struct sim *s, enum mood mood)
 	generate_questions(s, QUESTIONS);
 }
 
+/* Two workers over one cache, and a clock that is set while they work. */
+static void build_workers(struct sim *s)
+{
+	s->settings.dnssec = prng_percent(&s->dice, 50);
+	s->life.worker_count = 2;
+	build_mood(s, prng_percent(&s->dice, 60) ? MOOD_HEALTHY : MOOD_ROUGH);
+	if (prng_percent(&s->dice, 50))
+		life_plan_clock(s);
+}
+
+/* Restarts in the middle of it all. */
+static void build_restart(struct sim *s)
+{
+	s->settings.dnssec = prng_percent(&s->dice, 50);
+	s->life.worker_count = prng_between(&s->dice, 1, 2);
+	build_mood(s, prng_percent(&s->dice, 60) ? MOOD_HEALTHY : MOOD_ROUGH);
+	life_plan_restarts(s, prng_between(&s->dice, 1, 3));
+}
+
 static void build_healthy(struct sim *s)
 {
 	build_mood(s, MOOD_HEALTHY);
@@ -422,6 +441,8 @@ static const struct profile profiles[] = {
 	{"signed", 3, build_signed, NULL},
 	{"bogus", 3, build_bogus, NULL},
 	{"signed-rough", 3, build_signed_rough, NULL},
+	{"workers", 4, build_workers, NULL},
+	{"restart", 4, build_restart, NULL},
 	{"nxns", 1, build_nxns, finish_nxns},
 	{"chain", 1, build_chain, NULL},
 	{"cycle", 1, build_cycle, finish_cycle},
@@ -448,6 +469,7 @@ static const struct profile profiles[] = {
 	{"hot-flip", 1, build_hot_flip, finish_hot},
 	{"hot-dying", 1, build_hot_dying, finish_hot},
 	{"hot-crowd", 1, build_hot_crowd, finish_hot},
+	{"hot-restart", 2, build_hot_restart, finish_hot},
 	{"hot-forward", 1, build_hot_forward, finish_hot},
 };
 

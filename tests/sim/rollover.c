@@ -32,7 +32,8 @@ static void set_records(struct sim *s, struct rrset *set, const struct span *rda
 	w->changes[w->change_count++] = (struct change){
 		.set = set,
 		.other = *set,
-		.limbo_until_us = s->now_us + set->ttl_s * second_us + SIM_LATE_US,
+		.limbo_until_us =
+			s->now_us + s->life.slack_us + set->ttl_s * second_us + SIM_LATE_US,
 	};
 	REQUIRE(rrset_from_rdatas(set->owner, set->type, set->ttl_s, rdatas, count, &s->world.arena,
 				  &now) == OK);

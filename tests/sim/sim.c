@@ -1,5 +1,4 @@
 #include "sim/sim.h"
-#include "sim/traces.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,7 +10,8 @@
 enum {
 	QUIET_US = 40000000, /* after the last question: LIMIT_QUERY_MS and the slowest replies */
 	SPINS_MAX = 2000,    /* deadlines without the clock moving */
-	SENDS_MAX = 100,     /* packets for one client query, all told: the promise to the world */
+	WORKER_SHIFT = 62,
+	SENDS_MAX = 100, /* packets for one client query, all told: the promise to the world */
 };
 
 /* Where the clocks stand when a run begins: not at zero, where "unset" and "long ago" look alike. */
@@ -20,9 +20,12 @@ static const int64_t cache_start_ms = 1790000000000;
 
 struct now sim_now(const struct sim *s)
 {
+	const struct life *l = &s->life;
+	int64_t wall_s = cache_start_ms / 1000 + (int64_t)(s->now_us / 1000000);
 	return (struct now){.mono_us = mono_start_us + s->now_us,
-			    .cache_ms = cache_start_ms + (int64_t)(s->now_us / 1000),
-			    .unix_s = cache_start_ms / 1000 + (int64_t)(s->now_us / 1000000)};
+			    .cache_ms = cache_start_ms + (int64_t)(s->now_us / 1000) +
+					l->cache_shift_ms,
+			    .unix_s = wall_s + l->wall_shift_s};
 }
 
 void sim_fail(struct sim *s, const char *what, const char *format, ...)
@@ -64,25 +67,40 @@ void sim_schedule(struct sim *s, uint64_t at_us, const struct sim_event *event)
 
 /* ---- events in, actions out ------------------------------------------------------------------ */
 
-static void perform(struct sim *s, const struct actions *out)
+/* Tokens of sends are a worker's own: on the network its number stands before them. */
+static uint64_t token_out(unsigned worker, uint64_t token)
+{
+	return token | (uint64_t)worker << WORKER_SHIFT;
+}
+
+static void perform(struct sim *s, unsigned worker, const struct actions *out)
 {
 	for (size_t i = 0; i < out->count; i++) {
-		const struct action *a = &out->list[i];
-		switch (a->kind) {
+		struct action a = out->list[i];
+		switch (a.kind) {
 		case ACT_SEND:
-			net_send(s, a);
+			a.token = token_out(worker, a.token);
+			net_send(s, &a);
 			break;
 		case ACT_CANCEL:
-			net_cancel(s, a->token);
+			net_cancel(s, token_out(worker, a.token));
 			break;
 		case ACT_ANSWER:
-			stub_receive(s, a->token, a->packet);
+			stub_receive(s, a.token, a.packet);
 			break;
 		case ACT_DROP:
-			stub_dropped(s, a->token);
+			stub_dropped(s, a.token);
 			break;
 		}
 	}
+}
+
+/* EV, which is about a send, goes to the worker that sent it. */
+static void step_of_send(struct sim *s, struct event *ev)
+{
+	unsigned worker = (unsigned)(ev->token >> WORKER_SHIFT);
+	ev->token &= (UINT64_C(1) << WORKER_SHIFT) - 1;
+	sim_step(s, worker, ev);
 }
 
 static uint64_t cpu_ns(void)
@@ -99,20 +117,20 @@ static void note_cost(struct cost *c, uint64_t took_ns)
 	c->steps++;
 }
 
-void sim_step(struct sim *s, const struct event *event)
+void sim_step(struct sim *s, unsigned worker, const struct event *event)
 {
 	struct actions out = {0};
 	struct resolver_stats stats;
 	if (s->failed)
 		return;
 	uint64_t before_ns = s->cost.is_measured ? cpu_ns() : 0;
-	resolver_step(s->resolver, sim_now(s), event, &out);
+	resolver_step(s->life.workers[worker].resolver, sim_now(s), event, &out);
 	if (s->cost.is_measured)
 		note_cost(&s->cost, cpu_ns() - before_ns);
-	perform(s, &out);
+	perform(s, worker, &out);
 	if (hot_is_watched(s))
 		stepped_hot(s);
-	resolver_read_stats(s->resolver, &stats);
+	life_read_stats(s, &stats);
 	if (stats.max_sends_per_client > LIMIT_SENDS || stats.max_sends_per_client > SENDS_MAX)
 		sim_fail(s, "a client's budget of packets", "%u sent", stats.max_sends_per_client);
 	if (stats.max_signature_checks_per_client > LIMIT_SIGNATURE_CHECKS ||
@@ -136,7 +154,7 @@ static void reply_arrives(struct sim *s, const struct sim_event *e)
 			   .peer = &e->peer,
 			   .transport = e->transport,
 			   .packet = span_of(e->bytes, e->len)};
-	sim_step(s, &ev);
+	step_of_send(s, &ev);
 }
 
 static void send_is_lost(struct sim *s, const struct sim_event *e)
@@ -147,7 +165,7 @@ static void send_is_lost(struct sim *s, const struct sim_event *e)
 	net_close(s, e->token);
 	struct event ev = {
 		.kind = EV_LOST, .token = e->token, .peer = &e->peer, .transport = e->transport};
-	sim_step(s, &ev);
+	step_of_send(s, &ev);
 }
 
 /* The parent takes back the delegation of a zone: its node goes, the zone's servers stay. */
@@ -159,7 +177,7 @@ static void zone_is_revoked(struct sim *s, struct zone *z)
 	REQUIRE(cut);
 	uint32_t ttl_s = node_set(cut, TYPE_NS)->ttl_s;
 	z->revoked = true;
-	z->limbo_until_us += s->now_us + (uint64_t)ttl_s * 1000000;
+	z->limbo_until_us += s->now_us + s->life.slack_us + (uint64_t)ttl_s * 1000000;
 	for (size_t i = 0; i < parent->node_count; i++)
 		if (dname_is_within(parent->nodes[i].owner, z->apex))
 			parent->nodes[i].hidden = true;
@@ -171,7 +189,8 @@ static void records_change(struct sim *s, struct change *c)
 	char name[DNAME_TEXT_MAX], type[TYPE_TEXT_SIZE];
 	world_swap(c);
 	/* What was on its way while they changed may be stored yet, and the slowest replies take 6 s. */
-	c->limbo_until_us = s->now_us + (uint64_t)c->set->ttl_s * 1000000 + SIM_LATE_US;
+	c->limbo_until_us =
+		s->now_us + s->life.slack_us + (uint64_t)c->set->ttl_s * 1000000 + SIM_LATE_US;
 	sim_tell(s, "%s %s changes", dname_text(c->set->owner, name),
 		 type_text(c->set->type, type));
 }
@@ -203,15 +222,30 @@ static void happen(struct sim *s, const struct sim_event *e)
 	case HAPPEN_CHANGE:
 		records_change(s, &s->world.changes[e->token]);
 		break;
+	case HAPPEN_DOWN:
+		sim_tell(s, "the resolver ends");
+		life_end(s);
+		break;
+	case HAPPEN_UP:
+		sim_tell(s, "the resolver begins");
+		life_begin(s);
+		stub_restarted(s);
+		break;
+	case HAPPEN_CLOCK:
+		s->life.wall_shift_s += (int64_t)e->token;
+		sim_tell(s, "the wall clock is set by %lld s", (long long)e->token);
+		stub_clock_set(s);
+		break;
 	}
-	cache_reader_pass(s->reader);
+	life_pass(s);
 }
 
 /* ---- the clock ------------------------------------------------------------------------------- */
 
-static uint64_t deadline_us(const struct sim *s)
+static uint64_t deadline_us(const struct sim *s, unsigned *worker)
 {
-	uint64_t at_ms = resolver_deadline_ms(s->resolver);
+	uint64_t at_ms;
+	*worker = life_deadline(s, &at_ms);
 	if (at_ms == UINT64_MAX)
 		return UINT64_MAX;
 	uint64_t at_us = at_ms * 1000;
@@ -222,7 +256,8 @@ static uint64_t deadline_us(const struct sim *s)
 static bool advance(struct sim *s, uint64_t end_us, unsigned *spins)
 {
 	struct heap_node *first = heap_min(&s->events);
-	uint64_t event_us = first ? first->key : UINT64_MAX, timer_us = deadline_us(s);
+	unsigned worker;
+	uint64_t event_us = first ? first->key : UINT64_MAX, timer_us = deadline_us(s, &worker);
 	uint64_t next_us = MIN(event_us, timer_us);
 	if (next_us > end_us)
 		return false;
@@ -240,8 +275,8 @@ static bool advance(struct sim *s, uint64_t end_us, unsigned *spins)
 		free(e);
 	} else {
 		struct event ev = {.kind = EV_DEADLINE};
-		sim_step(s, &ev);
-		cache_reader_pass(s->reader);
+		sim_step(s, worker, &ev);
+		life_pass(s);
 	}
 	return true;
 }
@@ -251,7 +286,7 @@ static uint64_t last_question_us(const struct sim *s)
 	uint64_t last_us = 0;
 	for (size_t i = 0; i < s->events.count; i++) {
 		const struct sim_event *e = (const struct sim_event *)s->events.nodes[i];
-		if (e->kind == HAPPEN_ASK || e->kind == HAPPEN_REVOKE)
+		if (e->kind == HAPPEN_ASK || e->kind == HAPPEN_REVOKE || e->kind == HAPPEN_UP)
 			last_us = MAX(last_us, e->node.key);
 	}
 	return last_us;
@@ -261,39 +296,15 @@ static uint64_t last_question_us(const struct sim *s)
 
 static void start(struct sim *s)
 {
-	struct cache_settings cache = {.memory_bytes = s->memory_bytes};
 	REQUIRE(settings_finish(&s->settings, &s->world.arena) == OK);
-	REQUIRE(cache_new(&cache, &s->cache) == OK);
-	REQUIRE(cache_reader_new(s->cache, &s->reader) == OK);
-	REQUIRE(infra_new(&s->infra) == OK);
-	if (s->settings.aggressive_nsec)
-		REQUIRE(ranges_new((size_t)1 << 20, &s->ranges) == OK);
-	struct resolver_parts parts = {.settings = &s->settings,
-				       .cache = s->cache,
-				       .reader = s->reader,
-				       .infra = s->infra,
-				       .ranges = s->ranges,
-				       .metrics = &s->metrics,
-				       .cookie_secret = &s->cookie_secret,
-				       .report = traces_check,
-				       .report_context = s};
 	memset(s->cookie_secret.bytes, (int)s->seed, sizeof(s->cookie_secret.bytes));
-	rng_init_seeded(&parts.rng, s->seed);
-	REQUIRE(resolver_new(&parts, &s->resolver) == OK);
-	struct event network = {
-		.kind = EV_NETWORK, .has_ipv4 = s->has_ipv4, .has_ipv6 = s->has_ipv6};
-	sim_step(s, &network);
+	life_begin(s);
 }
 
 static void stop(struct sim *s)
 {
 	struct heap_node *first;
-	resolver_free(s->resolver);
-	infra_free(s->infra);
-	if (s->ranges)
-		ranges_free(s->ranges);
-	cache_reader_free(s->reader);
-	cache_free(s->cache);
+	life_forget(s);
 	while ((first = heap_min(&s->events)) != NULL) {
 		struct sim_event *e = (struct sim_event *)first;
 		heap_remove(&s->events, first);
@@ -308,7 +319,7 @@ static void check_quiet(struct sim *s)
 {
 	struct resolver_stats stats;
 	stub_check_end(s);
-	resolver_read_stats(s->resolver, &stats);
+	life_read_stats(s, &stats);
 	if (stats.open_queries || stats.open_sends || stats.waiting_clients)
 		sim_fail(s, "nothing is left when all is quiet",
 			 "%zu queries, %zu sends, %zu clients", stats.open_queries,
@@ -331,7 +342,7 @@ static void add_totals(const struct sim *s, struct sim_totals *t)
 	t->cost.longest_ns = MAX(t->cost.longest_ns, s->cost.longest_ns);
 	t->cost.steps += s->cost.steps;
 	struct resolver_stats stats;
-	resolver_read_stats(s->resolver, &stats);
+	life_read_stats(s, &stats);
 	t->most_checks = MAX(t->most_checks, stats.max_signature_checks_per_client);
 	t->most_hashes = MAX(t->most_hashes, stats.max_nsec3_hashes_per_client);
 	t->signature_checks += metrics_get(&s->metrics, METRIC_dnssec_signature_checks_total);

@@ -9,12 +9,14 @@
  *   world.c     zones and hosts          server.c, lies.c   what hosts answer
  *   net.c       loss, delay, addresses   client.c           who asks, when, and how
  *   oracle.c    the truth                check.c            answers compared with it
+ *   life.c      workers, and restarts of all of them
  *   traces.c    decision traces make sense
  *   seeded.c    libcrypto's chance, so that keys repeat too
  */
 #include "base/heap.h"
 #include "resolve/resolver.h"
 #include "sim/hot.h"
+#include "sim/life.h"
 #include "sim/net.h"
 #include "sim/rollover.h"
 #include "sim/secure.h"
@@ -40,13 +42,17 @@ enum happening {
 	HAPPEN_REVOKE,
 	HAPPEN_CHANGE,
 	HAPPEN_OUTAGE,
-	HAPPEN_ROLL
+	HAPPEN_ROLL,
+	HAPPEN_DOWN,
+	HAPPEN_UP,
+	HAPPEN_CLOCK,
 };
 
 struct sim_event {
 	struct heap_node node; /* key: microseconds of the run */
 	enum happening kind;
-	uint64_t token; /* of the send or the client; index of the zone or change */
+	uint64_t
+		token; /* of the send or the client; index of the zone or change; a step in seconds */
 	struct endpoint peer;
 	enum transport transport;
 	uint8_t *bytes;
@@ -80,13 +86,9 @@ struct sim {
 	struct settings settings;
 	size_t memory_bytes; /* of the cache; small ones evict */
 	bool has_ipv4, has_ipv6;
-	struct cache *cache;
-	struct cache_reader *reader;
-	struct infra *infra;
-	struct ranges *ranges; /* NULL: no aggressive use of denials */
 	struct metrics metrics;
 	struct hash_key cookie_secret;
-	struct resolver *resolver;
+	struct life life;
 
 	bool failed;
 	char failure[600]; /* "invariant: details" of the first one broken */
@@ -113,8 +115,8 @@ void sim_tell(struct sim *s, const char *format, ...) PRINTF_LIKE(2, 3);
 struct now sim_now(const struct sim *s);
 /* Put EVENT (filled but for its node) into the future. Takes EVENT.bytes. */
 void sim_schedule(struct sim *s, uint64_t at_us, const struct sim_event *event);
-/* Feed one event to the resolver and do what it wants. */
-void sim_step(struct sim *s, const struct event *event);
+/* Feed one event to WORKER's resolver and do what it wants. */
+void sim_step(struct sim *s, unsigned worker, const struct event *event);
 
 const struct profile *profile_by_name(const char *name);
 const struct profile *profile_by_seed(uint64_t seed);

@@ -77,15 +77,36 @@ static const struct stub *find_fresh(const struct sim *s, const struct stub *c)
 	return NULL;
 }
 
+/* As the system chooses one of several sockets. */
+static unsigned worker_of(const struct sim *s, const struct stub *c)
+{
+	return (unsigned)((c->token * 0x9e3779b97f4a7c15u) >> 40) % s->life.worker_count;
+}
+
+void stub_restarted(struct sim *s)
+{
+	for (unsigned i = 0; i < s->stubs.count; i++)
+		if (s->stubs.list[i]->checking_disabled) /* bogus data ends with the process */
+			s->stubs.list[i]->fresh_until_us = 0;
+}
+
+void stub_clock_set(struct sim *s)
+{
+	for (unsigned i = 0; i < s->stubs.count && s->life.persists; i++)
+		s->stubs.list[i]->fresh_until_us = 0;
+}
+
 /* What is fresh is answered at once: from the cache, or (RFC 8198) made from proofs in the cache. */
 static void check_fresh(struct sim *s, const struct stub *c, const struct stub *fresh)
 {
 	char name[DNAME_TEXT_MAX], type[TYPE_TEXT_SIZE];
-	bool at_once = c->was_hit || (s->settings.aggressive_nsec && c->state != STUB_WAITING &&
-				      s->net.sent == c->sends_before);
+	bool may_be_made = s->settings.aggressive_nsec || s->life.number > 1; /* or is on disk */
+	bool at_once = c->was_hit ||
+		       (may_be_made && c->state != STUB_WAITING && s->net.sent == c->sends_before);
 	/* Stale answers have a TTL too; and what a zone proves anew when its keys roll takes the place of
 	 * older proofs, from which an answer may have been made. */
-	bool may_be_lost = hot_is_watched(s) || (s->settings.aggressive_nsec && s->rollover.zone);
+	bool is_renewed = s->rollover.zone || s->life.number > 1; /* proofs are not on disk */
+	bool may_be_lost = hot_is_watched(s) || (s->settings.aggressive_nsec && is_renewed);
 	if (fresh && !at_once && !may_be_lost)
 		sim_fail(s, "a fresh answer is served from the cache",
 			 "client %llu: %s %s, known since client %llu for another %llu ms",
@@ -112,8 +133,13 @@ void stub_ask(struct sim *s, struct stub *c)
 	s->stubs.asked++;
 	s->stubs.last_us = s->now_us;
 	tell_question(s, c);
-	ptrdiff_t len = resolver_answer_now(s->resolver, sim_now(s), &ev, answer,
-					    c->transport == TRANSPORT_TCP ? sizeof(answer) : 1232);
+	if (s->life.is_down) {
+		c->state = STUB_GONE;
+		return;
+	}
+	ptrdiff_t len =
+		resolver_answer_now(s->life.workers[worker_of(s, c)].resolver, sim_now(s), &ev,
+				    answer, c->transport == TRANSPORT_TCP ? sizeof(answer) : 1232);
 	const struct stub *fresh =
 		c->odd == ODD_NOT && c->qtype != TYPE_ANY ? find_fresh(s, c) : NULL;
 	if (len == RESOLVER_IGNORE) {
@@ -123,7 +149,7 @@ void stub_ask(struct sim *s, struct stub *c)
 		s->stubs.hits++;
 		stub_receive(s, c->token, span_of(answer, (size_t)len));
 	} else {
-		sim_step(s, &ev);
+		sim_step(s, worker_of(s, c), &ev);
 		if (!c->recursion_desired && s->net.sent != c->sends_before)
 			sim_fail(s, "RD=0 sends nothing upstream", "client %llu",
 				 (unsigned long long)c->token);
@@ -145,7 +171,7 @@ void stub_leave(struct sim *s, struct stub *c)
 	c->state = STUB_GONE;
 	struct event ev = {
 		.kind = EV_GONE, .token = c->token, .peer = &c->from, .transport = c->transport};
-	sim_step(s, &ev);
+	sim_step(s, worker_of(s, c), &ev);
 }
 
 /* A truncated answer over UDP is asked for again over TCP, as stubs do. */
