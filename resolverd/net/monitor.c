@@ -184,3 +184,11 @@ void monitor_close(struct monitor *m)
 	loop_timer_clear(m->loop, &m->timer);
 	loop_close(m->loop, &m->watch);
 }
+
+void monitor_look_soon(struct monitor *m)
+{
+	/* While the ear is shut, the bell has rung already. */
+	if (!m->watch.watched || m->watch.wanted)
+		loop_timer_set(m->loop, &m->timer,
+			       m->loop->now.mono_us + MONITOR_SOON_MS * 1000ULL);
+}

@@ -19,6 +19,7 @@
 enum {
 	MONITOR_SETTLE_MS = 100, /* a fifth of what a client waits before it asks again, at most */
 	MONITOR_POLL_MS = 5000,
+	MONITOR_SOON_MS = 1000,
 	/* Messages thrown away at a time. The default buffer (net.core.rmem_default) holds a few
 	 * hundred; what is left rings again. */
 	MONITOR_DRAIN_MAX = 4096,
@@ -47,6 +48,8 @@ struct monitor { /* one thread */
  * messages cannot be had: then FN is still called, every MONITOR_POLL_MS. */
 enum err monitor_open(struct monitor *m, struct loop *loop, monitor_fn *fn, void *context);
 void monitor_close(struct monitor *m);
+/* Call FN again within a second: something could not be done. */
+void monitor_look_soon(struct monitor *m);
 
 typedef void monitor_address_fn(void *context, const struct monitor_address *address);
 /* Call FN for each address of the machine, after BEGIN, which may be called again to start anew (as

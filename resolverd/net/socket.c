@@ -19,6 +19,16 @@ bool socket_set_nonblocking(int fd)
 	return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
 }
 
+/* Bind also to what is no address of this machine. Where the kernel does not know the option, bind()
+ * will say so. */
+static void set_free_bind(int fd, uint8_t family)
+{
+	if (family == 4)
+		(void)socket_set(fd, IPPROTO_IP, IP_FREEBIND, 1);
+	else
+		(void)socket_set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1);
+}
+
 int socket_bound(const struct endpoint *local, int type)
 {
 	struct sockaddr_storage address;
@@ -27,6 +37,7 @@ int socket_bound(const struct endpoint *local, int type)
 
 	if (fd < 0)
 		return -1;
+	set_free_bind(fd, local->family);
 	/* "[::]" is IPv6 only, so that "0.0.0.0" can stand beside it. */
 	if (socket_set(fd, SOL_SOCKET, SO_REUSEPORT, 1) &&
 	    (type != SOCK_STREAM || socket_set(fd, SOL_SOCKET, SO_REUSEADDR, 1)) &&
@@ -95,10 +106,26 @@ bool socket_is_free(const struct endpoint *local, bool tcp)
 
 	if (fd < 0)
 		return false;
+	set_free_bind(fd, local->family);
 	/* Connections that linger from an earlier run are no obstacle. */
 	bool is_free = (!tcp || socket_set(fd, SOL_SOCKET, SO_REUSEADDR, 1)) &&
 		       (local->family == 4 || socket_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
 		       bind(fd, (struct sockaddr *)&address, len) == 0;
 	socket_abandon(fd);
 	return is_free;
+}
+
+bool socket_is_here(const struct endpoint *local)
+{
+	struct endpoint any_port = *local;
+	struct sockaddr_storage address;
+
+	any_port.port = 0;
+	socklen_t len = endpoint_to_sockaddr(&any_port, &address);
+	int fd = socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	bool is_here = bind(fd, (struct sockaddr *)&address, len) == 0;
+	socket_abandon(fd);
+	return is_here;
 }

@@ -17,7 +17,8 @@ void socket_ignore_path_mtu(int fd, uint8_t family);
 bool socket_set_nonblocking(int fd);
 
 /* A socket of TYPE (SOCK_DGRAM, SOCK_STREAM) bound to LOCAL, which others of ours may share
- * (SO_REUSEPORT); -1 with errno. */
+ * (SO_REUSEPORT); -1 with errno. An address that the machine does not have (yet) will do: once it comes,
+ * it is served (IP_FREEBIND). Only a link-local one needs its interface. */
 int socket_bound(const struct endpoint *local, int type);
 
 /* Is FD a UDP socket, or a TCP socket for listening, that is bound? To what? */
@@ -30,7 +31,10 @@ uint32_t socket_take_drops(int fd, uint32_t *seen);
 /* Close FD and keep errno, which says why. */
 void socket_abandon(int fd);
 
-/* Can LOCAL be bound to, over UDP or TCP? False with errno. Our sockets share an address among
+/* Does the machine have the address of LOCAL now, whatever its port? Wildcards are everywhere. */
+bool socket_is_here(const struct endpoint *local);
+
+/* Can LOCAL be bound to, over UDP or TCP, if it is an address of this machine? False with errno. Our sockets share an address among
  * threads (SO_REUSEPORT), which lets another process of the same user share it too, unnoticed:
  * ask before the first one. */
 bool socket_is_free(const struct endpoint *local, bool tcp);

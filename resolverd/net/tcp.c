@@ -543,6 +543,22 @@ static void handle_tick(void *context)
 		start_tick(t);
 }
 
+static void count_drops(struct tcp_listener *l)
+{
+	if (!l->counted && l->watch.watched)
+		l->server->drops += socket_take_drops(l->watch.fd, &l->drops);
+}
+
+static void close_listener(struct tcp_listener *l)
+{
+	if (!l->watch.watched)
+		return;
+	count_drops(l);
+	loop_forget(l->server->loop,
+		    &l->watch); /* others may have duplicates of an inherited one */
+	close(l->watch.fd);
+}
+
 /* ---- life ---- */
 
 enum err tcp_server_init(struct tcp_server *t, struct loop *loop,
@@ -578,10 +594,8 @@ void tcp_server_deinit(struct tcp_server *t)
 		if (t->slots[i].open)
 			close_connection(&t->slots[i]);
 	}
-	for (size_t i = 0; i < t->listener_count; i++) {
-		loop_forget(t->loop, &t->listeners[i].watch);
-		close(t->listeners[i].watch.fd);
-	}
+	for (size_t i = 0; i < t->listener_count; i++)
+		close_listener(&t->listeners[i]);
 	loop_timer_clear(t->loop, &t->attention);
 	loop_timer_clear(t->loop, &t->tick);
 	tally_deinit(&t->tally);
@@ -613,11 +627,8 @@ bool tcp_is_drained(const struct tcp_server *t)
 
 void tcp_count_drops(struct tcp_server *t)
 {
-	for (size_t i = 0; i < t->listener_count; i++) {
-		struct tcp_listener *l = &t->listeners[i];
-		if (!l->counted)
-			t->drops += socket_take_drops(l->watch.fd, &l->drops);
-	}
+	for (size_t i = 0; i < t->listener_count; i++)
+		count_drops(&t->listeners[i]);
 }
 
 enum err tcp_listen(struct tcp_server *t, const struct endpoint *local, int fd, bool counted)
@@ -626,9 +637,15 @@ enum err tcp_listen(struct tcp_server *t, const struct endpoint *local, int fd, 
 	socklen_t len = endpoint_to_sockaddr(local, &address);
 	REQUIRE(len > 0);
 
-	if (t->listener_count == TCP_LISTENERS_MAX)
+	size_t slot = 0;
+	while (slot < t->listener_count && t->listeners[slot].watch.watched)
+		slot++;
+	if (slot == TCP_LISTENERS_MAX) {
+		if (fd >= 0)
+			close(fd);
 		return ERR_LIMIT;
-	struct tcp_listener *listener = &t->listeners[t->listener_count];
+	}
+	struct tcp_listener *listener = &t->listeners[slot];
 	*listener = (struct tcp_listener){.server = t, .counted = counted};
 	listener->watch = (struct loop_watch){.fn = handle_listener, .context = listener};
 	if (fd < 0)
@@ -637,11 +654,22 @@ enum err tcp_listen(struct tcp_server *t, const struct endpoint *local, int fd, 
 		return ERR_SYSTEM;
 	if (!set_options(fd) || listen(fd, SOMAXCONN) != 0 ||
 	    getsockname(fd, (struct sockaddr *)&address, &len) != 0 ||
-	    loop_watch(t->loop, &listener->watch, fd, LOOP_READ) != OK) {
+	    loop_watch(t->loop, &listener->watch, fd, t->paused ? 0 : LOOP_READ) != OK) {
 		socket_abandon(fd);
 		return ERR_SYSTEM;
 	}
 	listener->local = endpoint_from_sockaddr((struct sockaddr *)&address);
-	t->listener_count++;
+	t->listener_count = MAX(t->listener_count, slot + 1);
 	return OK;
+}
+
+void tcp_unlisten(struct tcp_server *t, const struct endpoint *local)
+{
+	for (size_t i = 0; i < t->listener_count; i++) {
+		struct tcp_listener *listener = &t->listeners[i];
+		if (!listener->watch.watched || !endpoint_equal(&listener->local, local))
+			continue;
+		handle_listener(listener, LOOP_READ); /* those whose handshake is done */
+		close_listener(listener);
+	}
 }

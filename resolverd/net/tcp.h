@@ -28,7 +28,7 @@
 #include "net/tally.h"
 
 enum {
-	TCP_LISTENERS_MAX = 64,
+	TCP_LISTENERS_MAX = 64, /* addresses; fifty are what the largest network interfaces have */
 	/* CoreDNS keeps one query in flight on each connection, up to 1,000 in all (max_concurrent),
 	 * and behind a load balancer many clients have one address. */
 	TCP_PER_CLIENT = 4096,
@@ -120,7 +120,7 @@ struct tcp_server { /* one thread */
 	struct loop_timer attention, tick;
 	struct tally tally;
 	struct tcp_listener listeners[TCP_LISTENERS_MAX];
-	size_t listener_count;
+	size_t listener_count; /* slots used so far; those that are not watched are free */
 	unsigned open_count;
 	unsigned silent_count;	/* of the open ones, those that have asked nothing yet */
 	size_t unwritten_bytes; /* in all queues */
@@ -140,10 +140,12 @@ MUST_USE enum err tcp_server_init(struct tcp_server *t, struct loop *loop,
 void tcp_server_deinit(struct tcp_server *t);
 
 /* Bind to LOCAL, listen and accept. ERR_SYSTEM with errno set, or ERR_LIMIT.
- * FD is a socket that is bound to LOCAL already and is taken over, or -1. COUNTED: another thread has
- * the same socket and counts what it drops. */
+ * FD is a socket that is bound to LOCAL already and is taken over (closed on errors), or -1. COUNTED:
+ * another thread has the same socket and counts what it drops. */
 MUST_USE enum err tcp_listen(struct tcp_server *t, const struct endpoint *local, int fd,
 			     bool counted);
+/* Listen at LOCAL no more: whoever has connected already is served, also later. */
+void tcp_unlisten(struct tcp_server *t, const struct endpoint *local);
 /* The end is near: accept no connection any more, so that who connects waits for the next one who
  * listens. Queries of those that are accepted are taken. Again is fine. */
 void tcp_drain(struct tcp_server *t);

@@ -117,7 +117,7 @@ void udp_pause(struct udp_socket *s)
 
 void udp_count_drops(struct udp_socket *s)
 {
-	if (!s->counted)
+	if (!s->counted && s->watch.watched)
 		s->server->drops += socket_take_drops(s->watch.fd, &s->drops);
 }
 
@@ -125,7 +125,9 @@ void udp_close(struct udp_socket *s)
 {
 	if (!s->watch.watched)
 		return;
-	loop_forget(s->server->loop, &s->watch);
+	udp_count_drops(s);
+	loop_forget(s->server->loop,
+		    &s->watch); /* others may have duplicates of an inherited one */
 	close(s->watch.fd);
 	s->server->batch->last = NULL;
 }

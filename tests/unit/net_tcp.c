@@ -341,6 +341,38 @@ static void test_limits(void **state)
 }
 
 /* No descriptor left: accepting pauses and does not spin, and goes on when there is one. */
+/* An address that goes takes nothing from those who are connected, and its slot is used again. */
+static void test_unlisten(void **state)
+{
+	(void)state;
+	static struct server s;
+	static struct unit_inbox in;
+	uint8_t message[HEADER_SIZE], frame[HEADER_SIZE + STREAM_LENGTH_SIZE];
+	struct endpoint anywhere = unit_loopback(4);
+
+	memset(&in, 0, sizeof(in));
+	begin(&s, (struct tcp_settings){0});
+	struct endpoint first = s.tcp.listeners[0].local;
+	assert_int_equal(tcp_listen(&s.tcp, &anywhere, -1, false), OK);
+	struct endpoint second = s.tcp.listeners[1].local;
+	int early = join(&s), late = join(&s); /* neither is accepted yet */
+	tcp_unlisten(&s.tcp, &first);
+	assert_true(unit_connect(&first, SOCK_STREAM) < 0);
+	for (uint16_t id = 2; id <= 4; id += 2) {
+		int fd = id == 2 ? early : late;
+		size_t size = stream_frame(unit_message(id, message, sizeof(message)), frame);
+		REQUIRE(send(fd, frame, size, MSG_NOSIGNAL) == (ssize_t)size);
+		memset(&in, 0, sizeof(in));
+		assert_true(UNTIL(&s.loop, unit_read_frames(fd, &in) == 1));
+		close(fd);
+	}
+	assert_int_equal(tcp_listen(&s.tcp, &anywhere, -1, false), OK);
+	assert_int_equal(s.tcp.listener_count, 2);
+	assert_true(endpoint_equal(&s.tcp.listeners[1].local, &second));
+	tcp_unlisten(&s.tcp, &first); /* nobody */
+	end(&s);
+}
+
 static void test_no_descriptors(void **state)
 {
 	(void)state;
@@ -477,7 +509,7 @@ int main(void)
 		cmocka_unit_test(test_patience),     cmocka_unit_test(test_idle_under_pressure),
 		cmocka_unit_test(test_limits),	     cmocka_unit_test(test_no_descriptors),
 		cmocka_unit_test(test_not_reading),  cmocka_unit_test(test_drops),
-		cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_drain),	     cmocka_unit_test(test_unlisten),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

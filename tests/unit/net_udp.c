@@ -1,5 +1,6 @@
 #include "unit/net_unit.h"
 
+#include "net/socket.h"
 #include "net/udp.h"
 
 enum { LATER_MAX = 256 };
@@ -182,12 +183,42 @@ static void test_listen_fails(void **state)
 	(void)state;
 	static struct server s;
 	struct udp_socket other;
-	struct endpoint foreign;
+	struct endpoint nowhere;
 
+	/* A link-local address means nothing without its interface. */
 	begin(&s, "127.0.0.1");
-	REQUIRE(endpoint_parse("192.0.2.1:53535", 53, &foreign) == OK);
-	assert_int_equal(udp_listen(&other, &s.udp, &foreign, -1, false), ERR_SYSTEM);
-	assert_int_equal(errno, EADDRNOTAVAIL);
+	REQUIRE(endpoint_parse("[fe80::1%2147483647]:53535", 53, &nowhere) == OK);
+	assert_int_equal(udp_listen(&other, &s.udp, &nowhere, -1, false), ERR_SYSTEM);
+	assert_int_equal(errno, ENODEV);
+	end(&s);
+}
+
+/* An address may come later; whether it is there is another question. */
+static void test_listen_early(void **state)
+{
+	static const struct {
+		const char *why, *address;
+		bool here;
+	} places[] = {
+		{"RFC 5737: nobody has it", "192.0.2.1:0", false},
+		{"RFC 3849: nobody has it", "[2001:db8::1]:0", false},
+		{"loopback", "127.0.0.1:0", true},
+		{"any address", "0.0.0.0:0", true},
+	};
+	static struct server s;
+
+	(void)state;
+	begin(&s, "127.0.0.1");
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		struct udp_socket other;
+		struct endpoint e;
+		REQUIRE(endpoint_parse(places[i].address, 53, &e) == OK);
+		CHECK(places[i].why, socket_is_here(&e) == places[i].here);
+		if (udp_listen(&other, &s.udp, &e, -1, false) != OK && errno == EAFNOSUPPORT)
+			continue; /* without IPv6 */
+		CHECK(places[i].why, endpoint_equal(&other.local, &e) || other.local.port != 0);
+		udp_close(&other);
+	}
 	end(&s);
 }
 
@@ -230,6 +261,7 @@ int main(void)
 		cmocka_unit_test(test_batches),	       cmocka_unit_test(test_source_address),
 		cmocka_unit_test(test_families_apart), cmocka_unit_test(test_bad_clients),
 		cmocka_unit_test(test_listen_fails),   cmocka_unit_test(test_drops),
+		cmocka_unit_test(test_listen_early),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
