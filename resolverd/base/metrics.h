@@ -58,6 +58,10 @@
 	X(prefetch_flips_averted_total, "of these, those that another server did not confirm")     \
 	X(prefetch_throttled_total, "times that due refreshes waited for the rate limit")          \
 	X(prefetch_held_total, "expired answers served at once while being refreshed")             \
+	X(network_changes_total,                                                                   \
+	  "times that the machine gained or lost its route to the world over IPv4 or IPv6")        \
+	X(listen_changes_total,                                                                    \
+	  "addresses that came to be served, or ceased to be, since the start")                    \
 	X(stalls_total, "times that a worker stood still for half a second while work waited")     \
 	X(tcp_accepted_total, "TCP connections accepted")                                          \
 	X(tcp_rejected_total, "TCP connections closed by a limit")                                 \

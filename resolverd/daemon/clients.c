@@ -107,3 +107,16 @@ bool clients_of(const struct clients *c, struct tcp_handle handle, uint64_t *tok
 	*token = token_of(c, &c->slots[first - 1]);
 	return true;
 }
+
+bool clients_of_socket(const struct clients *c, const struct udp_socket *socket, uint32_t *from,
+		       uint64_t *token)
+{
+	for (; *from < CLIENTS_MAX; (*from)++) {
+		const struct client *client = &c->slots[*from];
+		if (client->kind != CLIENT_UDP || client->path.socket != socket)
+			continue;
+		*token = token_of(c, client);
+		return true;
+	}
+	return false;
+}

@@ -42,5 +42,9 @@ bool clients_add_tcp(struct clients *c, struct tcp_handle handle, struct now now
 /* The client of TOKEN, who is forgotten by this, into OUT; false if there is none (any more). */
 bool clients_take(struct clients *c, uint64_t token, struct client *out);
 
+/* The token of the next client at or behind slot *FROM, 0 at first, who has come by SOCKET; false if
+ * there is none. */
+bool clients_of_socket(const struct clients *c, const struct udp_socket *socket, uint32_t *from,
+		       uint64_t *token);
 /* The token of any client of a connection; false if it has none. */
 bool clients_of(const struct clients *c, struct tcp_handle handle, uint64_t *token);

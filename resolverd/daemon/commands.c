@@ -36,12 +36,15 @@ static uint64_t sum(const struct commands *c, enum metric which)
 	return total;
 }
 
-static json_t *listen_json(const struct config *config)
+/* What is served now. */
+static json_t *listen_json(const struct commands *c)
 {
+	struct endpoint served[LISTEN_MAX];
+	size_t count = listen_read_served(c->listen, served);
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < config->listen_count; i++)
-		words_append(&list, words_endpoint(&config->listen[i]));
+	for (size_t i = 0; i < count; i++)
+		words_append(&list, words_endpoint(&served[i]));
 	return list;
 }
 
@@ -52,7 +55,8 @@ static void append_doubt(void *context, const char *text)
 
 static json_t *warnings_json(const struct commands *c)
 {
-	const struct doubts doubts = {c->disk, c->workers, *c->worker_count, c->allowances};
+	const struct doubts doubts = {c->disk, c->workers, *c->worker_count, c->allowances,
+				      c->listen};
 	json_t *list = json_array();
 
 	doubts_read(&doubts, append_doubt, &list);
@@ -82,7 +86,7 @@ static void status(void *context, struct call *call)
 			  "s:I, s:s, s:o}",
 			  "version", RESOLVERD_VERSION, "pid", (int)getpid(), "uptime_s",
 			  (json_int_t)((now.mono_us - c->started_us) / 1000000), "config",
-			  words_text(path, strlen(path)), "listen", listen_json(config), "workers",
+			  words_text(path, strlen(path)), "listen", listen_json(c), "workers",
 			  (int)*c->worker_count, "workers_turning", (int)turning, "open_queries",
 			  (json_int_t)open, "queries", (json_int_t)queries, "queries_per_s",
 			  rates.queries_per_s, "hit_percent", rates.hit_percent, "servfail_percent",

@@ -31,6 +31,7 @@
 #include "daemon/worker.h"
 
 struct flushes;
+struct listen;
 
 struct commands { /* main thread; all borrowed */
 	struct cache *cache;
@@ -39,6 +40,7 @@ struct commands { /* main thread; all borrowed */
 	struct ranges *ranges;
 	struct disk *disk;
 	struct allowances *allowances;
+	struct listen *listen;
 	struct prefetch_shared *prefetch;
 	struct worker *const *workers;
 	const unsigned *worker_count;

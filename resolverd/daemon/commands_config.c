@@ -119,6 +119,9 @@ static void show_service(json_t **list, const struct config *c)
 	const struct settings *s = &c->settings;
 
 	show_endpoints(list, "listen", c->listen, c->listen_count);
+	for (size_t i = 0; i < c->listen_interface_count; i++)
+		add_setting(list, "listen", "%s:%u", c->listen_interfaces[i].name,
+			    c->listen_interfaces[i].port);
 	add_setting(list, "workers", "%u", c->workers);
 	if (s->identity)
 		add_setting(list, "identity", "%s", s->identity);

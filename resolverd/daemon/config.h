@@ -29,9 +29,10 @@
 enum {
 	CONFIG_FILE_MAX = 4 * 1024 * 1024,    /* bytes; a hundred thousand local records */
 	CONFIG_ARENA_MAX = 512 * 1024 * 1024, /* of that, in settings, with room to spare */
-	CONFIG_LISTEN_MAX = 32,
-	CONFIG_METRICS_MAX = 8,	  /* addresses of HTTP, a thread each */
-	CONFIG_WORKERS_MAX = 256, /* no machine in sight has use for more */
+	CONFIG_LISTEN_MAX = 32,		      /* entries of listen */
+	CONFIG_INTERFACE_SIZE = 16,	      /* IFNAMSIZ */
+	CONFIG_METRICS_MAX = 8,		      /* addresses of HTTP, a thread each */
+	CONFIG_WORKERS_MAX = 256,	      /* no machine in sight has use for more */
 	CONFIG_LINE_MAX = 1024,
 	CONFIG_PATH_MAX = 1024, /* of a directory; file names of ours come behind it */
 };
@@ -40,11 +41,19 @@ enum {
  * group (who may all of them otherwise), or everybody. */
 enum config_readonly { CONFIG_READONLY_NONE, CONFIG_READONLY_GROUP, CONFIG_READONLY_ALL };
 
+/* An interface whose addresses are served, whatever they are at the time. */
+struct config_interface {
+	char name[CONFIG_INTERFACE_SIZE];
+	uint16_t port;
+};
+
 struct config { /* immutable; in its own arena */
 	struct arena arena;
 	struct settings settings;
 	struct endpoint listen[CONFIG_LISTEN_MAX];
 	size_t listen_count;
+	struct config_interface listen_interfaces[CONFIG_LISTEN_MAX];
+	size_t listen_interface_count;
 	unsigned workers;
 	const char *state_path;	   /* directory of what outlives the daemon */
 	size_t memory_bytes;	   /* of the cache */

@@ -102,6 +102,24 @@ static enum err read_string(struct config_build *b, const char *key, const char 
 
 /* ---- service ---- */
 
+static bool add_listen(struct config *c, const struct endpoint *e)
+{
+	for (size_t i = 0; i < c->listen_count; i++)
+		if (endpoint_equal(e, &c->listen[i]))
+			return false;
+	c->listen[c->listen_count++] = *e;
+	return true;
+}
+
+static bool add_listen_interface(struct config *c, const struct config_interface *interface)
+{
+	for (size_t i = 0; i < c->listen_interface_count; i++)
+		if (memcmp(interface, &c->listen_interfaces[i], sizeof(*interface)) == 0)
+			return false;
+	c->listen_interfaces[c->listen_interface_count++] = *interface;
+	return true;
+}
+
 static enum err build_listen(struct config_build *b, const struct raw_config *raw)
 {
 	static const char *const loopback[] = {"127.0.0.1:53", "[::1]:53"};
@@ -112,18 +130,24 @@ static enum err build_listen(struct config_build *b, const struct raw_config *ra
 	char key[CONFIG_KEY_MAX];
 
 	if (count == 0 || count > CONFIG_LISTEN_MAX)
-		return config_refuse(b, "listen", "1 to %d addresses are expected",
+		return config_refuse(b, "listen", "1 to %d addresses or interfaces are expected",
 				     CONFIG_LISTEN_MAX);
 	for (size_t i = 0; i < count; i++) {
-		struct endpoint *e = &c->listen[c->listen_count];
+		struct config_interface interface;
+		struct endpoint e;
+		bool added;
 		config_key(key, "listen", i, NULL);
-		if (!config_value_endpoint(words[i], 53, e))
-			return config_refuse(b, key, "\"%s\" is not an address with a port",
+		if (config_value_endpoint(words[i], 53, &e))
+			added = add_listen(c, &e);
+		else if (config_value_interface(words[i], 53, &interface))
+			added = add_listen_interface(c, &interface);
+		else
+			return config_refuse(b, key,
+					     "\"%s\" is neither an address nor an interface, "
+					     "with or without a port",
 					     words[i]);
-		for (size_t j = 0; j < c->listen_count; j++)
-			if (endpoint_equal(e, &c->listen[j]))
-				return config_refuse(b, key, "\"%s\" is given twice", words[i]);
-		c->listen_count++;
+		if (!added)
+			return config_refuse(b, key, "\"%s\" is given twice", words[i]);
 	}
 	return OK;
 }

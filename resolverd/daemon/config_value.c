@@ -81,6 +81,11 @@ bool config_value_time(const char *word, uint64_t *out_ms)
 	return read_with_unit(word, units, ARRAY_LEN(units), out_ms);
 }
 
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 bool config_value_name(const char *word, uint8_t out[static DNAME_MAX])
 {
 	size_t len;
@@ -98,6 +103,41 @@ bool config_value_endpoint(const char *word, uint16_t default_port, struct endpo
 	if (endpoint_parse(word, default_port, &e) != OK || e.port == 0)
 		return false;
 	*out = e;
+	return true;
+}
+
+/* The kernel takes nearly anything for a name. What is taken here is what names look like, so that an
+ * address or a host name with a slip of the pen is not waited for as an interface: a letter, then letters,
+ * digits, '-', '_' and '@'; behind a dot only the number of a VLAN. */
+static bool is_interface_name(const char *name, size_t len)
+{
+	bool in_number = false;
+
+	if (len == 0 || len >= CONFIG_INTERFACE_SIZE || !is_letter(name[0]) ||
+	    (len == 9 && memcmp(name, "localhost", len) == 0))
+		return false;
+	for (size_t i = 1; i < len; i++) {
+		bool is_digit = name[i] >= '0' && name[i] <= '9';
+		if (name[i] == '.' && i + 1 < len)
+			in_number = true;
+		else if (!is_digit && (in_number || !(is_letter(name[i]) || name[i] == '-' ||
+						      name[i] == '_' || name[i] == '@')))
+			return false;
+	}
+	return true;
+}
+
+bool config_value_interface(const char *word, uint16_t default_port, struct config_interface *out)
+{
+	const char *colon = strchr(word, ':');
+	size_t len = colon ? (size_t)(colon - word) : strlen(word);
+	uint64_t port = default_port;
+
+	if (!is_interface_name(word, len) ||
+	    (colon && !config_value_number(colon + 1, 1, UINT16_MAX, &port)))
+		return false;
+	*out = (struct config_interface){.port = (uint16_t)port}; /* compared as bytes */
+	memcpy(out->name, word, len);
 	return true;
 }
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/endpoint.h"
+#include "daemon/config.h"
 #include "dns/dname.h"
 
 /* "true", "yes", "on"; "false", "no", "off". */
@@ -26,6 +27,9 @@ bool config_value_name(const char *word, uint8_t out[static DNAME_MAX]);
 
 /* An address that can be written to or bound to, with a port from 1. */
 bool config_value_endpoint(const char *word, uint16_t default_port, struct endpoint *out);
+
+/* The name of an interface, with a port from 1 or without. It need not be there. */
+bool config_value_interface(const char *word, uint16_t default_port, struct config_interface *out);
 
 /* The directory that a service manager made for us and named in the environment (STATE_DIRECTORY,
  * RUNTIME_DIRECTORY of systemd.exec(5)); STANDARD if there is none, or several. Lives as long as

@@ -113,8 +113,8 @@ static void open_http(struct console *c, const struct console_parts *parts)
 			       .allowances = parts->allowances,
 			       .workers = parts->workers,
 			       .worker_count = *parts->worker_count,
+			       .listen = parts->listen,
 			       .started_unix_s = parts->loop->now.unix_s},
-		.probe = config->listen[0],
 	};
 
 	if (config->metrics_listen_count > 0 &&
@@ -211,6 +211,7 @@ void console_open(struct console *c, const struct console_parts *parts)
 		.workers = parts->workers,
 		.worker_count = parts->worker_count,
 		.snapshot = parts->snapshot,
+		.listen = parts->listen,
 		.negative = &c->negative,
 		.flushes = &c->flushes,
 		.forwards = &c->forwards,

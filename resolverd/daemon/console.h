@@ -41,6 +41,7 @@ struct console_parts {
 	struct worker *const *workers;
 	const unsigned *worker_count;
 	struct snapshot *const *snapshot;
+	struct listen *listen;
 	const char *path; /* of the configuration; NULL: defaults */
 	enum err (*reload)(void *server, struct config_error *error);
 	enum err (*publish)(void *server);

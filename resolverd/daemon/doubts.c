@@ -51,6 +51,7 @@ void doubts_read(const struct doubts *d, void (*tell)(void *context, const char 
 			       disk.reason);
 		tell(context, line);
 	}
+	listen_doubts(d->listen, tell, context);
 	if (!udp_has_route(4) && !udp_has_route(6))
 		tell(context, "there is no route to the public internet, over IPv4 or IPv6");
 	if (has_counted(d, METRIC_dnssec_root_not_yet_valid_total))

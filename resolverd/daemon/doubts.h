@@ -5,6 +5,7 @@
  */
 #include "cache/disk.h"
 #include "daemon/allowances.h"
+#include "daemon/listen.h"
 #include "daemon/worker.h"
 
 struct doubts {		   /* all borrowed; any thread may read it */
@@ -12,6 +13,7 @@ struct doubts {		   /* all borrowed; any thread may read it */
 	struct worker *const *workers;
 	unsigned worker_count;
 	struct allowances *allowances;
+	struct listen *listen;
 };
 
 /* Call TELL with one line of TEXT (its own for the call) for each doubt there is. */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/require.h"
 
@@ -13,6 +14,7 @@ struct errand *errand_new(enum errand_kind kind, const uint8_t *name, size_t nam
 	if (!e)
 		return NULL;
 	e->kind = kind;
+	e->fd = -1;
 	e->name_len = (uint8_t)name_len;
 	if (name_len > 0)
 		memcpy(e->name, name, name_len);
@@ -23,6 +25,8 @@ void errand_free(struct errand *e)
 {
 	if (e->tracing)
 		tracing_refuse(e->tracing);
+	if (e->fd >= 0)
+		close(e->fd);
 	free(e);
 }
 

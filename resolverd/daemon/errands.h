@@ -6,6 +6,7 @@
  */
 #include <stdatomic.h>
 
+#include "base/endpoint.h"
 #include "cache/entry.h"
 #include "daemon/tracing.h"
 
@@ -13,6 +14,8 @@ enum errand_kind {
 	ERRAND_REFRESH, /* ask NAME and TYPE anew, whatever the cache holds */
 	ERRAND_KEEP,  /* NAME, TYPE and ENTRY are in the cache: keep that fresh if it is worth it */
 	ERRAND_TRACE, /* ask TRACING, which the errand owns */
+	ERRAND_LISTEN,	 /* serve ADDRESS over TCP or UDP on FD, which the errand owns */
+	ERRAND_UNLISTEN, /* serve ADDRESS over TCP or UDP no more */
 };
 
 struct errand {
@@ -22,6 +25,9 @@ struct errand {
 	uint16_t type;
 	uint8_t name_len;
 	struct tracing *tracing;
+	struct endpoint address;
+	bool tcp, counted; /* another worker counts what the socket drops */
+	int fd;		   /* -1: none */
 	uint8_t name[];
 };
 
@@ -30,7 +36,7 @@ struct errands {			 /* zero-initialised is empty */
 	struct errand *taken;		 /* the worker; oldest first */
 };
 
-/* With a copy of the NAME_LEN bytes of NAME (or 0, NULL), else zero. NULL if memory is out. */
+/* With a copy of the NAME_LEN bytes of NAME (or 0, NULL), else zero, and no descriptor. NULL if memory is out. */
 struct errand *errand_new(enum errand_kind kind, const uint8_t *name, size_t name_len);
 /* What it owns goes with it, undone. */
 void errand_free(struct errand *e);

@@ -55,6 +55,7 @@ static void read_figures(const struct exposition *e, uint64_t mono_us,
 	out[EXPOSITION_cache_rejected_total] = cache.rejected;
 	out[EXPOSITION_denial_used_bytes] = ranges_used_bytes(e->ranges);
 	out[EXPOSITION_sandbox_refused_total] = sandbox_refused();
+	out[EXPOSITION_listen_addresses] = e->listen ? listen_count_served(e->listen) : 0;
 	out[EXPOSITION_workers] = e->worker_count;
 	out[EXPOSITION_start_time_seconds] = (uint64_t)e->started_unix_s;
 	for (unsigned i = 0; i < e->worker_count; i++) {

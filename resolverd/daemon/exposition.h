@@ -12,6 +12,7 @@
 #include "cache/disk.h"
 #include "cache/ranges.h"
 #include "daemon/allowances.h"
+#include "daemon/listen.h"
 #include "daemon/worker.h"
 
 /* X(name, type, help): name becomes resolverd_<name>. */
@@ -31,6 +32,7 @@
 	X(disk_entries, gauge, "records in the cache file")                                        \
 	X(disk_pending_entries, gauge, "entries that wait to be written")                          \
 	X(disk_pending_bytes, gauge, "what they take in memory")                                   \
+	X(listen_addresses, gauge, "addresses that are served: bound, and of this machine")        \
 	X(workers, gauge, "threads that answer")                                                   \
 	X(workers_turning, gauge, "of those, threads that go through their loop")                  \
 	X(open_queries, gauge, "questions being resolved")                                         \
@@ -52,6 +54,7 @@ struct exposition { /* what is read; all borrowed, any thread may read it */
 	struct allowances *allowances;
 	struct worker *const *workers;
 	unsigned worker_count;
+	struct listen *listen; /* NULL: nothing is served */
 	int64_t started_unix_s;
 };
 

@@ -63,20 +63,27 @@ static void write_doubt(void *context, const char *text)
 static unsigned write_readiness(const struct http *h, FILE *out)
 {
 	static const char *const transports[] = {"UDP", "TCP"};
+	const struct exposition *e = &h->settings.exposition;
 	char text[ENDPOINT_TEXT_SIZE];
+	struct endpoint address;
 	unsigned status = write_standstills(h, out);
+	bool is_served = listen_probe(e->listen, &address);
 
-	for (int tcp = 0; tcp < 2; tcp++) {
-		if (selfcheck(&h->settings.probe, tcp))
+	if (!is_served) {
+		fputs("there is no address to listen at\n", out);
+		status = STATUS_UNAVAILABLE;
+	}
+	for (int tcp = 0; is_served && tcp < 2; tcp++) {
+		if (selfcheck(&address, tcp))
 			continue;
 		fprintf(out, "no answer over %s from %s\n", transports[tcp],
-			endpoint_text(&h->settings.probe, text));
+			endpoint_text(&address, text));
 		status = STATUS_UNAVAILABLE;
 	}
 	if (status == STATUS_OK)
 		fputs("ok\n", out);
-	const struct exposition *e = &h->settings.exposition;
-	const struct doubts doubts = {e->disk, e->workers, e->worker_count, e->allowances};
+	const struct doubts doubts = {e->disk, e->workers, e->worker_count, e->allowances,
+				      e->listen};
 	doubts_read(&doubts, write_doubt, out);
 	return status;
 }
@@ -193,20 +200,6 @@ static struct MHD_Daemon *start(struct http *h, const struct endpoint *address)
 		(size_t)CONNECTION_MEMORY, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
 }
 
-/* Where a wildcard is bound to, ask at loopback. */
-static struct endpoint reachable(struct endpoint address)
-{
-	static const uint8_t any[16] = {0}, loopback4[] = {127, 0, 0, 1};
-
-	if (memcmp(address.addr, any, sizeof(any)) != 0)
-		return address;
-	if (address.family == 4)
-		memcpy(address.addr, loopback4, sizeof(loopback4));
-	else
-		address.addr[15] = 1;
-	return address;
-}
-
 enum err http_open(const struct http_settings *settings, const struct endpoint *addresses,
 		   size_t count, struct http **out)
 {
@@ -216,7 +209,6 @@ enum err http_open(const struct http_settings *settings, const struct endpoint *
 	if (!h)
 		return ERR_NO_MEMORY;
 	h->settings = *settings;
-	h->settings.probe = reachable(settings->probe);
 	for (size_t i = 0; i < count; i++) {
 		errno = 0;
 		struct MHD_Daemon *daemon = start(h, &addresses[i]);

@@ -5,7 +5,8 @@
  * time but for the two questions that /readyz asks like any client.
  *
  *   /healthz  200 if every worker goes through its loop, else 503 and which does not
- *   /readyz   200 if a question is answered over UDP and one over TCP, else 503 and which was not;
+ *   /readyz   200 if a question is answered over UDP and one over TCP at the first address that is
+ *             served, else 503 and which was not;
  *             with a line for what else is not as it should be (daemon/doubts.h)
  */
 #include "base/endpoint.h"
@@ -15,7 +16,6 @@ struct http;
 
 struct http_settings {
 	struct exposition exposition;
-	struct endpoint probe; /* an address on which the daemon answers */
 };
 
 /* Listen on COUNT ADDRESSES; one that cannot be had is logged and left out. ERR_NO_MEMORY. */

@@ -2,7 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "daemon/service.h"
@@ -18,10 +22,14 @@ static void tell_bind_failure(const struct endpoint *address, bool tcp)
 
 /* ---- what is inherited ---- */
 
-static bool is_configured(const struct config *c, const struct endpoint *address)
+/* It may be an address that an interface of the configuration has, or will have. */
+static bool may_be_wanted(const struct config *c, const struct endpoint *address)
 {
 	for (size_t i = 0; i < c->listen_count; i++)
 		if (endpoint_equal(&c->listen[i], address))
+			return true;
+	for (size_t i = 0; i < c->listen_interface_count; i++)
+		if (c->listen_interfaces[i].port == address->port)
 			return true;
 	return false;
 }
@@ -39,7 +47,7 @@ static void inherit(struct listen *l, const struct config *c)
 			log_warning("inherited descriptor is no socket to serve fd=%d", in->fd);
 			continue;
 		}
-		bool wanted = is_configured(c, &in->local);
+		bool wanted = may_be_wanted(c, &in->local);
 		l->count += wanted;
 		if (wanted)
 			log_info("inherited socket address=%s transport=%s",
@@ -79,9 +87,290 @@ bool listen_outlives_us(const struct listen *l)
 	return l->count > 0;
 }
 
-/* ---- all ---- */
+/* ---- what is wanted ---- */
 
-/* Nobody else may serve our addresses: half of the queries would go astray. */
+static bool is_wildcard(const struct endpoint *e)
+{
+	static const uint8_t zero[sizeof(e->addr)];
+
+	return memcmp(e->addr, zero, sizeof(zero)) == 0;
+}
+
+static struct listen_place *find(struct listen_place *list, size_t count,
+				 const struct endpoint *local)
+{
+	for (size_t i = 0; i < count; i++)
+		if (endpoint_equal(&list[i].local, local))
+			return &list[i];
+	return NULL;
+}
+
+/* Of one port, family and transport: what a wildcard gets nobody else needs to be bound to. */
+static bool is_covered(const struct config *c, const struct endpoint *local)
+{
+	for (size_t i = 0; i < c->listen_count; i++)
+		if (c->listen[i].family == local->family && c->listen[i].port == local->port &&
+		    is_wildcard(&c->listen[i]))
+			return true;
+	return false;
+}
+
+struct wanted { /* while the kernel tells its addresses */
+	struct listen *listen;
+	const struct config *config;
+	struct listen_place places[LISTEN_MAX];
+	size_t given, count; /* of those: the configuration's own, which come first; all */
+	struct listen_place fresh[LISTEN_MAX];
+	size_t fresh_count; /* new ones, behind those that are served already */
+	bool too_many;
+};
+
+static void begin_wanted(void *context)
+{
+	struct wanted *w = context;
+
+	w->count = w->given;
+	w->fresh_count = 0;
+	w->too_many = false;
+}
+
+static void want(struct wanted *w, const struct endpoint *local)
+{
+	struct listen *l = w->listen;
+	const struct listen_place place = {.local = *local};
+
+	if (is_covered(w->config, local) || find(w->places, w->count, local) ||
+	    find(w->fresh, w->fresh_count, local))
+		return;
+	/* Those that are served are LISTEN_MAX at most, as they were when they came to be. */
+	const struct listen_place *old = find(l->places, l->place_count, local);
+	if (old && old->served && w->count < LISTEN_MAX)
+		w->places[w->count++] = place;
+	else if (w->fresh_count < LISTEN_MAX)
+		w->fresh[w->fresh_count++] = place;
+	else
+		w->too_many = true;
+}
+
+static void want_address(void *context, const struct monitor_address *a)
+{
+	struct wanted *w = context;
+	const struct listen *l = w->listen;
+
+	for (size_t i = 0; a->usable && i < l->interface_count; i++) {
+		struct endpoint local = a->address;
+		local.port = l->interfaces[i].named.port;
+		if (l->interfaces[i].index == a->interface)
+			want(w, &local);
+	}
+}
+
+static void find_interfaces(struct listen *l, const struct config *c)
+{
+	struct listen_interface fresh[CONFIG_LISTEN_MAX] = {0};
+
+	for (size_t i = 0; i < c->listen_interface_count; i++) {
+		struct listen_interface *one = &fresh[i];
+		one->named = c->listen_interfaces[i];
+		one->index = if_nametoindex(one->named.name);
+		for (size_t k = 0; k < l->interface_count; k++)
+			if (strcmp(l->interfaces[k].named.name, one->named.name) == 0)
+				one->told |= l->interfaces[k].told;
+		if (!one->index && !one->told)
+			log_warning("listen interface is not there interface=%s: its addresses are "
+				    "served as they come",
+				    one->named.name);
+		one->told = !one->index;
+	}
+	pthread_mutex_lock(&l->lock);
+	memcpy(l->interfaces, fresh, sizeof(fresh));
+	l->interface_count = c->listen_interface_count;
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* What C and the interfaces want now into W; whether that could be learned. */
+static bool find_wanted(struct listen *l, const struct config *c, struct monitor *m,
+			struct wanted *w)
+{
+	enum err err = OK;
+
+	*w = (struct wanted){.listen = l, .config = c};
+	for (; w->given < c->listen_count; w->given++)
+		w->places[w->given] =
+			(struct listen_place){.local = c->listen[w->given], .given = true};
+	begin_wanted(w);
+	if (l->interface_count > 0)
+		err = monitor_addresses(m, begin_wanted, want_address, w);
+	for (size_t i = 0; i < w->fresh_count; i++) {
+		if (w->count < LISTEN_MAX)
+			w->places[w->count++] = w->fresh[i];
+		else
+			w->too_many = true;
+	}
+	/* Too many, or in a storm: near enough, and soon looked at again. */
+	return err != ERR_SYSTEM;
+}
+
+/* ---- serving ---- */
+
+/* Is there a socket of ours that LOCAL could not be bound beside, but for SO_REUSEPORT? */
+static bool overlaps_ours(const struct listen *l, const struct endpoint *local)
+{
+	for (size_t i = 0; i < l->place_count; i++) {
+		const struct listen_place *p = &l->places[i];
+		if (p->served && p->local.family == local->family && p->local.port == local->port &&
+		    (is_wildcard(&p->local) || is_wildcard(local)))
+			return true;
+	}
+	return false;
+}
+
+/* Nobody else may serve our addresses: half of the queries would go astray. False with errno. */
+static bool is_free(const struct listen *l, const struct endpoint *local, bool tcp)
+{
+	return is_inherited(l, local, tcp) || overlaps_ours(l, local) || socket_is_free(local, tcp);
+}
+
+static void close_place(struct listen *l, const struct endpoint *local)
+{
+	for (unsigned w = 0; w < l->worker_count; w++)
+		for (int tcp = 0; tcp < 2; tcp++)
+			if (worker_unlisten(l->workers[w], local, tcp) != OK)
+				log_error("out of memory, goes on listening worker=%u", w);
+}
+
+static bool open_at(struct listen *l, unsigned worker, const struct endpoint *local, bool tcp)
+{
+	bool shared;
+	int fd = inherited(l, local, tcp, worker, &shared);
+
+	if (fd < 0 && errno == 0)
+		fd = socket_bound(local, tcp ? SOCK_STREAM : SOCK_DGRAM);
+	if (fd < 0)
+		return false;
+	enum err err = worker_listen(l->workers[worker], local, tcp, fd, shared);
+	if (err != OK && err != ERR_SYSTEM)
+		errno = err == ERR_NO_MEMORY ? ENOMEM : ENOSPC;
+	return err == OK;
+}
+
+/* Have all workers serve P, or none. A failure is told when it is a new one. */
+static void open_place(struct listen *l, struct listen_place *p)
+{
+	for (int tcp = 0; tcp < 2; tcp++) {
+		bool done = is_free(l, &p->local, tcp);
+		for (unsigned w = 0; done && w < l->worker_count; w++)
+			done = open_at(l, w, &p->local, tcp);
+		if (done)
+			continue;
+		int error = errno;
+		if (error != p->error)
+			tell_bind_failure(&p->local, tcp);
+		p->error = error;
+		close_place(l, &p->local);
+		return;
+	}
+	p->error = 0;
+	p->served = true;
+}
+
+/* At the start nothing is new. */
+static void tell_place(const struct listen_place *p, bool starting)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+
+	endpoint_text(&p->local, text);
+	if (!p->here)
+		log_warning("listen address is not there address=%s: it is served as soon as it is",
+			    text);
+	else if (!starting)
+		log_notice("listening address=%s", text);
+}
+
+static void leave_old(struct listen *l, struct wanted *w)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+
+	for (size_t i = 0; i < l->place_count; i++) {
+		const struct listen_place *old = &l->places[i];
+		struct listen_place *kept = find(w->places, w->count, &old->local);
+		if (kept) {
+			bool given = kept->given;
+			*kept = *old;
+			kept->given = given;
+			continue;
+		}
+		if (!old->served)
+			continue;
+		close_place(l, &old->local);
+		log_notice("no longer listening address=%s", endpoint_text(&old->local, text));
+	}
+}
+
+static bool follow(struct listen *l, const struct config *c, struct monitor *m, bool starting)
+{
+	struct wanted w;
+	bool all_served = true;
+
+	find_interfaces(l, c);
+	bool seen = find_wanted(l, c, m, &w);
+	if (!seen && !l->blind)
+		log_warning("addresses of interfaces cannot be learned reason=\"%s\"",
+			    strerrordesc_np(errno));
+	if (w.too_many && !l->too_many)
+		log_warning("more addresses than can be served limit=%d", LISTEN_MAX);
+	/* Without eyes everything stays as it was. */
+	if (seen || l->place_count == 0 || c->listen_interface_count == 0)
+		leave_old(l, &w);
+	for (size_t i = 0; i < w.count; i++) {
+		struct listen_place *p = &w.places[i];
+		bool was_here = p->here, was_served = p->served;
+		p->here = !p->given || socket_is_here(&p->local);
+		if (!p->served)
+			open_place(l, p);
+		if (p->served && (!was_served || was_here != p->here))
+			tell_place(p, starting);
+		all_served &= p->served || !p->given;
+	}
+	pthread_mutex_lock(&l->lock);
+	memcpy(l->places, w.places, sizeof(w.places));
+	l->place_count = w.count;
+	l->too_many = w.too_many;
+	l->blind = !seen;
+	pthread_mutex_unlock(&l->lock);
+	return all_served;
+}
+
+bool listen_begin(struct listen *l, const struct config *c, struct monitor *m,
+		  struct worker *const *workers, unsigned worker_count)
+{
+	l->workers = workers;
+	l->worker_count = worker_count;
+	return follow(l, c, m, true);
+}
+
+bool listen_follow(struct listen *l, const struct config *c, struct monitor *m)
+{
+	(void)follow(l, c, m, false);
+	for (size_t i = 0; i < l->place_count; i++)
+		if (!l->places[i].served)
+			return false;
+	return true;
+}
+
+/* ---- life ---- */
+
+void listen_init(struct listen *l)
+{
+	*l = (struct listen){0};
+	REQUIRE(pthread_mutex_init(&l->lock, NULL) == 0);
+}
+
+void listen_deinit(struct listen *l)
+{
+	pthread_mutex_destroy(&l->lock);
+}
+
 bool listen_prepare(struct listen *l, const struct config *c)
 {
 	bool all_free = true;
@@ -89,8 +378,7 @@ bool listen_prepare(struct listen *l, const struct config *c)
 	inherit(l, c);
 	for (size_t i = 0; i < c->listen_count; i++) {
 		for (int tcp = 0; tcp < 2; tcp++) {
-			if (is_inherited(l, &c->listen[i], tcp) ||
-			    socket_is_free(&c->listen[i], tcp))
+			if (is_free(l, &c->listen[i], tcp))
 				continue;
 			tell_bind_failure(&c->listen[i], tcp);
 			all_free = false;
@@ -100,22 +388,84 @@ bool listen_prepare(struct listen *l, const struct config *c)
 	return all_free;
 }
 
-bool listen_everywhere(const struct listen *l, const struct config *c,
-		       struct worker *const *workers, unsigned worker_count)
+/* ---- what others ask ---- */
+
+size_t listen_read_served(struct listen *l, struct endpoint out[static LISTEN_MAX])
 {
-	for (unsigned w = 0; w < worker_count; w++) {
-		for (size_t i = 0; i < c->listen_count; i++) {
-			for (int tcp = 0; tcp < 2; tcp++) {
-				const struct endpoint *address = &c->listen[i];
-				bool shared;
-				int fd = inherited(l, address, tcp, w, &shared);
-				if ((fd >= 0 || errno == 0) &&
-				    worker_listen(workers[w], address, tcp, fd, shared) == OK)
-					continue;
-				tell_bind_failure(address, tcp);
-				return false;
-			}
-		}
-	}
+	size_t count = 0;
+
+	pthread_mutex_lock(&l->lock);
+	for (size_t i = 0; i < l->place_count; i++)
+		if (l->places[i].served && l->places[i].here)
+			out[count++] = l->places[i].local;
+	pthread_mutex_unlock(&l->lock);
+	return count;
+}
+
+size_t listen_count_served(struct listen *l)
+{
+	struct endpoint list[LISTEN_MAX];
+
+	return listen_read_served(l, list);
+}
+
+bool listen_probe(struct listen *l, struct endpoint *out)
+{
+	struct endpoint list[LISTEN_MAX];
+	static const uint8_t loopback4[] = {127, 0, 0, 1};
+
+	if (listen_read_served(l, list) == 0)
+		return false;
+	*out = list[0];
+	/* Where a wildcard is bound to, ask at loopback. */
+	if (is_wildcard(out) && out->family == 4)
+		memcpy(out->addr, loopback4, sizeof(loopback4));
+	else if (is_wildcard(out))
+		out->addr[15] = 1;
 	return true;
+}
+
+static void doubt_places(const struct listen *l, void (*tell)(void *context, const char *text),
+			 void *context)
+{
+	char line[256], text[ENDPOINT_TEXT_SIZE];
+
+	for (size_t i = 0; i < l->place_count; i++) {
+		const struct listen_place *p = &l->places[i];
+		endpoint_text(&p->local, text);
+		if (!p->served)
+			(void)snprintf(line, sizeof(line), "%s is not served: %s", text,
+				       strerrordesc_np(p->error));
+		else if (!p->here)
+			(void)snprintf(line, sizeof(line),
+				       "%s is not an address of this machine (yet)", text);
+		else
+			continue;
+		tell(context, line);
+	}
+}
+
+void listen_doubts(struct listen *l, void (*tell)(void *context, const char *text), void *context)
+{
+	char line[256];
+
+	pthread_mutex_lock(&l->lock);
+	doubt_places(l, tell, context);
+	for (size_t i = 0; i < l->interface_count; i++) {
+		if (l->interfaces[i].index)
+			continue;
+		(void)snprintf(line, sizeof(line), "there is no interface %s to listen at (yet)",
+			       l->interfaces[i].named.name);
+		tell(context, line);
+	}
+	if (l->too_many) {
+		(void)snprintf(line, sizeof(line),
+			       "the interfaces have more addresses than the %d that can be served",
+			       LISTEN_MAX);
+		tell(context, line);
+	}
+	if (l->blind)
+		tell(context, "the addresses of interfaces cannot be learned (netlink): those "
+			      "that come and go are not noticed");
+	pthread_mutex_unlock(&l->lock);
 }

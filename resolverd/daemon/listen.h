@@ -1,32 +1,86 @@
 #pragma once
 /*
- * Where clients reach the workers. Every address of the configuration is bound by each worker for
- * itself, unless the service manager has bound it for us (sd_listen_fds(3)): such a socket outlives
- * the daemon, so what is asked during a restart waits in it and is answered by the next one. Several
- * of one address (ReusePort=) are spread over the workers; one is shared by all of them.
+ * Where clients reach the workers, as the configuration says and the network beneath allows.
  *
- * The configuration stays the truth: what is inherited and stands not in it is not served.
+ * An **address** of the configuration is bound by each worker for itself, also while the machine does
+ * not have it: an address that is moved here, or an interface that is attached late, is served from
+ * the moment that it is there, and a daemon that is started too early need not be started again. Until
+ * then it is a doubt (doubts.h). That somebody else serves the address, or that we may not, is an error at
+ * the start.
+ *
+ * An **interface** stands for all its addresses: they are bound as they come, and let go as they go,
+ * but for those that a wildcard of the configuration serves already. At most LISTEN_MAX addresses are
+ * served in all; those that are served already stay.
+ *
+ * What the service manager has bound for us (sd_listen_fds(3)) outlives the daemon, so what is asked during
+ * a restart waits in it and is answered by the next one. Several of one address (ReusePort=) are spread
+ * over the workers; one is shared by all of them. The configuration stays the truth: what is inherited
+ * and stands not in it is not served.
  */
+#include <pthread.h>
+
 #include "daemon/config.h"
 #include "daemon/worker.h"
+#include "net/monitor.h"
 
-enum { LISTEN_INHERITED_MAX = 256 };
+enum { LISTEN_INHERITED_MAX = 256, LISTEN_MAX = 64 };
 
-struct listen { /* main thread */
+struct listen_place { /* an address that is wanted */
+	struct endpoint local;
+	bool given; /* it stands in the configuration */
+	bool here;  /* the machine has it */
+	bool served;
+	int error; /* why not; 0: it was not tried */
+};
+
+struct listen_interface {
+	struct config_interface named;
+	uint32_t index; /* 0: it is not there */
+	bool told;	/* that it is not */
+};
+
+struct listen { /* main thread, but for what LOCK says */
 	struct listen_inherited {
 		int fd;
 		bool tcp;
 		struct endpoint local;
 	} inherited[LISTEN_INHERITED_MAX];
 	size_t count;
+	struct worker *const *workers;
+	unsigned worker_count;
+	pthread_mutex_t
+		lock; /* whoever writes what is below; other threads read it with the lock */
+	struct listen_place places[LISTEN_MAX];
+	size_t place_count;
+	struct listen_interface interfaces[CONFIG_LISTEN_MAX];
+	size_t interface_count;
+	bool too_many; /* more addresses than LISTEN_MAX */
+	bool blind;    /* what addresses there are could not be learned */
 };
+
+void listen_init(struct listen *l);
+void listen_deinit(struct listen *l);
 
 /* Take what is inherited, and see that the other addresses of C are free. False: it is told why not. */
 bool listen_prepare(struct listen *l, const struct config *c);
 
-/* Have the workers serve all addresses of C. False: it is told why not. */
-bool listen_everywhere(const struct listen *l, const struct config *c,
-		       struct worker *const *workers, unsigned worker_count);
+/* Have WORKERS, which do not run yet, serve what C wants; they are borrowed from now on. False: an address
+ * of C cannot be served, it is told why. */
+bool listen_begin(struct listen *l, const struct config *c, struct monitor *m,
+		  struct worker *const *workers, unsigned worker_count);
+/* The configuration or the network has changed, or may have. Tells what came of it. False: something is
+ * not served that should be; it is tried again the next time. */
+bool listen_follow(struct listen *l, const struct config *c, struct monitor *m);
 
-/* An address of C is inherited. */
+/* Some socket is inherited. */
 bool listen_outlives_us(const struct listen *l);
+
+/* How many addresses are served now: bound, and here. From any thread. */
+size_t listen_count_served(struct listen *l);
+/* Copy them into OUT; how many. From any thread. */
+size_t listen_read_served(struct listen *l, struct endpoint out[static LISTEN_MAX]);
+/* An address at which this machine reaches the daemon. False: there is none now. From any thread. */
+bool listen_probe(struct listen *l, struct endpoint *out);
+/* Call TELL with a line of TEXT (its own for the call) for each thing that is not as C wants it. From any
+ * thread; TELL must not call back. */
+void listen_doubts(struct listen *l, void (*tell)(void *context, const char *text), void *context);

@@ -10,6 +10,7 @@
 #include "daemon/anchors.h"
 #include "daemon/console.h"
 #include "daemon/listen.h"
+#include "daemon/network.h"
 #include "daemon/sandbox.h"
 #include "daemon/scopes.h"
 #include "daemon/selfcheck.h"
@@ -22,7 +23,7 @@
 enum {
 	/* Descriptors that are not for clients and servers: files, the log, what libraries open. */
 	DESCRIPTORS_SPARE = 64,
-	DESCRIPTORS_PER_WORKER = 4 + 2 * CONFIG_LISTEN_MAX, /* epoll, eventfd, listening sockets */
+	DESCRIPTORS_PER_WORKER = 4 + 2 * LISTEN_MAX, /* epoll, eventfd, listening sockets */
 	/* Shares of one worker, however many descriptors there are. A thousand CoreDNS instances
 	 * with ten connections each; as many queries in flight as the core has (LIMIT_QUERIES). */
 	TCP_CONNECTIONS_MAX = 16384,
@@ -52,7 +53,7 @@ struct server { /* main thread */
 	struct console console;
 	struct scopes *scopes; /* of what is cached */
 	struct listen listen;
-	bool ready; /* it has answered itself, and the service manager knows */
+	struct network network;
 	struct loop_timer drain_timer;
 	uint64_t drain_until_us;
 	unsigned next_keeper; /* the loading thread's */
@@ -249,15 +250,16 @@ static void close_workers(struct server *s)
 
 /* ---- life ---- */
 
-static void tell_start(const struct server *s)
+static void tell_start(struct server *s)
 {
 	const struct config *c = s->snapshot->config;
-	char list[CONFIG_LISTEN_MAX * ENDPOINT_TEXT_SIZE] = "", text[ENDPOINT_TEXT_SIZE];
-	size_t len = 0;
+	char list[LISTEN_MAX * ENDPOINT_TEXT_SIZE] = "none", text[ENDPOINT_TEXT_SIZE];
+	struct endpoint served[LISTEN_MAX];
+	size_t len = 0, count = listen_read_served(&s->listen, served);
 
-	for (size_t i = 0; i < c->listen_count; i++)
+	for (size_t i = 0; i < count; i++)
 		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", i ? "," : "",
-					endpoint_text(&c->listen[i], text));
+					endpoint_text(&served[i], text));
 	log_notice("started version=%s listen=%s workers=%u memory=%zuM tcp_connections=%u "
 		   "sandbox=%s config=%s",
 		   RESOLVERD_VERSION, list, c->workers, c->memory_bytes >> 20,
@@ -269,13 +271,8 @@ static void tell_start(const struct server *s)
 static void note_unchangeable(struct server *s, const struct config *fresh)
 {
 	const struct config *old = s->snapshot->config;
-	bool same_listen = old->listen_count == fresh->listen_count;
 
-	for (size_t i = 0; same_listen && i < old->listen_count; i++)
-		same_listen = endpoint_equal(&old->listen[i], &fresh->listen[i]);
 	console_reload(&s->console, old, fresh);
-	if (!same_listen)
-		console_needs_restart(&s->console, "listen");
 	if (old->workers != fresh->workers)
 		console_needs_restart(&s->console, "workers");
 	if (old->recorder_bytes != fresh->recorder_bytes)
@@ -336,6 +333,7 @@ static enum err reload(void *context, struct config_error *error)
 		service_ready("serving; the last reload was refused");
 		return err;
 	}
+	network_follow(&s->network);
 	console_reloaded(&s->console, s->snapshot->config);
 	log_notice("configuration reloaded config=%s", s->path ? s->path : "defaults");
 	service_ready("serving");
@@ -380,15 +378,18 @@ static void handle_stop(void *context)
 	handle_drain_timer(s);
 }
 
-/* What is ordered after us can resolve names only once we answer. */
+/* What is ordered after us can resolve names only once we answer. Where there is no address to answer at
+ * yet, nothing is gained by keeping the service manager waiting until it starts us again. */
 static void become_ready(struct server *s)
 {
-	const struct endpoint *address = &s->snapshot->config->listen[0];
+	struct endpoint address;
 
-	if (!selfcheck(address, false) || !selfcheck(address, true))
+	if (!listen_probe(&s->listen, &address)) {
+		service_ready("waiting for an address to listen at");
 		return;
-	s->ready = true;
-	service_ready("serving");
+	}
+	if (selfcheck(&address, false) && selfcheck(&address, true))
+		service_ready("serving");
 }
 
 static void handle_log_timer(void *context)
@@ -475,6 +476,7 @@ static void open_console(struct server *s)
 		.workers = s->workers,
 		.worker_count = &s->worker_count,
 		.snapshot = &s->snapshot,
+		.listen = &s->listen,
 		.path = s->path,
 		.reload = reload,
 		.publish = publish,
@@ -505,7 +507,7 @@ static int run_workers(struct server *s)
 		status = tell_failure(err);
 		goto close;
 	}
-	if (!listen_everywhere(&s->listen, s->snapshot->config, s->workers, s->worker_count))
+	if (!network_open(&s->network, &s->loop, &s->listen, &s->snapshot, s->workers))
 		goto close;
 	allowances_open(&s->allowances, &s->loop, &s->throttle);
 	open_console(s);
@@ -523,6 +525,7 @@ close:
 	warm_load_stop(s->shared.warm);
 	console_close(&s->console);
 	allowances_close(&s->allowances);
+	network_close(&s->network);
 	close_workers(s);
 	return status;
 }
@@ -537,6 +540,7 @@ int server_run(struct config *config, const char *path)
 		return tell_failure(ERR_NO_MEMORY);
 	}
 	s->path = path;
+	listen_init(&s->listen);
 	s->snapshot = snapshot_new(config);
 	if (!s->snapshot) {
 		status = tell_failure(ERR_NO_MEMORY);
@@ -560,6 +564,7 @@ close_shared:
 release_snapshot:
 	snapshot_release(s->snapshot);
 free_server:
+	listen_deinit(&s->listen);
 	free(s);
 	return status;
 }

@@ -1,5 +1,7 @@
 #include "daemon/traffic.h"
 
+#include <unistd.h>
+
 #include "base/require.h"
 #include "daemon/query_log.h"
 
@@ -289,13 +291,49 @@ void traffic_deinit(struct traffic *t)
 enum err traffic_listen(struct traffic *t, const struct endpoint *address, bool tcp, int fd,
 			bool counted)
 {
+	size_t slot = 0;
+
 	if (tcp)
 		return tcp_listen(&t->tcp, address, fd, counted);
-	REQUIRE(t->udp_socket_count < CONFIG_LISTEN_MAX);
-	enum err err =
-		udp_listen(&t->udp_sockets[t->udp_socket_count], &t->udp, address, fd, counted);
-	t->udp_socket_count += err == OK;
+	while (slot < t->udp_socket_count && t->udp_sockets[slot].watch.watched)
+		slot++;
+	if (slot == TRAFFIC_LISTEN_MAX) {
+		close(fd);
+		return ERR_LIMIT;
+	}
+	enum err err = udp_listen(&t->udp_sockets[slot], &t->udp, address, fd, counted);
+	if (err == OK)
+		t->udp_socket_count = MAX(t->udp_socket_count, slot + 1);
 	return err;
+}
+
+/* The slot of S will be somebody else's, so nobody's way back may lead there. */
+static void leave_clients(struct traffic *t, const struct udp_socket *s)
+{
+	struct event event = {.kind = EV_GONE, .transport = TRANSPORT_UDP};
+	struct client client;
+	uint32_t from = 0;
+
+	while (clients_of_socket(&t->clients, s, &from, &event.token)) {
+		REQUIRE(clients_take(&t->clients, event.token, &client));
+		metrics_add(t->metrics, METRIC_queries_dropped_total, 1);
+		traffic_step(t, &event);
+	}
+}
+
+void traffic_unlisten(struct traffic *t, const struct endpoint *address, bool tcp)
+{
+	if (tcp) {
+		tcp_unlisten(&t->tcp, address);
+		return;
+	}
+	for (size_t i = 0; i < t->udp_socket_count; i++) {
+		struct udp_socket *s = &t->udp_sockets[i];
+		if (!s->watch.watched || !endpoint_equal(&s->local, address))
+			continue;
+		udp_close(s);
+		leave_clients(t, s);
+	}
 }
 
 void traffic_drain(struct traffic *t)

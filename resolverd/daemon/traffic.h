@@ -14,6 +14,8 @@
 #include "net/udp.h"
 #include "resolve/resolver.h"
 
+enum { TRAFFIC_LISTEN_MAX = TCP_LISTENERS_MAX };
+
 struct traffic_parts { /* borrowed; they outlive the traffic */
 	struct loop *loop;
 	struct resolver *resolver;
@@ -33,8 +35,8 @@ struct traffic { /* one worker */
 	uint32_t log_seen;
 	struct clients clients;
 	struct udp_server udp;
-	struct udp_socket udp_sockets[CONFIG_LISTEN_MAX];
-	size_t udp_socket_count;
+	struct udp_socket udp_sockets[TRAFFIC_LISTEN_MAX];
+	size_t udp_socket_count; /* slots used so far; those that are not watched are free */
 	struct tcp_server tcp;
 	struct outbound outbound;
 	struct loop_timer deadline;
@@ -47,11 +49,12 @@ struct traffic { /* one worker */
 MUST_USE enum err traffic_init(struct traffic *t, const struct traffic_parts *parts);
 void traffic_deinit(struct traffic *t);
 
-/* Serve ADDRESS over UDP or TCP: on FD, which is bound to it and taken over, or, if that is -1, on a
- * socket of one's own. COUNTED: another worker has the same socket and counts what it drops.
- * ERR_SYSTEM with errno. */
+/* Serve ADDRESS over UDP or TCP on FD, which is bound to it and taken over. COUNTED: another worker has
+ * the same socket and counts what it drops. ERR_SYSTEM with errno, or ERR_LIMIT; FD is closed then. */
 MUST_USE enum err traffic_listen(struct traffic *t, const struct endpoint *address, bool tcp,
 				 int fd, bool counted);
+/* Serve ADDRESS no more. Who waits for an answer over UDP from there gets none; connections stay. */
+void traffic_unlisten(struct traffic *t, const struct endpoint *address, bool tcp);
 
 /* Hand EVENT to the core and do what it wants done. */
 void traffic_step(struct traffic *t, const struct event *event);

@@ -1,14 +1,16 @@
 #include "daemon/worker.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "daemon/errands.h"
 #include "daemon/traffic.h"
 
 enum {
-	TICK_MS = 5000, /* how soon a route that came or went is noticed */
+	TICK_MS = 5000,
 	/* Without a turn for so long a worker stands still: one tick, and what a loaded machine
 	 * may keep a thread waiting. */
 	STILL_MS = 2 * TICK_MS,
@@ -30,7 +32,8 @@ struct worker { /* its own thread, but for what says otherwise */
 	struct snapshot *snapshot, *retired[RETIRED_MAX];
 	size_t retired_count;
 	bool told_network, has_ipv4, has_ipv6;
-	struct metrics metrics; /* any thread reads */
+	atomic_bool route4, route6; /* the main thread writes */
+	struct metrics metrics;	    /* any thread reads */
 	struct {
 		_Atomic uint64_t passed_us;
 		_Atomic size_t open_queries, open_sends, waiting_clients;
@@ -74,14 +77,15 @@ static void handle_change(void *context, const struct prefetch_change *change)
 static void tell_network(struct worker *w)
 {
 	const struct config *c = w->snapshot->config;
-	bool ipv4 = !c->ipv4_auto || udp_has_route(4);
-	bool ipv6 = !c->ipv6_auto || udp_has_route(6);
+	bool ipv4 = !c->ipv4_auto || atomic_load_explicit(&w->route4, memory_order_relaxed);
+	bool ipv6 = !c->ipv6_auto || atomic_load_explicit(&w->route6, memory_order_relaxed);
 	struct event event = {.kind = EV_NETWORK, .has_ipv4 = ipv4, .has_ipv6 = ipv6};
 
-	if (w->told_network && ipv4 == w->has_ipv4 && ipv6 == w->has_ipv6)
+	if (LIKELY(w->told_network && ipv4 == w->has_ipv4 && ipv6 == w->has_ipv6))
 		return;
-	if (w->index == 0)
-		log_info("network ipv4=%s ipv6=%s", ipv4 ? "yes" : "no", ipv6 ? "yes" : "no");
+	/* Of what all workers notice, one counts. */
+	if (w->told_network && w->index == 0)
+		metrics_add(&w->metrics, METRIC_network_changes_total, 1);
 	w->told_network = true;
 	w->has_ipv4 = ipv4;
 	w->has_ipv6 = ipv6;
@@ -127,7 +131,6 @@ static void adopt_mail(struct worker *w)
 	adopt_config(w, s);
 	resolver_set_settings(w->resolver, &s->settings);
 	w->told_network = false;
-	tell_network(w);
 	release_retired(w);
 }
 
@@ -160,6 +163,43 @@ static void trace(struct worker *w, struct errand *e)
 		traffic_step(&w->traffic, &event);
 }
 
+static void listen_there(struct worker *w, struct errand *e)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+	enum err err = traffic_listen(&w->traffic, &e->address, e->tcp, e->fd, e->counted);
+
+	e->fd = -1;
+	if (err != OK)
+		log_error("cannot listen address=%s transport=%s worker=%u reason=\"%s\"",
+			  endpoint_text(&e->address, text), e->tcp ? "tcp" : "udp", w->index,
+			  err == ERR_SYSTEM ? strerrordesc_np(errno) : err_text(err));
+}
+
+static void do_errand(struct worker *w, struct errand *e)
+{
+	bool listens = e->kind == ERRAND_LISTEN || e->kind == ERRAND_UNLISTEN;
+
+	if (listens && !e->tcp && w->index == 0)
+		metrics_add(&w->metrics, METRIC_listen_changes_total, 1);
+	switch (e->kind) {
+	case ERRAND_REFRESH:
+		refresh(w, e);
+		break;
+	case ERRAND_KEEP:
+		keep(w, e);
+		break;
+	case ERRAND_TRACE:
+		trace(w, e);
+		break;
+	case ERRAND_LISTEN:
+		listen_there(w, e);
+		break;
+	case ERRAND_UNLISTEN:
+		traffic_unlisten(&w->traffic, &e->address, e->tcp);
+		break;
+	}
+}
+
 static void do_errands(struct worker *w)
 {
 	struct errand *e;
@@ -167,17 +207,7 @@ static void do_errands(struct worker *w)
 	if (LIKELY(!errands_wait(&w->errands)))
 		return;
 	for (unsigned i = 0; i < ERRANDS_PER_TURN && (e = errands_take(&w->errands)); i++) {
-		switch (e->kind) {
-		case ERRAND_REFRESH:
-			refresh(w, e);
-			break;
-		case ERRAND_KEEP:
-			keep(w, e);
-			break;
-		case ERRAND_TRACE:
-			trace(w, e);
-			break;
-		}
+		do_errand(w, e);
 		errand_free(e);
 	}
 	if (errands_wait(&w->errands))
@@ -188,7 +218,6 @@ static void handle_tick(void *context)
 {
 	struct worker *w = context;
 
-	tell_network(w);
 	release_retired(w);
 	tracing_expire(&w->desk, w->loop.now);
 	traffic_count(&w->traffic);
@@ -238,6 +267,7 @@ static void *run(void *context)
 		cache_reader_wake(w->reader);
 		loop_dispatch(&w->loop);
 		adopt_mail(w);
+		tell_network(w);
 		do_errands(w);
 		recorder_settle(w->recorder);
 	}
@@ -368,13 +398,6 @@ void worker_free(struct worker *w)
 	free(w);
 }
 
-enum err worker_listen(struct worker *w, const struct endpoint *address, bool tcp, int fd,
-		       bool counted)
-{
-	REQUIRE(!w->running);
-	return traffic_listen(&w->traffic, address, tcp, fd, counted);
-}
-
 void worker_drain(struct worker *w)
 {
 	atomic_store(&w->draining, true);
@@ -417,6 +440,46 @@ void worker_adopt(struct worker *w, struct snapshot *snapshot)
 static void post(struct worker *w, struct errand *e)
 {
 	errands_post(&w->errands, e);
+	loop_wake(&w->loop);
+}
+
+enum err worker_listen(struct worker *w, const struct endpoint *address, bool tcp, int fd,
+		       bool counted)
+{
+	if (!w->running)
+		return traffic_listen(&w->traffic, address, tcp, fd, counted);
+	struct errand *e = errand_new(ERRAND_LISTEN, NULL, 0);
+	if (!e) {
+		close(fd);
+		return ERR_NO_MEMORY;
+	}
+	e->address = *address;
+	e->tcp = tcp;
+	e->fd = fd;
+	e->counted = counted;
+	post(w, e);
+	return OK;
+}
+
+enum err worker_unlisten(struct worker *w, const struct endpoint *address, bool tcp)
+{
+	if (!w->running) {
+		traffic_unlisten(&w->traffic, address, tcp);
+		return OK;
+	}
+	struct errand *e = errand_new(ERRAND_UNLISTEN, NULL, 0);
+	if (!e)
+		return ERR_NO_MEMORY;
+	e->address = *address;
+	e->tcp = tcp;
+	post(w, e);
+	return OK;
+}
+
+void worker_set_routes(struct worker *w, bool ipv4, bool ipv6)
+{
+	atomic_store_explicit(&w->route4, ipv4, memory_order_relaxed);
+	atomic_store_explicit(&w->route6, ipv6, memory_order_relaxed);
 	loop_wake(&w->loop);
 }
 

@@ -43,11 +43,15 @@ MUST_USE enum err worker_new(const struct worker_shared *shared, struct snapshot
 /* The worker does not run. NULL is fine. */
 void worker_free(struct worker *w);
 
-/* Serve ADDRESS over UDP or TCP, before the start: on FD, which is bound to it and taken over, or, if
- * that is -1, on a socket of the worker's own. COUNTED: another worker has the same socket and counts
- * what it drops. ERR_SYSTEM with errno. */
+/* Serve ADDRESS over UDP or TCP on FD, which is bound to it and taken over, whatever comes of it. From
+ * the main thread; a worker that runs does so soon. COUNTED: another worker has the same socket and counts
+ * what it drops. ERR_SYSTEM with errno, ERR_LIMIT or ERR_NO_MEMORY. */
 MUST_USE enum err worker_listen(struct worker *w, const struct endpoint *address, bool tcp, int fd,
 				bool counted);
+/* Serve ADDRESS no more (traffic_unlisten()). From the main thread. ERR_NO_MEMORY: it goes on. */
+MUST_USE enum err worker_unlisten(struct worker *w, const struct endpoint *address, bool tcp);
+/* Whether there is a route to the world over IPv4 and IPv6. From the main thread. */
+void worker_set_routes(struct worker *w, bool ipv4, bool ipv6);
 
 /* Begin to serve in a thread of its own. ERR_SYSTEM. */
 MUST_USE enum err worker_start(struct worker *w);

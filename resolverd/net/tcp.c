@@ -554,8 +554,8 @@ static void close_listener(struct tcp_listener *l)
 	if (!l->watch.watched)
 		return;
 	count_drops(l);
-	loop_forget(l->server->loop,
-		    &l->watch); /* others may have duplicates of an inherited one */
+	/* Not loop_close(): others have duplicates of an inherited one. */
+	loop_forget(l->server->loop, &l->watch);
 	close(l->watch.fd);
 }
 

@@ -126,8 +126,8 @@ void udp_close(struct udp_socket *s)
 	if (!s->watch.watched)
 		return;
 	udp_count_drops(s);
-	loop_forget(s->server->loop,
-		    &s->watch); /* others may have duplicates of an inherited one */
+	/* Not loop_close(): others have duplicates of an inherited one. */
+	loop_forget(s->server->loop, &s->watch);
 	close(s->watch.fd);
 	s->server->batch->last = NULL;
 }

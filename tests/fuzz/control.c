@@ -6,6 +6,7 @@
 #include "control/session.h"
 #include "daemon/commands.h"
 #include "daemon/flushes.h"
+#include "daemon/listen.h"
 
 enum { INPUT_MAX = 8192, REPLIES_MAX = 2000 };
 
@@ -33,6 +34,7 @@ static enum err refuse_forwards(void *context, const struct forwards *fresh)
 struct service { /* made once */
 	struct commands commands;
 	struct allowances allowances; /* no card */
+	struct listen listen;	      /* nothing */
 	struct snapshot *snapshot;
 	unsigned worker_count;
 	struct negative negative;
@@ -87,6 +89,8 @@ static struct service *make_service(void)
 	REQUIRE(cache_reader_new(c->cache, &c->reader) == OK);
 	fill_cache(c->cache);
 	c->allowances = &s->allowances;
+	listen_init(&s->listen);
+	c->listen = &s->listen;
 	REQUIRE(pthread_mutex_init(&s->allowances.lock, NULL) == 0);
 	c->worker_count = &s->worker_count;
 	c->snapshot = &s->snapshot;

@@ -41,11 +41,14 @@ static const struct {
 	{"workers: 257\n", "f:1: workers: \"257\" is neither auto nor 1 to 256"},
 	{"workers: 1x\n", "f:1: workers: \"1x\" is neither auto nor 1 to 256"},
 	{"workers:\n", "f:1: workers: \"\" is neither auto nor 1 to 256"},
-	{"listen: []\n", "f:1: listen: 1 to 32 addresses are expected"},
+	{"listen: []\n", "f:1: listen: 1 to 32 addresses or interfaces are expected"},
 	{"listen:\n- 127.0.0.1\n- localhost\n",
-	 "f:3: listen[1]: \"localhost\" is not an address with a port"},
-	{"listen: ['127.0.0.1:0']\n",
-	 "f:1: listen[0]: \"127.0.0.1:0\" is not an address with a port"},
+	 "f:3: listen[1]: \"localhost\" is neither an address nor an interface, with or without a "
+	 "port"},
+	{"listen: ['127.0.0.1:0']\n", "f:1: listen[0]: \"127.0.0.1:0\" is neither an address nor "
+				      "an interface, with or without a "
+				      "port"},
+	{"listen: [eth0, 'eth0:53']\n", "f:1: listen[1]: \"eth0:53\" is given twice"},
 	{"listen: ['127.0.0.1:53', 127.0.0.1]\n", "f:1: listen[1]: \"127.0.0.1\" is given twice"},
 	{"access: {allow: [friends]}\n",
 	 "f:1: access.allow[0]: \"friends\" is neither a network nor "
@@ -219,6 +222,46 @@ static void test_defaults(void **state)
 		CHECK(texts[i], !s->query_loopback && s->harden_glue && s->upstream_port == 53);
 		config_free(c);
 	}
+}
+
+static void test_interfaces(void **state)
+{
+	static const struct {
+		const char *why, *word, *name; /* NULL: refused */
+		uint16_t port;
+	} words[] = {
+		{"with a port", "eth0:5353", "eth0", 5353},
+		{"without", "ens5", "ens5", 53},
+		{"a VLAN", "eth0.100:53", "eth0.100", 53},
+		{"as systemd names them", "enx0242ac110002", "enx0242ac110002", 53},
+		{"as containers see them", "eth0@if7", "eth0@if7", 53},
+		{"an address with a slip", "10.0.0.300:53", NULL, 0},
+		{"another", "127.0.0.:53", NULL, 0},
+		{"IPv6 with a slip", "fe80:::1", NULL, 0},
+		{"a host", "ns1.example.org", NULL, 0},
+		{"a host", "localhost:53", NULL, 0},
+		{"linux/if.h: 15 characters", "enx0242ac1100020", NULL, 0},
+		{"no port", "eth0:", NULL, 0},
+		{"port 0", "eth0:0", NULL, 0},
+		{"too large a port", "eth0:65536", NULL, 0},
+		{"a dot and nothing", "eth0.", NULL, 0},
+		{"a path", "eth0/1", NULL, 0},
+		{"nothing", "", NULL, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		struct config_interface out = {0};
+		bool good = config_value_interface(words[i].word, 53, &out);
+		CHECK(words[i].why, good == (words[i].name != NULL));
+		if (good)
+			CHECK(words[i].why,
+			      strcmp(out.name, words[i].name) == 0 && out.port == words[i].port);
+	}
+	struct config *c = must_load("listen: [eth0, '[::1]:53', 'eth0:54']\n");
+	assert_int_equal(c->listen_count, 1);
+	assert_int_equal(c->listen_interface_count, 2);
+	config_free(c);
 }
 
 static void test_service(void **state)
@@ -529,12 +572,13 @@ static void test_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_service),	      cmocka_unit_test(test_access),
-		cmocka_unit_test(test_private_zones), cmocka_unit_test(test_zones),
-		cmocka_unit_test(test_local_zones),   cmocka_unit_test(test_anchors),
-		cmocka_unit_test(test_prefetch),      cmocka_unit_test(test_disk),
-		cmocka_unit_test(test_files),	      cmocka_unit_test(test_words),
+		cmocka_unit_test(test_refused),	   cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_interfaces), cmocka_unit_test(test_service),
+		cmocka_unit_test(test_access),	   cmocka_unit_test(test_private_zones),
+		cmocka_unit_test(test_zones),	   cmocka_unit_test(test_local_zones),
+		cmocka_unit_test(test_anchors),	   cmocka_unit_test(test_prefetch),
+		cmocka_unit_test(test_disk),	   cmocka_unit_test(test_files),
+		cmocka_unit_test(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,61 @@
+#include "daemon/network.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "net/udp.h"
+
+static void tell_workers(struct network *n)
+{
+	for (unsigned i = 0; i < n->worker_count; i++)
+		worker_set_routes(n->workers[i], n->route4, n->route6);
+}
+
+static void follow_route(uint8_t family, bool *route)
+{
+	bool now = udp_has_route(family);
+
+	if (now == *route)
+		return;
+	*route = now;
+	log_notice("network change family=ipv%u usable=%s", family, now ? "true" : "false");
+}
+
+void network_follow(struct network *n)
+{
+	follow_route(4, &n->route4);
+	follow_route(6, &n->route6);
+	tell_workers(n);
+	if (!listen_follow(n->listen, (*n->snapshot)->config, &n->monitor))
+		monitor_look_soon(&n->monitor);
+}
+
+static void handle_change(void *context)
+{
+	network_follow(context);
+}
+
+bool network_open(struct network *n, struct loop *loop, struct listen *listen,
+		  struct snapshot *const *snapshot, struct worker *const *workers)
+{
+	const struct config *c = (*snapshot)->config;
+
+	*n = (struct network){.listen = listen,
+			      .snapshot = snapshot,
+			      .workers = workers,
+			      .worker_count = c->workers,
+			      .route4 = udp_has_route(4),
+			      .route6 = udp_has_route(6)};
+	if (monitor_open(&n->monitor, loop, handle_change, n) != OK)
+		log_warning("network is looked at every %d s only reason=\"%s\"",
+			    MONITOR_POLL_MS / 1000, strerrordesc_np(errno));
+	log_info("network ipv4=%s ipv6=%s", n->route4 ? "yes" : "no", n->route6 ? "yes" : "no");
+	tell_workers(n);
+	return listen_begin(listen, c, &n->monitor, workers, n->worker_count);
+}
+
+void network_close(struct network *n)
+{
+	monitor_close(&n->monitor);
+}
