@@ -72,15 +72,11 @@ void show_prefetch(struct invocation *in, const json_t *r)
 void show_asked(struct invocation *in, const json_t *r)
 {
 	if (!reply_bool(r, "done")) {
-		printf("%sNothing came in %.1f s%s\n", colour_on(in, COLOUR_RED),
-		       (double)reply_int(r, "took_ms") / 1000, colour_off(in));
+		printf("%sNothing good came%s: it %s\n", colour_on(in, COLOUR_RED), colour_off(in),
+		       reply_text(r, "outcome"));
 		in->status = CTL_FAILED;
 		return;
 	}
-	const json_t *e = json_array_get(json_object_get(r, "entries"), 0);
-	if (strcmp(reply_text(e, "kind"), "failure") == 0 ||
-	    strcmp(reply_text(e, "verdict"), "bogus") == 0)
-		in->status = CTL_FAILED;
-	printf("; after %" PRId64 " ms:\n", reply_int(r, "took_ms"));
+	printf("; it %s\n", reply_text(r, "outcome"));
 	show_entries(in, r);
 }

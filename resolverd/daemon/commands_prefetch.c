@@ -2,12 +2,14 @@
 
 #include "daemon/commands_walk.h"
 #include "daemon/commands_words.h"
+#include "daemon/trace_words.h"
 #include "resolve/answer.h"
 #include "resolve/prefetch_claim.h"
 #include "resolve/prefetch_plan.h"
 
 enum {
-	NOW_PATIENCE_US = 10 * 1000 * 1000, /* as long as any question lasts */
+	/* A question ends within LIMIT_QUERY_MS; the worker gives up after that by itself. */
+	NOW_PATIENCE_US = (TRACING_PATIENCE_MS + 10 * 1000) * 1000,
 	NOW_LOOK_US = 20 * 1000,
 };
 
@@ -145,19 +147,27 @@ void commands_prefetch_stats(void *context, struct call *call)
 
 struct asking { /* until what was asked for has come */
 	const struct commands *commands;
-	uint8_t name[DNAME_MAX];
-	uint16_t type;
+	struct tracing *tracing;
 	struct now begun;
 };
 
-/* The answer or the failure that has come since, or NULL. */
+static void free_asking(void *state)
+{
+	struct asking *a = state;
+
+	tracing_release(a->tracing);
+	free(a);
+}
+
+/* The answer or the failure that was kept since, or NULL. */
 static const struct entry *find_new(const struct asking *a, struct now now)
 {
 	struct cache_reader *r = a->commands->reader;
-	size_t len = dname_len(a->name);
+	const struct tracing *t = a->tracing;
+	size_t len = dname_len(t->name);
 	const struct entry *found[] = {
-		answer_find(r, a->name, len, a->type, false, now),
-		cache_find(r, ENTRY_FAILURE, a->name, len, a->type),
+		answer_find(r, t->name, len, t->type, false, now),
+		cache_find(r, ENTRY_FAILURE, t->name, len, t->type),
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(found); i++)
@@ -166,22 +176,38 @@ static const struct entry *find_new(const struct asking *a, struct now now)
 	return NULL;
 }
 
+static bool is_good(const struct trace_report *r)
+{
+	return (r->rcode == RCODE_NOERROR || r->rcode == RCODE_NXDOMAIN) &&
+	       r->verdict != VERDICT_BOGUS;
+}
+
 static enum pull pull_asking(void *state, struct now now, json_t **out, uint64_t *wake_us)
 {
 	const struct asking *a = state;
-	const struct entry *e = find_new(a, now);
+	enum tracing_state tracing = tracing_look(a->tracing);
 	uint64_t took_us = now.mono_us - a->begun.mono_us;
-	json_t *entries;
+	const char *outcome = tracing == TRACING_REFUSED ? "was not asked: there is too much to do"
+							 : "was not answered: the worker is busy";
+	char summary[TRACE_SUMMARY_MAX];
+	bool done = false;
 
-	if (!e && took_us < NOW_PATIENCE_US) {
+	if (tracing == TRACING_OPEN && took_us < NOW_PATIENCE_US) {
 		*wake_us = now.mono_us + NOW_LOOK_US;
 		return PULL_WAIT;
 	}
-	entries = json_array();
+	if (tracing == TRACING_DONE) {
+		const struct trace_report *report = &a->tracing->result->report;
+		outcome = trace_words_summary(report, summary);
+		done = is_good(report);
+	}
+	json_t *entries = json_array();
+	const struct entry *e = find_new(a, now);
 	if (e)
 		words_append(&entries, words_entry(e, now));
-	*out = json_pack("{s:b, s:I, s:o}", "done", e != NULL, "took_ms",
-			 (json_int_t)(took_us / 1000), "entries", entries);
+	*out = json_pack("{s:b, s:I, s:o, s:o}", "done", done, "took_ms",
+			 (json_int_t)(took_us / 1000), "outcome",
+			 words_text(outcome, strlen(outcome)), "entries", entries);
 	return PULL_LAST;
 }
 
@@ -189,18 +215,24 @@ void commands_prefetch_now(void *context, struct call *call)
 {
 	const struct commands *c = context;
 	struct asking *a = calloc(1, sizeof(*a));
-	struct call_stream stream = {.pull = pull_asking, .free = free, .state = a};
+	struct tracing *t = tracing_new();
 
-	if (!a) {
+	if (!a || !t) {
 		call_reply(call, NULL);
-		return;
+		goto release;
 	}
-	*a = (struct asking){.commands = c, .type = TYPE_A, .begun = call_now(call)};
-	if (!words_read_name(call, a->name) || !words_read_type(call, &a->type)) {
-		free(a);
-		return;
-	}
+	t->type = TYPE_A;
+	t->refresh = true;
+	if (!words_read_name(call, t->name) || !words_read_type(call, &t->type))
+		goto release;
+	*a = (struct asking){.commands = c, .tracing = t, .begun = call_now(call)};
 	if (*c->worker_count > 0)
-		worker_refresh(c->workers[a->name[1] % *c->worker_count], a->name, a->type);
+		worker_trace(c->workers[t->name[1] % *c->worker_count], t);
+	struct call_stream stream = {.pull = pull_asking, .free = free_asking, .state = a};
 	call_stream(call, &stream);
+	return;
+
+release:
+	tracing_release(t);
+	free(a);
 }

@@ -20,7 +20,7 @@ enum tracing_state { TRACING_OPEN, TRACING_DONE, TRACING_REFUSED /* too many, or
 struct tracing {
 	uint8_t name[DNAME_MAX];
 	uint16_t type;
-	bool cached, from_root; /* as of EV_WATCH */
+	bool cached, from_root, refresh; /* as of EV_WATCH */
 	/* The worker's until state is no longer TRACING_OPEN, then the main thread's. */
 	struct recorder_copy *result;
 	_Atomic(enum tracing_state) state;

@@ -156,7 +156,8 @@ static void trace(struct worker *w, struct errand *e)
 			      .name = t->name,
 			      .type = t->type,
 			      .cached = t->cached,
-			      .from_root = t->from_root};
+			      .from_root = t->from_root,
+			      .refresh = t->refresh};
 
 	e->tracing = NULL;
 	if (tracing_begin(&w->desk, t, w->loop.now))

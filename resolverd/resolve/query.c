@@ -191,7 +191,11 @@ void query_watch(struct resolver *r, const struct event *ev)
 	uint8_t lower[DNAME_MAX];
 	dname_lower(ev->name, lower);
 	struct query *q = query_find(r, lower, ev->type);
-	if (!q) {
+	if (!q && ev->refresh) {
+		q = query_open_refresh(r, lower, ev->type);
+		if (!q)
+			return;
+	} else if (!q) {
 		q = query_open(r, lower, ev->type, NULL);
 		if (!q)
 			return;

@@ -53,6 +53,7 @@ struct event {
 	uint16_t type;		     /* EV_REFRESH, EV_WATCH */
 	bool cached;		     /* EV_WATCH: what is cached will do, as for a client */
 	bool from_root;		     /* EV_WATCH: nor take delegations from the cache */
+	bool refresh;		     /* EV_WATCH: as EV_REFRESH, with the room of refreshes */
 };
 
 enum action_kind {
