@@ -72,6 +72,9 @@ cmd:systemd-nspawn    | systemd-container    | systemd-container
 KUBERNETES_TABLE='
 cmd:go                | golang-go            | golang
 cmd:musl-gcc          | musl-tools           | musl-gcc
+pc:libcares           | libc-ares-dev        | c-ares-devel
+cmd:dnsmasq           | dnsmasq-base         | dnsmasq
+cmd:unbound           | unbound              | unbound
 '
 
 present() {

@@ -27,11 +27,11 @@ def built(program):
 
 
 class CoreDNS:
-    """One CoreDNS on ADDRESS, by the shipped COREFILE. FORWARD: lines for its "forward" block;
-    WITHOUT: the names of lines that are left out; TO: the addresses to forward to. The cluster's zone is
+    """One CoreDNS on ADDRESS, by the shipped COREFILE. FORWARD, CACHE: lines that are
+    added to those blocks; TO: the addresses to forward to. The cluster's zone is
     a file, as there is no API server here. NAMESERVER is what its /etc/resolv.conf names."""
 
-    def __init__(self, net, address, corefile="Corefile", forward=(), without=(), to=None,
+    def __init__(self, net, address, corefile="Corefile", forward=(), cache=(), to=None,
                  nameserver="192.0.2.99"):
         self.net, self.address = net, address
         self.dir = os.path.join(net.dir, "coredns-" + address)
@@ -51,11 +51,10 @@ class CoreDNS:
         text, count = re.subn(r"^\tkubernetes (.*\n)*?\t\}\n", f"\tfile {zone} cluster.local\n", text,
                               flags=re.M)
         assert count == 1
-        for word in without:
-            text, count = re.subn(rf"^\s*{word}\b.*\n", "", text, flags=re.M)
-            assert count, word
-        for line in forward:
-            text = text.replace("\t\tmax_fails 2\n", f"\t\tmax_fails 2\n\t\t{line}\n")
+        for line, before in [(line, "max_fails 2") for line in forward] + \
+                            [(line, "servfail 1s") for line in cache]:
+            assert before in text
+            text = text.replace(before, f"{line}\n\t\t{before}")
         if to:
             text = text.replace("10.0.1.53 10.0.2.53", " ".join(to))
         self.file = os.path.join(self.dir, "Corefile")
