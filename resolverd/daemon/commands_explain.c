@@ -118,8 +118,9 @@ static bool explain_forward(struct explain *x)
 		return true;
 	}
 	explain_say(x,
-		    "The %s zone %s of the configuration covers the name: %u servers, over %s%s.",
-		    z->forward ? "forward" : "stub", zone, z->server_count, z->tcp ? "TCP" : "UDP",
+		    "The %s zone %s of the configuration covers the name: %u server%s, over %s%s.",
+		    z->forward ? "forward" : "stub", zone, z->server_count,
+		    z->server_count == 1 ? "" : "s", z->tcp ? "TCP" : "UDP",
 		    z->fallback ? "; where they fail, the zone around it or the public tree" : "");
 	if (z->rate_limit > 0)
 		explain_say(x, "At most %u packets a second are sent to the servers of %s.",
@@ -358,22 +359,21 @@ static uint64_t refused_so_far(const struct commands *c)
 	return total;
 }
 
-/* True if CLIENT (family 0: nobody in particular) may not ask at all. */
-static bool explain_client(struct explain *x, const struct endpoint *client)
+/* True if CLIENT (family 0: nobody in particular), SAID so by who asks, may not ask at all. */
+static bool explain_client(struct explain *x, const struct endpoint *client, const char *said)
 {
 	uint64_t refused = refused_so_far(x->c);
-	char text[ENDPOINT_TEXT_SIZE], question[EXPLAIN_QUESTION_MAX];
+	char question[EXPLAIN_QUESTION_MAX];
 
 	if (client->family && !settings_allows(x->settings, client)) {
 		explain_sum_up(x,
 			       "%s is refused to %s: the access list of the configuration "
 			       "(access.allow) does not let it ask.",
-			       explain_question(x->asked, x->type, question),
-			       endpoint_text(client, text));
+			       explain_question(x->asked, x->type, question), said);
 		return true;
 	}
 	if (client->family)
-		explain_say(x, "%s may ask: the access list lets it.", endpoint_text(client, text));
+		explain_say(x, "%s may ask: the access list lets it.", said);
 	else if (refused > 0)
 		explain_say(
 			x,
@@ -421,7 +421,8 @@ void commands_explain(void *context, struct call *call)
 		return;
 	}
 	dname_copy(x.name, x.asked);
-	bool decided = explain_client(&x, &client) || explain_rules(&x);
+	bool decided =
+		explain_client(&x, &client, call_string(call, "client")) || explain_rules(&x);
 	for (int hop = 0; !decided && hop <= LIMIT_ALIASES && explain_hop(&x); hop++)
 		decided = explain_rules(&x);
 	explain_search(&x);

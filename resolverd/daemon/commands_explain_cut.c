@@ -164,8 +164,9 @@ void explain_cut(struct explain *x)
 		x->has_zone = true;
 		explain_say(
 			x,
-			"The deepest zone cut known is %s, with %u name servers, for another %s.",
-			dname_text(name, zone), d.count, explain_left(x, e, left));
+			"The deepest zone cut known is %s, with %u name server%s, for another %s.",
+			dname_text(name, zone), d.count, d.count == 1 ? "" : "s",
+			explain_left(x, e, left));
 		for (size_t i = 0; i < d.count; i++)
 			tell_name_server(x, &d.servers[i]);
 		explain_keys(x);

@@ -187,9 +187,9 @@ class Catalogue(ExplainCase):
 
     def test_access_list(self):
         self.assertFails("www.signed.org", status="REFUSED", source="192.0.2.1")
-        self.assertCause("www.signed.org", r"is refused to 192\.0\.2\.1:53: the access list",
+        self.assertCause("www.signed.org", r"is refused to 192\.0\.2\.1: the access list",
                          options=("--client", "192.0.2.1"))
-        self.assertCause("www.signed.org", r"127\.0\.0\.1:53 may ask",
+        self.assertCause("www.signed.org", r"127\.0\.0\.1 may ask",
                          options=("--client", "127.0.0.1"))
         self.assertCause("www.signed.org", r"[1-9]\d* queries of clients whom the access list")
         self.assertEqual(self.ctl.run("explain", "a", "--client", "x").returncode, 64)
