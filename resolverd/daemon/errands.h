@@ -9,6 +9,7 @@
 #include "base/endpoint.h"
 #include "cache/entry.h"
 #include "daemon/tracing.h"
+#include "net/socket.h"
 
 enum errand_kind {
 	ERRAND_REFRESH, /* ask NAME and TYPE anew, whatever the cache holds */
@@ -26,8 +27,9 @@ struct errand {
 	uint8_t name_len;
 	struct tracing *tracing;
 	struct endpoint address;
-	bool tcp, counted; /* another worker counts what the socket drops */
-	int fd;		   /* -1: none */
+	bool tcp;
+	enum socket_owner owner;
+	int fd; /* -1: none */
 	uint8_t name[];
 };
 

@@ -59,9 +59,9 @@ static void inherit(struct listen *l, const struct config *c)
 }
 
 /* A descriptor of the NTH worker's own; -1: nothing is inherited for ADDRESS, or errno says why.
- * SHARED: it is a socket that an earlier worker has too. */
+ * OWNER: whose it is, or would be if it were not inherited. */
 static int inherited(const struct listen *l, const struct endpoint *address, bool tcp, unsigned nth,
-		     bool *shared)
+		     enum socket_owner *owner)
 {
 	const struct listen_inherited *found[LISTEN_INHERITED_MAX];
 	unsigned count = 0;
@@ -70,7 +70,7 @@ static int inherited(const struct listen *l, const struct endpoint *address, boo
 		if (l->inherited[i].tcp == tcp && endpoint_equal(&l->inherited[i].local, address))
 			found[count++] = &l->inherited[i];
 	errno = 0;
-	*shared = count > 0 && nth >= count;
+	*owner = count == 0 ? SOCKET_OURS : nth < count ? SOCKET_HELD : SOCKET_HELD_SHARED;
 	return count > 0 ? fcntl(found[nth % count]->fd, F_DUPFD_CLOEXEC, 0) : -1;
 }
 
@@ -80,11 +80,6 @@ static bool is_inherited(const struct listen *l, const struct endpoint *address,
 		if (l->inherited[i].tcp == tcp && endpoint_equal(&l->inherited[i].local, address))
 			return true;
 	return false;
-}
-
-bool listen_outlives_us(const struct listen *l)
-{
-	return l->count > 0;
 }
 
 /* ---- what is wanted ---- */
@@ -241,14 +236,14 @@ static void close_place(struct listen *l, const struct endpoint *local)
 
 static bool open_at(struct listen *l, unsigned worker, const struct endpoint *local, bool tcp)
 {
-	bool shared;
-	int fd = inherited(l, local, tcp, worker, &shared);
+	enum socket_owner owner;
+	int fd = inherited(l, local, tcp, worker, &owner);
 
 	if (fd < 0 && errno == 0)
 		fd = socket_bound(local, tcp ? SOCK_STREAM : SOCK_DGRAM);
 	if (fd < 0)
 		return false;
-	enum err err = worker_listen(l->workers[worker], local, tcp, fd, shared);
+	enum err err = worker_listen(l->workers[worker], local, tcp, fd, owner);
 	if (err != OK && err != ERR_SYSTEM)
 		errno = err == ERR_NO_MEMORY ? ENOMEM : ENOSPC;
 	return err == OK;

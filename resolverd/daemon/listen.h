@@ -72,9 +72,6 @@ bool listen_begin(struct listen *l, const struct config *c, struct monitor *m,
  * not served that should be; it is tried again the next time. */
 bool listen_follow(struct listen *l, const struct config *c, struct monitor *m);
 
-/* Some socket is inherited. */
-bool listen_outlives_us(const struct listen *l);
-
 /* How many addresses are served now: bound, and here. From any thread. */
 size_t listen_count_served(struct listen *l);
 /* Copy them into OUT; how many. From any thread. */

@@ -347,8 +347,8 @@ static void handle_reload(void *context)
 	(void)!reload(context, &error); /* which has told */
 }
 
-/* What is asked from now on waits in the sockets for the next daemon; who has been read is answered
- * first. */
+/* What is asked from now on waits in inherited sockets for the next daemon, or reaches others who share
+ * the address; who has asked before is answered first. */
 static void handle_drain_timer(void *context)
 {
 	struct server *s = context;
@@ -368,7 +368,7 @@ static void handle_stop(void *context)
 	struct server *s = context;
 
 	service_stopping();
-	if (!listen_outlives_us(&s->listen)) {
+	if (s->drain_until_us) { /* told twice */
 		loop_stop(&s->loop);
 		return;
 	}

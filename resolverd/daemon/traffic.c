@@ -289,19 +289,19 @@ void traffic_deinit(struct traffic *t)
 }
 
 enum err traffic_listen(struct traffic *t, const struct endpoint *address, bool tcp, int fd,
-			bool counted)
+			enum socket_owner owner)
 {
 	size_t slot = 0;
 
 	if (tcp)
-		return tcp_listen(&t->tcp, address, fd, counted);
+		return tcp_listen(&t->tcp, address, fd, owner);
 	while (slot < t->udp_socket_count && t->udp_sockets[slot].watch.watched)
 		slot++;
 	if (slot == TRAFFIC_LISTEN_MAX) {
 		close(fd);
 		return ERR_LIMIT;
 	}
-	enum err err = udp_listen(&t->udp_sockets[slot], &t->udp, address, fd, counted);
+	enum err err = udp_listen(&t->udp_sockets[slot], &t->udp, address, fd, owner);
 	if (err == OK)
 		t->udp_socket_count = MAX(t->udp_socket_count, slot + 1);
 	return err;
@@ -339,7 +339,7 @@ void traffic_unlisten(struct traffic *t, const struct endpoint *address, bool tc
 void traffic_drain(struct traffic *t)
 {
 	for (size_t i = 0; i < t->udp_socket_count; i++)
-		udp_pause(&t->udp_sockets[i]);
+		udp_drain(&t->udp_sockets[i]);
 	tcp_drain(&t->tcp);
 }
 

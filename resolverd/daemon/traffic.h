@@ -49,10 +49,10 @@ struct traffic { /* one worker */
 MUST_USE enum err traffic_init(struct traffic *t, const struct traffic_parts *parts);
 void traffic_deinit(struct traffic *t);
 
-/* Serve ADDRESS over UDP or TCP on FD, which is bound to it and taken over. COUNTED: another worker has
- * the same socket and counts what it drops. ERR_SYSTEM with errno, or ERR_LIMIT; FD is closed then. */
+/* Serve ADDRESS over UDP or TCP on FD, which is bound to it and taken over. OWNER: whose it
+ * is. ERR_SYSTEM with errno, or ERR_LIMIT; FD is closed then. */
 MUST_USE enum err traffic_listen(struct traffic *t, const struct endpoint *address, bool tcp,
-				 int fd, bool counted);
+				 int fd, enum socket_owner owner);
 /* Serve ADDRESS no more. Who waits for an answer over UDP from there gets none; connections stay. */
 void traffic_unlisten(struct traffic *t, const struct endpoint *address, bool tcp);
 
@@ -61,7 +61,8 @@ void traffic_step(struct traffic *t, const struct event *event);
 
 /* The loop goes to sleep: have it wake when the core wants that. */
 void traffic_set_deadline(struct traffic *t);
-/* Take no question any more but those of connections that there are. Again and again is fine. */
+/* Take no question any more but those that wait in sockets of ours, and those of connections that there
+ * are. Again and again is fine. */
 void traffic_drain(struct traffic *t);
 /* None of those is on its way, or has an answer unwritten. */
 bool traffic_is_drained(const struct traffic *t);

@@ -167,7 +167,7 @@ static void trace(struct worker *w, struct errand *e)
 static void listen_there(struct worker *w, struct errand *e)
 {
 	char text[ENDPOINT_TEXT_SIZE];
-	enum err err = traffic_listen(&w->traffic, &e->address, e->tcp, e->fd, e->counted);
+	enum err err = traffic_listen(&w->traffic, &e->address, e->tcp, e->fd, e->owner);
 
 	e->fd = -1;
 	if (err != OK)
@@ -445,10 +445,10 @@ static void post(struct worker *w, struct errand *e)
 }
 
 enum err worker_listen(struct worker *w, const struct endpoint *address, bool tcp, int fd,
-		       bool counted)
+		       enum socket_owner owner)
 {
 	if (!w->running)
-		return traffic_listen(&w->traffic, address, tcp, fd, counted);
+		return traffic_listen(&w->traffic, address, tcp, fd, owner);
 	struct errand *e = errand_new(ERRAND_LISTEN, NULL, 0);
 	if (!e) {
 		close(fd);
@@ -457,7 +457,7 @@ enum err worker_listen(struct worker *w, const struct endpoint *address, bool tc
 	e->address = *address;
 	e->tcp = tcp;
 	e->fd = fd;
-	e->counted = counted;
+	e->owner = owner;
 	post(w, e);
 	return OK;
 }

@@ -17,6 +17,7 @@
 #include "daemon/tracing.h"
 #include "daemon/warm.h"
 #include "net/loop.h"
+#include "net/socket.h"
 #include "resolve/prefetch_claim.h"
 #include "resolve/throttle.h"
 
@@ -44,10 +45,9 @@ MUST_USE enum err worker_new(const struct worker_shared *shared, struct snapshot
 void worker_free(struct worker *w);
 
 /* Serve ADDRESS over UDP or TCP on FD, which is bound to it and taken over, whatever comes of it. From
- * the main thread; a worker that runs does so soon. COUNTED: another worker has the same socket and counts
- * what it drops. ERR_SYSTEM with errno, ERR_LIMIT or ERR_NO_MEMORY. */
+ * the main thread; a worker that runs does so soon. OWNER: whose it is. ERR_SYSTEM with errno, ERR_LIMIT or ERR_NO_MEMORY. */
 MUST_USE enum err worker_listen(struct worker *w, const struct endpoint *address, bool tcp, int fd,
-				bool counted);
+				enum socket_owner owner);
 /* Serve ADDRESS no more (traffic_unlisten()). From the main thread. ERR_NO_MEMORY: it goes on. */
 MUST_USE enum err worker_unlisten(struct worker *w, const struct endpoint *address, bool tcp);
 /* Whether there is a route to the world over IPv4 and IPv6. From the main thread. */
@@ -58,7 +58,7 @@ MUST_USE enum err worker_start(struct worker *w);
 /* End the thread and wait for that. */
 void worker_stop(struct worker *w);
 
-/* Read no question from its sockets any more, but those of TCP connections that it has. From any
+/* Take no question any more but those that wait in sockets of ours, and those of TCP connections that it has. From any
  * thread. */
 void worker_drain(struct worker *w);
 /* That is so, and everybody who had asked before is answered. From any thread. */

@@ -48,6 +48,17 @@ int socket_bound(const struct endpoint *local, int type)
 	return -1;
 }
 
+void socket_leave(int fd, const struct endpoint *local)
+{
+	struct sockaddr_storage address;
+	socklen_t len = endpoint_to_sockaddr(local, &address);
+
+	/* Connected, to itself: whoever else writes is not its peer, and the kernel looks for another
+	 * socket of the address (since 5.4 in a group of SO_REUSEPORT too). If it cannot be, because
+	 * the address is gone, nothing comes anyway. */
+	(void)connect(fd, (struct sockaddr *)&address, len);
+}
+
 bool socket_identify(int fd, struct endpoint *local, bool *tcp)
 {
 	struct sockaddr_storage address = {0};

@@ -7,6 +7,13 @@
 
 #include "base/endpoint.h"
 
+/* Whose a socket is on which clients come. */
+enum socket_owner {
+	SOCKET_OURS,	    /* one thread's alone: it goes with us */
+	SOCKET_HELD,	    /* the service manager has it too: it outlives us */
+	SOCKET_HELD_SHARED, /* the same, and another thread of ours reads it too and counts its drops */
+};
+
 /* Set an option that is an int; false with errno. */
 bool socket_set(int fd, int level, int name, int value);
 
@@ -20,6 +27,10 @@ bool socket_set_nonblocking(int fd);
  * (SO_REUSEPORT); -1 with errno. An address that the machine does not have (yet) will do: once it comes,
  * it is served (IP_FREEBIND). Only a link-local one needs its interface. */
 int socket_bound(const struct endpoint *local, int type);
+
+/* FD, a UDP socket bound to LOCAL, shall get nothing new: where others share the address, they get it. What
+ * waits in it can still be read, and answered. It stays where LOCAL is a wildcard. */
+void socket_leave(int fd, const struct endpoint *local);
 
 /* Is FD a UDP socket, or a TCP socket for listening, that is bound? To what? */
 bool socket_identify(int fd, struct endpoint *local, bool *tcp);

@@ -240,32 +240,37 @@ static bool is_shortage(int error)
 	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+/* Take in one who waits; false if nobody does, or there is no room. */
+static bool accept_one(struct tcp_listener *listener)
+{
+	struct tcp_server *t = listener->server;
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+
+	if (t->open_count >= t->settings.connections && !make_room(t)) {
+		pause_accepting(t, true);
+		return false;
+	}
+	int fd = accept4(listener->watch.fd, (struct sockaddr *)&address, &len,
+			 SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0) {
+		if (is_shortage(errno))
+			pause_accepting(t, true);
+		return !is_shortage(errno) && errno != EAGAIN;
+	}
+	struct endpoint peer = endpoint_from_sockaddr((struct sockaddr *)&address);
+	open_connection(t, fd, &peer);
+	return true;
+}
+
 static void handle_listener(void *context, unsigned ready)
 {
 	struct tcp_listener *listener = context;
-	struct tcp_server *t = listener->server;
 
 	(void)ready;
-	for (unsigned i = 0; i < ACCEPTS_PER_TURN && !t->paused; i++) {
-		struct sockaddr_storage address;
-		socklen_t len = sizeof(address);
-
-		if (t->open_count >= t->settings.connections && !make_room(t)) {
-			pause_accepting(t, true);
+	for (unsigned i = 0; i < ACCEPTS_PER_TURN && !listener->server->paused; i++)
+		if (!accept_one(listener))
 			return;
-		}
-		int fd = accept4(listener->watch.fd, (struct sockaddr *)&address, &len,
-				 SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0) {
-			if (is_shortage(errno))
-				pause_accepting(t, true);
-			if (is_shortage(errno) || errno == EAGAIN)
-				return;
-			continue;
-		}
-		struct endpoint peer = endpoint_from_sockaddr((struct sockaddr *)&address);
-		open_connection(t, fd, &peer);
-	}
 }
 
 /* ---- reading and writing ---- */
@@ -545,7 +550,7 @@ static void handle_tick(void *context)
 
 static void count_drops(struct tcp_listener *l)
 {
-	if (!l->counted && l->watch.watched)
+	if (l->owner != SOCKET_HELD_SHARED && l->watch.watched)
 		l->server->drops += socket_take_drops(l->watch.fd, &l->drops);
 }
 
@@ -613,8 +618,20 @@ static bool set_options(int fd)
 	return socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1) && socket_set_nonblocking(fd);
 }
 
+/* Close L, but first take in those whose handshake is done. */
+static void leave_listener(struct tcp_listener *l)
+{
+	for (unsigned i = 0; l->watch.watched && i < SOMAXCONN && !l->server->paused; i++)
+		if (!accept_one(l))
+			break;
+	close_listener(l);
+}
+
 void tcp_drain(struct tcp_server *t)
 {
+	for (size_t i = 0; i < t->listener_count; i++)
+		if (t->listeners[i].owner == SOCKET_OURS)
+			leave_listener(&t->listeners[i]);
 	pause_accepting(t, true);
 	t->draining = true;
 }
@@ -631,7 +648,8 @@ void tcp_count_drops(struct tcp_server *t)
 		count_drops(&t->listeners[i]);
 }
 
-enum err tcp_listen(struct tcp_server *t, const struct endpoint *local, int fd, bool counted)
+enum err tcp_listen(struct tcp_server *t, const struct endpoint *local, int fd,
+		    enum socket_owner owner)
 {
 	struct sockaddr_storage address;
 	socklen_t len = endpoint_to_sockaddr(local, &address);
@@ -646,7 +664,7 @@ enum err tcp_listen(struct tcp_server *t, const struct endpoint *local, int fd, 
 		return ERR_LIMIT;
 	}
 	struct tcp_listener *listener = &t->listeners[slot];
-	*listener = (struct tcp_listener){.server = t, .counted = counted};
+	*listener = (struct tcp_listener){.server = t, .owner = owner};
 	listener->watch = (struct loop_watch){.fn = handle_listener, .context = listener};
 	if (fd < 0)
 		fd = socket_bound(local, SOCK_STREAM);
@@ -669,7 +687,6 @@ void tcp_unlisten(struct tcp_server *t, const struct endpoint *local)
 		struct tcp_listener *listener = &t->listeners[i];
 		if (!listener->watch.watched || !endpoint_equal(&listener->local, local))
 			continue;
-		handle_listener(listener, LOOP_READ); /* those whose handshake is done */
-		close_listener(listener);
+		leave_listener(listener);
 	}
 }

@@ -83,14 +83,13 @@ static bool set_options(int fd, uint8_t family, bool wildcard)
 static void handle_ready(void *context, unsigned ready);
 
 enum err udp_listen(struct udp_socket *s, struct udp_server *u, const struct endpoint *local,
-		    int fd, bool counted)
+		    int fd, enum socket_owner owner)
 {
 	struct sockaddr_storage address;
 	socklen_t len = endpoint_to_sockaddr(local, &address);
 	REQUIRE(len > 0);
 
-	*s = (struct udp_socket){
-		.server = u, .wildcard = is_unspecified(local), .counted = counted};
+	*s = (struct udp_socket){.server = u, .wildcard = is_unspecified(local), .owner = owner};
 	s->watch = (struct loop_watch){.fn = handle_ready, .context = s, .fd = -1};
 	if (fd < 0)
 		fd = socket_bound(local, SOCK_DGRAM);
@@ -110,14 +109,9 @@ close_socket:
 	return ERR_SYSTEM;
 }
 
-void udp_pause(struct udp_socket *s)
-{
-	loop_want(s->server->loop, &s->watch, 0);
-}
-
 void udp_count_drops(struct udp_socket *s)
 {
-	if (!s->counted && s->watch.watched)
+	if (s->owner != SOCKET_HELD_SHARED && s->watch.watched)
 		s->server->drops += socket_take_drops(s->watch.fd, &s->drops);
 }
 
@@ -284,22 +278,42 @@ static void sample_batch(const struct udp_server *u, unsigned count)
 	}
 }
 
+/* Answer what is there, up to a batch; how many datagrams that were. */
+static unsigned serve_batch(struct udp_socket *s)
+{
+	unsigned received = receive_batch(s), answers = 0;
+
+	for (unsigned i = 0; i < received; i++)
+		if (answer_one(s, i, answers))
+			answers++;
+	send_batch(s, answers);
+	if (answers > 0 && UNLIKELY(s->server->batches++ % UDP_BATCHES_PER_SAMPLE == 0))
+		sample_batch(s->server, answers);
+	return received;
+}
+
 static void handle_ready(void *context, unsigned ready)
 {
-	struct udp_socket *s = context;
-
 	(void)ready;
-	for (unsigned turn = 0; turn < UDP_BATCHES_PER_TURN; turn++) {
-		unsigned received = receive_batch(s), answers = 0;
-		for (unsigned i = 0; i < received; i++)
-			if (answer_one(s, i, answers))
-				answers++;
-		send_batch(s, answers);
-		if (answers > 0 && UNLIKELY(s->server->batches++ % UDP_BATCHES_PER_SAMPLE == 0))
-			sample_batch(s->server, answers);
-		if (received < UDP_BATCH)
+	for (unsigned turn = 0; turn < UDP_BATCHES_PER_TURN; turn++)
+		if (serve_batch(context) < UDP_BATCH)
 			return;
+}
+
+void udp_drain(struct udp_socket *s)
+{
+	if (!s->watch.watched)
+		return;
+	if (s->owner != SOCKET_OURS) {
+		loop_want(s->server->loop, &s->watch, 0);
+		return;
 	}
+	if (!s->left && !s->wildcard)
+		socket_leave(s->watch.fd, &s->local);
+	s->left = true;
+	for (unsigned turn = 0; turn < UDP_BATCHES_AT_END; turn++)
+		if (serve_batch(s) < UDP_BATCH)
+			return;
 }
 
 void udp_send(const struct udp_path *path, struct span packet)

@@ -14,12 +14,14 @@
 #include "base/metrics.h"
 #include "base/span.h"
 #include "net/loop.h"
+#include "net/socket.h"
 
 enum {
 	UDP_BATCH = 64,		  /* datagrams per system call: past this nothing is gained */
 	UDP_QUERY_MAX = 4096,	  /* longer datagrams are no queries; they are dropped */
 	UDP_ANSWER_MAX = 1232,	  /* fits every path with 1,280-byte packets (DNS flag day 2020) */
 	UDP_BATCHES_PER_TURN = 4, /* then other descriptors get their turn */
+	UDP_BATCHES_AT_END = 256, /* more than a full buffer of small packets */
 	/* Batches of which one is measured: what a look at the clock costs, shared by so many, does
 	 * not show in the cost of an answer. */
 	UDP_BATCHES_PER_SAMPLE = 64,
@@ -62,7 +64,8 @@ struct udp_socket { /* one thread */
 	struct loop_watch watch;
 	struct endpoint local; /* as bound: port 0 becomes the port chosen */
 	bool wildcard;
-	bool counted;	/* its drops are, by another thread */
+	enum socket_owner owner;
+	bool left;	/* udp_drain() */
 	uint32_t drops; /* seen so far */
 };
 
@@ -72,12 +75,14 @@ MUST_USE enum err udp_server_init(struct udp_server *u, struct loop *loop, udp_h
 void udp_server_deinit(struct udp_server *u);
 
 /* Bind to LOCAL and start to receive; FD is a socket that is bound to it already and is taken over,
- * or -1. COUNTED: another thread has the same socket and counts what it drops. ERR_SYSTEM with errno
+ * or -1. OWNER: whose it is. ERR_SYSTEM with errno
  * set; nothing is left open then. */
 MUST_USE enum err udp_listen(struct udp_socket *s, struct udp_server *u,
-			     const struct endpoint *local, int fd, bool counted);
-/* Receive no more; answers can still be sent. */
-void udp_pause(struct udp_socket *s);
+			     const struct endpoint *local, int fd, enum socket_owner owner);
+/* The end is near. What others have too is left to them: it is not read any more. On a socket of ours
+ * everything is answered that has come, and as far as possible nothing more comes (socket_leave()).
+ * Answers can still be sent. Again is fine, and reads what has come meanwhile. */
+void udp_drain(struct udp_socket *s);
 void udp_close(struct udp_socket *s);
 
 /* Add to the server's count what S has had no room for since the last time: a system call. */

@@ -182,6 +182,7 @@ class Activation(ServiceCase):
         self.assertEqual(self.daemon.stop(), 0)
         self.daemon.start(wait=False)
         self.assertData(case.read_messages(after, 1)[0], "198.18.1.1")
+        self.assertIsNotNone(self.manager.heard("READY=1", 10))     # before it is told to end
 
     @case.slow
     def test_restart_under_load(self):

@@ -57,7 +57,7 @@ static void begin(struct server *s, struct tcp_settings settings)
 	settings.context = s;
 	assert_int_equal(loop_init(&s->loop, loop_epoch_read()), OK);
 	assert_int_equal(tcp_server_init(&s->tcp, &s->loop, &settings), OK);
-	assert_int_equal(tcp_listen(&s->tcp, &e, -1, false), OK);
+	assert_int_equal(tcp_listen(&s->tcp, &e, -1, SOCKET_OURS), OK);
 }
 
 static void end(struct server *s)
@@ -353,7 +353,7 @@ static void test_unlisten(void **state)
 	memset(&in, 0, sizeof(in));
 	begin(&s, (struct tcp_settings){0});
 	struct endpoint first = s.tcp.listeners[0].local;
-	assert_int_equal(tcp_listen(&s.tcp, &anywhere, -1, false), OK);
+	assert_int_equal(tcp_listen(&s.tcp, &anywhere, -1, SOCKET_OURS), OK);
 	struct endpoint second = s.tcp.listeners[1].local;
 	int early = join(&s), late = join(&s); /* neither is accepted yet */
 	tcp_unlisten(&s.tcp, &first);
@@ -366,7 +366,7 @@ static void test_unlisten(void **state)
 		assert_true(UNTIL(&s.loop, unit_read_frames(fd, &in) == 1));
 		close(fd);
 	}
-	assert_int_equal(tcp_listen(&s.tcp, &anywhere, -1, false), OK);
+	assert_int_equal(tcp_listen(&s.tcp, &anywhere, -1, SOCKET_OURS), OK);
 	assert_int_equal(s.tcp.listener_count, 2);
 	assert_true(endpoint_equal(&s.tcp.listeners[1].local, &second));
 	tcp_unlisten(&s.tcp, &first); /* nobody */
@@ -478,6 +478,7 @@ static void test_drain(void **state)
 
 	memset(&in, 0, sizeof(in));
 	begin(&s, (struct tcp_settings){0});
+	s.tcp.listeners[0].owner = SOCKET_HELD;
 	int silent = join(&s), other = join(&s);
 	assert_true(UNTIL(&s.loop, s.tcp.accepted == 2));
 	unit_write_frame(other, 2, HEADER_SIZE);
@@ -500,6 +501,35 @@ static void test_drain(void **state)
 	end(&s);
 }
 
+/* At the end a listener of ours goes, and who waits there is taken in; one that others have too stays. */
+static void test_drain_owners(void **state)
+{
+	(void)state;
+	static struct server s;
+	static struct unit_inbox in;
+	struct endpoint held = unit_loopback(4);
+
+	memset(&in, 0, sizeof(in));
+	begin(&s, (struct tcp_settings){0});
+	assert_int_equal(tcp_listen(&s.tcp, &held, -1, SOCKET_HELD), OK);
+	held = s.tcp.listeners[1].local;
+	int fd = join(&s), waiting = unit_connect(&held, SOCK_STREAM);
+	tcp_drain(&s.tcp);
+	assert_int_equal(s.tcp.open_count, 1);
+	assert_false(tcp_is_drained(&s.tcp)); /* it has not asked */
+	assert_int_equal(unit_connect(&s.tcp.listeners[0].local, SOCK_STREAM), -1);
+	int later = unit_connect(&held, SOCK_STREAM);
+	assert_true(later >= 0);
+	unit_write_frame(fd, 2, HEADER_SIZE);
+	assert_true(UNTIL(&s.loop, unit_read_frames(fd, &in) == 1));
+	assert_true(tcp_is_drained(&s.tcp));
+	assert_int_equal(s.tcp.open_count, 1);
+	close(fd);
+	close(waiting);
+	close(later);
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -509,7 +539,8 @@ int main(void)
 		cmocka_unit_test(test_patience),     cmocka_unit_test(test_idle_under_pressure),
 		cmocka_unit_test(test_limits),	     cmocka_unit_test(test_no_descriptors),
 		cmocka_unit_test(test_not_reading),  cmocka_unit_test(test_drops),
-		cmocka_unit_test(test_drain),	     cmocka_unit_test(test_unlisten),
+		cmocka_unit_test(test_drain),	     cmocka_unit_test(test_drain_owners),
+		cmocka_unit_test(test_unlisten),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,7 +43,7 @@ static void begin(struct server *s, const char *address)
 	assert_int_equal(endpoint_parse(address, 0, &e), OK);
 	assert_int_equal(loop_init(&s->loop, loop_epoch_read()), OK);
 	assert_int_equal(udp_server_init(&s->udp, &s->loop, handle, s), OK);
-	assert_int_equal(udp_listen(&s->socket, &s->udp, &e, -1, false), OK);
+	assert_int_equal(udp_listen(&s->socket, &s->udp, &e, -1, SOCKET_OURS), OK);
 	assert_int_not_equal(s->socket.local.port, 0);
 }
 
@@ -149,7 +149,7 @@ static void test_families_apart(void **state)
 
 	begin(&s, "::");
 	struct endpoint any4 = endpoint_of(span_of("\0\0\0\0", 4), s.socket.local.port);
-	assert_int_equal(udp_listen(&v4, &s.udp, &any4, -1, false), OK);
+	assert_int_equal(udp_listen(&v4, &s.udp, &any4, -1, SOCKET_OURS), OK);
 	udp_close(&v4);
 	end(&s);
 }
@@ -188,7 +188,7 @@ static void test_listen_fails(void **state)
 	/* A link-local address means nothing without its interface. */
 	begin(&s, "127.0.0.1");
 	REQUIRE(endpoint_parse("[fe80::1%2147483647]:53535", 53, &nowhere) == OK);
-	assert_int_equal(udp_listen(&other, &s.udp, &nowhere, -1, false), ERR_SYSTEM);
+	assert_int_equal(udp_listen(&other, &s.udp, &nowhere, -1, SOCKET_OURS), ERR_SYSTEM);
 	assert_int_equal(errno, ENODEV);
 	end(&s);
 }
@@ -214,7 +214,7 @@ static void test_listen_early(void **state)
 		struct endpoint e;
 		REQUIRE(endpoint_parse(places[i].address, 53, &e) == OK);
 		CHECK(places[i].why, socket_is_here(&e) == places[i].here);
-		if (udp_listen(&other, &s.udp, &e, -1, false) != OK && errno == EAFNOSUPPORT)
+		if (udp_listen(&other, &s.udp, &e, -1, SOCKET_OURS) != OK && errno == EAFNOSUPPORT)
 			continue; /* without IPv6 */
 		CHECK(places[i].why, endpoint_equal(&other.local, &e) || other.local.port != 0);
 		udp_close(&other);
@@ -247,12 +247,53 @@ static void test_drops(void **state)
 	udp_count_drops(&s.socket);
 	assert_int_equal(s.udp.drops, drops);
 	/* Somebody else counts this one. */
-	s.socket.counted = true;
+	s.socket.owner = SOCKET_HELD_SHARED;
 	s.socket.drops = 0;
 	udp_count_drops(&s.socket);
 	assert_int_equal(s.udp.drops, drops);
 	close(fd);
 	end(&s);
+}
+
+/* Two share an address and one leaves: it answers what waits for it and gets nothing more. */
+static void test_leave(void **state)
+{
+	(void)state;
+	static const char *const addresses[] = {"127.0.0.1", "::1"};
+	static struct server s, other;
+	enum { COUNT = 100 };
+	int fds[COUNT];
+	uint16_t id;
+
+	for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+		unsigned answered = 0;
+		begin(&s, addresses[i]);
+		begin(&other, addresses[i]);
+		udp_close(&other.socket);
+		assert_int_equal(
+			udp_listen(&other.socket, &other.udp, &s.socket.local, -1, SOCKET_OURS),
+			OK);
+		for (unsigned k = 0; k < COUNT; k++) {
+			fds[k] = unit_connect(&s.socket.local, SOCK_DGRAM);
+			send_id(fds[k], 2, HEADER_SIZE);
+		}
+		udp_drain(&s.socket);
+		assert_in_range(s.received, 1, COUNT - 1);
+		unsigned before = s.received;
+		for (unsigned k = 0; k < COUNT; k++)
+			send_id(fds[k], 4, HEADER_SIZE);
+		udp_drain(&s.socket);
+		assert_int_equal(s.received, before);
+		assert_true(UNTIL(&other.loop, other.received == 2 * COUNT - before));
+		for (unsigned k = 0; k < COUNT; k++) {
+			answered += receive(fds[k], &id);
+			answered += receive(fds[k], &id);
+			close(fds[k]);
+		}
+		assert_int_equal(answered, 2 * COUNT);
+		end(&s);
+		end(&other);
+	}
 }
 
 int main(void)
@@ -261,7 +302,7 @@ int main(void)
 		cmocka_unit_test(test_batches),	       cmocka_unit_test(test_source_address),
 		cmocka_unit_test(test_families_apart), cmocka_unit_test(test_bad_clients),
 		cmocka_unit_test(test_listen_fails),   cmocka_unit_test(test_drops),
-		cmocka_unit_test(test_listen_early),
+		cmocka_unit_test(test_leave),	       cmocka_unit_test(test_listen_early),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
