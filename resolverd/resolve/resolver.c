@@ -241,6 +241,21 @@ static void notice_stall(struct resolver *r, struct now now)
 		    (unsigned long long)(now_ms - due_ms));
 }
 
+/* What was thought of servers may have been the network's doing. */
+static void on_network(struct resolver *r, const struct event *ev)
+{
+	bool lost4 = r->has_ipv4 && !ev->has_ipv4, lost6 = r->has_ipv6 && !ev->has_ipv6;
+
+	if (r->has_ipv4 != ev->has_ipv4 || r->has_ipv6 != ev->has_ipv6)
+		infra_network_changed(r->infra);
+	r->has_ipv4 = ev->has_ipv4;
+	r->has_ipv6 = ev->has_ipv6;
+	if (lost4)
+		upstream_family_lost(r, 4);
+	if (lost6)
+		upstream_family_lost(r, 6);
+}
+
 void resolver_step(struct resolver *r, struct now now, const struct event *ev, struct actions *out)
 {
 	arena_deinit(&r->step_arena);
@@ -260,10 +275,7 @@ void resolver_step(struct resolver *r, struct now now, const struct event *ev, s
 	case EV_DEADLINE:
 		break; /* done below, after every event */
 	case EV_NETWORK:
-		if (r->has_ipv4 != ev->has_ipv4 || r->has_ipv6 != ev->has_ipv6)
-			infra_network_changed(r->infra);
-		r->has_ipv4 = ev->has_ipv4;
-		r->has_ipv6 = ev->has_ipv6;
+		on_network(r, ev);
 		break;
 	case EV_GONE:
 		waiters_gone(r, ev->token);

@@ -418,6 +418,34 @@ void upstream_event(struct resolver *r, const struct event *ev)
 		upstream_reply(r, s, ev);
 }
 
+/* Nobody is to blame, so nothing is held against the servers beyond this question. */
+static void lose_family(struct query *q, uint8_t family)
+{
+	struct zone_context *z = &q->zone;
+	bool waited = false;
+
+	for (unsigned i = 0; i < z->server_count; i++)
+		z->servers[i].bad |= z->servers[i].address.family == family;
+	for (unsigned i = q->open_count; i > 0; i--) {
+		struct send *s = q->open[i - 1];
+		if (z->servers[s->server].address.family != family)
+			continue;
+		waited = true;
+		upstream_cancel(q, s);
+	}
+	if (!waited)
+		return;
+	query_trouble(q, EDE_NO_REACHABLE_AUTHORITY, "the route to IPv%u servers was lost", family);
+	query_wake(q);
+}
+
+void upstream_family_lost(struct resolver *r, uint8_t family)
+{
+	for (struct query *q = r->oldest; q; q = q->newer)
+		if (q->state != QUERY_DONE)
+			lose_family(q, family);
+}
+
 bool upstream_is_late(const struct query *q, const struct send *s)
 {
 	/* A refresh does not wait for TCP alone: a connection may take seconds. */

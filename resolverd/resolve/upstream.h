@@ -19,6 +19,9 @@ bool upstream_is_late(const struct query *q, const struct send *s);
 bool upstream_has_live(const struct query *q);
 /* EV_REPLY and EV_LOST. */
 void upstream_event(struct resolver *r, const struct event *ev);
+/* There is no route to servers of FAMILY any more: what was sent to them is lost, and who waits asks
+ * others at once. */
+void upstream_family_lost(struct resolver *r, uint8_t family);
 /* Retransmission and hedging times of Q's sends have come. */
 void upstream_deadline(struct query *q);
 /* Earliest such time, UINT64_MAX if none. */

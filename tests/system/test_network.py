@@ -323,12 +323,30 @@ class Routes(NetworkCase):
     config = {"prefetch": {"enabled": False}, "serve-stale": {"enabled": False}, "workers": 2}
 
     def route(self, verb):
+        line = f"network change family=ipv6 usable={'true' if verb == 'add' else 'false'}"
+        before = self.daemon.said().count(line)
         subprocess.run(["ip", "-6", "route", verb, "default", "dev", "lo"], check=True)
-        usable = verb == "add"
-        line = f"network change family=ipv6 usable={'true' if usable else 'false'}"
-        self.lines = getattr(self, "lines", {})
-        self.lines[line] = self.lines.get(line, 0) + 1
-        self.until(lambda: self.daemon.said().count(line) == self.lines[line], 2)
+        self.until(lambda: self.daemon.said().count(line) == before + 1, 2)
+
+    def test_lost_while_waiting(self):
+        """Who waits for a server over IPv6 when the route is lost is not left waiting for it."""
+        six = self.net.servers["six"]
+        zone = six.zones[0].name
+        self.ask(zone, "SOA")
+        six.link.silent = True
+        self.addCleanup(self.net.heal)
+        replies = []
+        asker = threading.Thread(target=lambda: replies.append(
+            self.timed("nothing." + zone, "TXT", timeout=5)))
+        asker.start()
+        self.until(lambda: self.net.queries(server="six"))
+        self.route("del")
+        asker.join()
+        self.route("add")
+        reply, took = replies[0]
+        self.assertStatus(reply, "SERVFAIL")
+        self.assertIn("the route to IPv6 servers was lost", [e.text for e in case.edes(reply)])
+        self.assertLess(took, 1.0)
 
     def test_ipv6_lost_and_found(self):
         """Without a route no server is asked over IPv6 and nobody waits for it; with one they are."""
