@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/service.h"
 #include "net/udp.h"
 
 static void tell_workers(struct network *n)
@@ -27,8 +28,12 @@ void network_follow(struct network *n)
 	follow_route(4, &n->route4);
 	follow_route(6, &n->route6);
 	tell_workers(n);
+	size_t before = listen_count_served(n->listen);
 	if (!listen_follow(n->listen, (*n->snapshot)->config, &n->monitor))
 		monitor_look_soon(&n->monitor);
+	size_t after = listen_count_served(n->listen);
+	if ((before == 0) != (after == 0))
+		service_ready(after > 0 ? "serving" : "waiting for an address to listen at");
 }
 
 static void handle_change(void *context)
