@@ -47,6 +47,7 @@ static bool gather(const struct denial_records *d, const uint8_t *qname, struct 
 	out->nsec.zone = out->nsec3.zone = d->zone;
 	out->nsec.count = out->nsec3.count = 0;
 	out->nsec3.budget = d->budget;
+	out->nsec3.memo = d->memo;
 	out->nsec3.iterations_exceeded = false;
 	for (size_t i = 0; i < d->count && seen < DENIAL_SETS_MAX; i++) {
 		const struct rrset *set = &d->sets[i];

@@ -9,6 +9,7 @@
  * a wildcard, says nothing about the place where it stands and is ignored.
  */
 #include "base/err.h"
+#include "dns/dname.h"
 #include "dns/rrset.h"
 
 enum denial_result {
@@ -17,6 +18,7 @@ enum denial_result {
 	DENIAL_OPT_OUT, /* they do, but for an opt-out span: the answer is insecure (RFC 5155 §9.2...) */
 	DENIAL_ITERATIONS, /* NSEC3 iterations above DENIAL_ITERATIONS_MAX: insecure (RFC 9276) */
 	DENIAL_LIMIT,	   /* out of hashes: see struct denial_budget */
+	DENIAL_BUSY,	   /* out of hashes for now: see struct denial_memo */
 };
 
 enum { DENIAL_ITERATIONS_MAX = 50, DENIAL_SETS_MAX = 32 };
@@ -25,12 +27,27 @@ struct denial_budget {	      /* work left for the whole client query; counted in
 	unsigned hashes_left; /* NSEC3 hash computations, one per name and parameter set */
 };
 
+/* A proof with NSEC3 can take a hash for each label of the name, and those of 50 iterations take their
+ * time. So it may be made in pieces: when LEFT is used up, the answer is DENIAL_BUSY, and whoever asks
+ * the same again, with the same records, goes on from there. Zeroed at first. */
+struct denial_memo {
+	unsigned left; /* hash computations before the next pause; set by the caller */
+	/* what is known: of QNAME, the names above it by their labels, and one wildcard */
+	uint8_t qname[DNAME_MAX];
+	uint16_t iterations;
+	uint8_t salt_len, salt[255];
+	bool known[DNAME_LABELS_MAX + 1], wildcard_known;
+	unsigned wildcard_labels; /* of the name above the asterisk */
+	uint8_t hashes[DNAME_LABELS_MAX + 1][20], wildcard[20];
+};
+
 struct denial_records {
 	const uint8_t *zone;	  /* the signer of all of them */
 	const struct rrset *sets; /* NSEC and NSEC3 RRsets (the first DENIAL_SETS_MAX of them),
 					 anything else is ignored */
 	size_t count;
 	struct denial_budget *budget;
+	struct denial_memo *memo; /* NULL: no pauses, and nothing is remembered */
 };
 
 /* QNAME does not exist (and no wildcard could answer it): NXDOMAIN. */

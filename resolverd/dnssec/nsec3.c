@@ -78,14 +78,54 @@ void nsec3_add(struct nsec3_records *r, const struct rrset *set)
 	r->at[r->count++] = n;
 }
 
-/* One unit of the budget; false when it is spent. */
-static bool hash_name(const struct nsec3_records *r, const uint8_t *name,
-		      uint8_t out[static NSEC3_HASH_SIZE])
+/* ---- hashes ---- */
+
+/* A proof about QNAME begins, or goes on: what is remembered of others is of no use. */
+static void recall(const struct nsec3_records *r, const uint8_t *qname)
+{
+	struct denial_memo *m = r->memo;
+	if (!m || (dname_equal(m->qname, qname) && m->iterations == r->iterations &&
+		   span_equal(span_of(m->salt, m->salt_len), r->salt)))
+		return;
+	dname_copy(qname, m->qname);
+	m->iterations = r->iterations;
+	m->salt_len = (uint8_t)r->salt.len;
+	if (r->salt.len > 0)
+		memcpy(m->salt, r->salt.at, r->salt.len);
+	memset(m->known, 0, sizeof(m->known));
+	m->wildcard_known = false;
+}
+
+/* One unit of the budget. DENIAL_PROVEN: OUT is filled. */
+static enum denial_result compute(const struct nsec3_records *r, const uint8_t *name,
+				  uint8_t out[static NSEC3_HASH_SIZE])
 {
 	if (r->budget->hashes_left == 0)
-		return false;
+		return DENIAL_LIMIT;
+	if (r->memo && r->memo->left == 0)
+		return DENIAL_BUSY;
 	r->budget->hashes_left--;
-	return crypto_nsec3_hash(name, NSEC3_ALGORITHM_SHA1, r->iterations, r->salt, out) == OK;
+	if (r->memo)
+		r->memo->left--;
+	enum err err = crypto_nsec3_hash(name, NSEC3_ALGORITHM_SHA1, r->iterations, r->salt, out);
+	return err == OK ? DENIAL_PROVEN : DENIAL_LIMIT;
+}
+
+/* NAME is the question's name or one above it, and has LABELS. */
+static enum denial_result hash_name(const struct nsec3_records *r, const uint8_t *name,
+				    unsigned labels, uint8_t out[static NSEC3_HASH_SIZE])
+{
+	struct denial_memo *m = r->memo;
+	if (!m)
+		return compute(r, name, out);
+	if (!m->known[labels]) {
+		enum denial_result result = compute(r, name, m->hashes[labels]);
+		if (result != DENIAL_PROVEN)
+			return result;
+		m->known[labels] = true;
+	}
+	memcpy(out, m->hashes[labels], NSEC3_HASH_SIZE);
+	return DENIAL_PROVEN;
 }
 
 static const struct nsec3 *find_match(const struct nsec3_records *r,
@@ -139,9 +179,11 @@ static enum denial_result find_encloser(const struct nsec3_records *r, const uin
 	unsigned labels = dname_label_count(qname), zone_labels = dname_label_count(r->zone);
 	bool is_qname = true;
 
+	recall(r, qname);
 	for (const uint8_t *name = qname;; name = dname_skip(name, 1), labels--) {
-		if (!hash_name(r, name, hash))
-			return DENIAL_LIMIT;
+		enum denial_result hashed = hash_name(r, name, labels, hash);
+		if (hashed != DENIAL_PROVEN)
+			return hashed;
 		const struct nsec3 *match = find_match(r, hash);
 		if (match) {
 			*out = (struct encloser){name, labels, match, NULL};
@@ -172,11 +214,23 @@ static enum denial_result proven_if(bool condition)
 }
 
 /* The wildcard below E, and its hash. The next closer name fits there, so the asterisk does. */
-static bool hash_wildcard(const struct nsec3_records *r, const struct encloser *e,
-			  uint8_t wildcard[static DNAME_MAX], uint8_t hash[static NSEC3_HASH_SIZE])
+static enum denial_result hash_wildcard(const struct nsec3_records *r, const struct encloser *e,
+					uint8_t wildcard[static DNAME_MAX],
+					uint8_t hash[static NSEC3_HASH_SIZE])
 {
+	struct denial_memo *m = r->memo;
 	REQUIRE(dname_wildcard(e->name, wildcard) == OK);
-	return hash_name(r, wildcard, hash);
+	if (m && m->wildcard_known && m->wildcard_labels == e->labels) {
+		memcpy(hash, m->wildcard, NSEC3_HASH_SIZE);
+		return DENIAL_PROVEN;
+	}
+	enum denial_result result = compute(r, wildcard, hash);
+	if (m && result == DENIAL_PROVEN) {
+		memcpy(m->wildcard, hash, NSEC3_HASH_SIZE);
+		m->wildcard_labels = e->labels;
+		m->wildcard_known = true;
+	}
+	return result;
 }
 
 /* RFC 5155 §8.4. */
@@ -189,8 +243,9 @@ enum denial_result nsec3_nxdomain(const struct nsec3_records *r, const uint8_t *
 		return result;
 	if (!e.next_closer)
 		return DENIAL_NONE;
-	if (!hash_wildcard(r, &e, wildcard, hash))
-		return DENIAL_LIMIT;
+	result = hash_wildcard(r, &e, wildcard, hash);
+	if (result != DENIAL_PROVEN)
+		return result;
 	return find_cover(r, hash) ? proven_by(e.next_closer) : DENIAL_NONE;
 }
 
@@ -202,8 +257,9 @@ static enum denial_result nodata_without_match(const struct nsec3_records *r,
 	uint8_t wildcard[DNAME_MAX], hash[NSEC3_HASH_SIZE];
 	if (e->next_closer->opt_out)
 		return DENIAL_OPT_OUT;
-	if (!hash_wildcard(r, e, wildcard, hash))
-		return DENIAL_LIMIT;
+	enum denial_result result = hash_wildcard(r, e, wildcard, hash);
+	if (result != DENIAL_PROVEN)
+		return result;
 	const struct nsec3 *match = find_match(r, hash);
 	return proven_if(match && bitmap_proves_nodata(match->bitmap, wildcard, r->zone, qtype));
 }
@@ -228,8 +284,11 @@ enum denial_result nsec3_wildcard(const struct nsec3_records *r, const uint8_t *
 	unsigned labels = dname_label_count(qname);
 	if (encloser_labels >= labels || encloser_labels < dname_label_count(r->zone))
 		return DENIAL_NONE;
-	if (!hash_name(r, dname_skip(qname, labels - encloser_labels - 1), hash))
-		return DENIAL_LIMIT;
+	recall(r, qname);
+	const uint8_t *next_closer = dname_skip(qname, labels - encloser_labels - 1);
+	enum denial_result result = hash_name(r, next_closer, encloser_labels + 1, hash);
+	if (result != DENIAL_PROVEN)
+		return result;
 	const struct nsec3 *cover = find_cover(r, hash);
 	return cover ? proven_by(cover) : DENIAL_NONE;
 }

@@ -17,6 +17,7 @@ struct nsec3 {
 struct nsec3_records { /* borrowed, one call */
 	const uint8_t *zone;
 	struct denial_budget *budget;
+	struct denial_memo *memo; /* or NULL */
 	bool iterations_exceeded; /* a record was left out for its iterations */
 	unsigned count;
 	uint16_t iterations; /* of all records, as is the salt */

@@ -64,6 +64,9 @@ enum {
 	LIMIT_DS_PER_ZONE = 8,
 	/* NSEC3 hash computations for one client query; each at most 51 iterations. */
 	LIMIT_NSEC3_HASHES = 150,
+	/* ... of these, to make an answer from what is known (RFC 8198), in one step: a name of ip6.arpa
+	 * has 34 labels, and what takes more is asked for. */
+	LIMIT_SYNTHESIS_HASHES = 40,
 	/* DNSKEY records in one set: more is an attack on the key-tag search. */
 	LIMIT_DNSKEYS = 64,
 

@@ -113,6 +113,7 @@ struct dependency {
 struct checked {
 	enum verdict verdict;
 	bool done;
+	bool wildcard_proven;
 	unsigned wildcard_labels; /* labels of the closest encloser; the owner's count if none */
 	const uint8_t *signer;
 	/* How far it got, if it had to wait for its turn in between (verify.c). */
@@ -210,6 +211,7 @@ struct query {
 	bool reply_cached; /* came from an unchecked entry, not from a server */
 	struct checked set_checks[ANSWER_SETS_MAX];
 	struct checked authority_checks[ANSWER_AUTHORITY_MAX];
+	struct denial_memo *memo; /* of the proof that waits for its next turn; in the arena */
 	unsigned bogus_retries;
 	struct reply *bogus_reply;    /* kept while another server is tried */
 	struct reply *doubtful_reply; /* from a server that claims no authority: the last resort */

@@ -156,6 +156,7 @@ struct resolver_stats {
 	size_t kept_names, open_refreshes, waiting_refreshes;
 	/* the most that any client query has cost: upstream packets, signatures, NSEC3 hashes */
 	unsigned max_sends_per_client, max_signature_checks_per_client, max_nsec3_hashes_per_client;
-	uint64_t max_step_work_us; /* of validation, by estimate: LIMIT_TURN_WORK_US and a proof */
+	/* of validation, by estimate: LIMIT_TURN_WORK_US, and what is too small to be put off */
+	uint64_t max_step_work_us;
 };
 void resolver_read_stats(const struct resolver *r, struct resolver_stats *out);

@@ -1,6 +1,7 @@
 #include "resolve/synthesise.h"
 
 #include "dns/rdata.h"
+#include "resolve/verify.h"
 
 enum { PROOF_MAX = 3 }; /* match or encloser, next closer, wildcard */
 
@@ -10,6 +11,8 @@ struct proof {
 	struct rrset sets[PROOF_MAX + 1]; /* and the SOA */
 	unsigned count;
 	uint32_t ttl_s;
+	unsigned hashes_left; /* of LIMIT_SYNTHESIS_HASHES */
+	struct denial_memo memo;
 };
 
 static bool add_set(struct proof *p, const struct rrset *set)
@@ -38,10 +41,10 @@ static bool add_nsec3(struct proof *p, const struct ranges_nsec3_params *params,
 	struct rrset set;
 	struct resolver *r = p->q->resolver;
 	uint8_t hash[20];
-	if (p->q->budget->denial.hashes_left == 0)
+	if (p->q->budget->denial.hashes_left == 0 || p->hashes_left == 0)
 		return false;
 	p->q->budget->denial.hashes_left--;
-	metrics_add(r->metrics, METRIC_dnssec_nsec3_hashes_total, 1);
+	p->hashes_left--;
 	if (crypto_nsec3_hash(name, params->algorithm, params->iterations,
 			      span_of(params->salt, params->salt_len), hash) != OK)
 		return false;
@@ -54,7 +57,8 @@ static struct denial_records records_of(struct proof *p)
 	return (struct denial_records){.zone = p->zone,
 				       .sets = p->sets,
 				       .count = p->count,
-				       .budget = &p->q->budget->denial};
+				       .budget = &p->q->budget->denial,
+				       .memo = &p->memo};
 }
 
 /* NSEC records that deny the name, and the wildcard that could answer it. */
@@ -217,6 +221,21 @@ static bool from_wildcard(struct proof *p, uint16_t denial_type, struct answer *
 	return false;
 }
 
+static bool make_answer(struct proof *p, uint16_t denial_type, struct answer *out)
+{
+	const struct query *q = p->q;
+	bool gathered =
+		denial_type == TYPE_NSEC ? gather_nsec(p, q->name) : gather_nsec3(p, q->name);
+	if (!gathered)
+		return from_wildcard(p, denial_type, out);
+	struct denial_records records = records_of(p);
+	if (denial_nxdomain(&records, q->name) == DENIAL_PROVEN)
+		return fill_answer(p, RCODE_NXDOMAIN, out);
+	if (denial_nodata(&records, q->name, q->qtype) == DENIAL_PROVEN)
+		return fill_answer(p, RCODE_NOERROR, out);
+	return from_wildcard(p, denial_type, out);
+}
+
 bool synthesise_answer(struct query *q, struct answer *out)
 {
 	struct resolver *r = q->resolver;
@@ -234,14 +253,13 @@ bool synthesise_answer(struct query *q, struct answer *out)
 		return false;
 	if (configured && !dname_is_within(zone, configured->name))
 		return false; /* a forward or stub zone wins over what its parent's zone denies */
-	struct proof p = {.q = q, .zone = zone, .ttl_s = UINT32_MAX};
-	bool gathered = type == TYPE_NSEC ? gather_nsec(&p, q->name) : gather_nsec3(&p, q->name);
-	if (!gathered)
-		return from_wildcard(&p, type, out);
-	struct denial_records records = records_of(&p);
-	if (denial_nxdomain(&records, q->name) == DENIAL_PROVEN)
-		return fill_answer(&p, RCODE_NXDOMAIN, out);
-	if (denial_nodata(&records, q->name, q->qtype) == DENIAL_PROVEN)
-		return fill_answer(&p, RCODE_NOERROR, out);
-	return from_wildcard(&p, type, out);
+	struct proof p = {.q = q,
+			  .zone = zone,
+			  .ttl_s = UINT32_MAX,
+			  .hashes_left = LIMIT_SYNTHESIS_HASHES,
+			  .memo = {.left = LIMIT_SYNTHESIS_HASHES}};
+	unsigned hashes_left = q->budget->denial.hashes_left;
+	bool made = make_answer(&p, type, out);
+	verify_charge_hashes(q, hashes_left);
+	return made;
 }

@@ -357,6 +357,33 @@ static bool has_denial(const struct reply *reply)
 	return false;
 }
 
+/* COUNT good SETS of ZONE, for a proof that is made in pieces. */
+static struct denial_records records_for(struct query *q, const uint8_t *zone,
+					 const struct rrset *sets, size_t count)
+{
+	if (!q->memo) /* NULL where memory is out: then it is made in one piece */
+		q->memo = arena_alloc(&q->arena, sizeof(*q->memo));
+	if (q->memo)
+		q->memo->left = verify_hashes_now(q);
+	return (struct denial_records){.zone = zone,
+				       .sets = sets,
+				       .count = count,
+				       .budget = &q->budget->denial,
+				       .memo = q->memo};
+}
+
+/* The proof has come to RESULT for now; HASHES_LEFT were left before. True: Q waits to go on. */
+static bool has_to_pause(struct query *q, enum denial_result *result, unsigned hashes_left)
+{
+	verify_charge_hashes(q, hashes_left);
+	if (*result != DENIAL_BUSY)
+		return false;
+	if (verify_pause(q))
+		return true;
+	*result = DENIAL_LIMIT; /* memory is out */
+	return false;
+}
+
 static enum verdict from_denial(struct query *q, enum denial_result result, const uint8_t *zone)
 {
 	char why[64];
@@ -371,6 +398,7 @@ static enum verdict from_denial(struct query *q, enum denial_result result, cons
 		blame_denial(q, EDE_UNSUPPORTED_NSEC3_ITERATIONS, zone, why);
 		query_remark(q);
 		return VERDICT_INSECURE;
+	case DENIAL_BUSY:
 	case DENIAL_LIMIT:
 		query_count_limit(q, "limit of NSEC3 hashes reached");
 		blame_denial(q, EDE_DNSSEC_BOGUS, zone, "limit of NSEC3 hashes reached");
@@ -425,11 +453,10 @@ static enum verdict check_negative(struct query *q)
 		return s == SECURITY_NO_CUT ? unsigned_denial(q) : from_security(s);
 	if (check_authority(q, signer, good, &count) == VERDICT_UNCHECKED)
 		return VERDICT_UNCHECKED;
-	struct denial_records records = {
-		.zone = signer, .sets = good, .count = count, .budget = &q->budget->denial};
 	unsigned hashes_left = q->budget->denial.hashes_left;
 	if (!verify_has_turn(q, 0))
 		return VERDICT_UNCHECKED;
+	struct denial_records records = records_for(q, signer, good, count);
 	enum denial_result result = reply->kind == REPLY_NXDOMAIN
 					    ? denial_nxdomain(&records, reply->target)
 					    : denial_nodata(&records, reply->target, q->qtype);
@@ -437,12 +464,14 @@ static enum verdict check_negative(struct query *q)
 	bool is_whole = reply->set_count > 0 || dname_equal(reply->target, q->name);
 	if (result == DENIAL_NONE && reply->kind == REPLY_NXDOMAIN && is_whole) {
 		/* An empty non-terminal that its server denies: the signed proof is right, the rcode is not. */
-		if (denial_nodata(&records, reply->target, q->qtype) == DENIAL_PROVEN) {
-			result = DENIAL_PROVEN;
+		enum denial_result nodata = denial_nodata(&records, reply->target, q->qtype);
+		if (nodata == DENIAL_PROVEN)
 			reply->kind = REPLY_NODATA;
-		}
+		if (nodata == DENIAL_PROVEN || nodata == DENIAL_BUSY)
+			result = nodata;
 	}
-	verify_charge_hashes(q, hashes_left);
+	if (has_to_pause(q, &result, hashes_left))
+		return VERDICT_UNCHECKED;
 	enum verdict v = from_denial(q, result, signer);
 	if (v == VERDICT_SECURE)
 		keep_ranges(q, signer, good, count);
@@ -452,23 +481,24 @@ static enum verdict check_negative(struct query *q)
 }
 
 /* A set made from a wildcard needs the proof that nothing closer exists (RFC 4035 §5.3.4). */
-static enum verdict check_wildcard(struct query *q, const struct rrset *set,
-				   const struct checked *memo)
+static enum verdict check_wildcard(struct query *q, const struct rrset *set, struct checked *memo)
 {
 	struct rrset good[ANSWER_AUTHORITY_MAX];
 	size_t count;
-	if (!memo->signer || memo->wildcard_labels >= dname_label_count(set->owner))
+	if (!memo->signer || memo->wildcard_labels >= dname_label_count(set->owner) ||
+	    memo->wildcard_proven)
 		return VERDICT_SECURE;
 	if (check_authority(q, memo->signer, good, &count) == VERDICT_UNCHECKED)
 		return VERDICT_UNCHECKED;
-	struct denial_records records = {
-		.zone = memo->signer, .sets = good, .count = count, .budget = &q->budget->denial};
 	unsigned hashes_left = q->budget->denial.hashes_left;
 	if (!verify_has_turn(q, 0))
 		return VERDICT_UNCHECKED;
+	struct denial_records records = records_for(q, memo->signer, good, count);
 	enum denial_result result = denial_wildcard(&records, set->owner, memo->wildcard_labels);
-	verify_charge_hashes(q, hashes_left);
+	if (has_to_pause(q, &result, hashes_left))
+		return VERDICT_UNCHECKED;
 	enum verdict v = from_denial(q, result, memo->signer);
+	memo->wildcard_proven = v == VERDICT_SECURE;
 	if (v == VERDICT_SECURE)
 		keep_ranges(q, memo->signer, good, count);
 	return v;

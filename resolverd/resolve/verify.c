@@ -22,18 +22,37 @@ void verify_charge_hashes(struct query *q, unsigned left_before)
 	verify_charge(q, hashes * LIMIT_NSEC3_HASH_US);
 }
 
-bool verify_has_turn(struct query *q, unsigned cost_us)
+/* Q waits for a turn, for work of COST_US. False: memory is out. */
+static bool wait_for_turn(struct query *q, unsigned cost_us)
 {
 	struct resolver *r = q->resolver;
-	if (r->work_us + cost_us <= r->work_limit_us || (r->work_is_turn && r->work_us == 0))
-		return true;
 	/* Who will have cost least by then goes first. Counting only what is spent would let the first
 	 * signature of each attack go before the second one of an honest chain. */
 	if (heap_set(&r->turns, &q->turn, q->budget->work_us + cost_us) != OK)
-		return true; /* out of memory: better at once than never */
+		return false;
 	r->work_refused = true;
 	metrics_add(r->metrics, METRIC_dnssec_pauses_total, 1);
-	return false;
+	return true;
+}
+
+bool verify_has_turn(struct query *q, unsigned cost_us)
+{
+	const struct resolver *r = q->resolver;
+	if (r->work_us + cost_us <= r->work_limit_us || (r->work_is_turn && r->work_us == 0))
+		return true;
+	return !wait_for_turn(q, cost_us); /* out of memory: better at once than never */
+}
+
+unsigned verify_hashes_now(const struct query *q)
+{
+	const struct resolver *r = q->resolver;
+	uint64_t left_us = r->work_limit_us - MIN(r->work_us, r->work_limit_us);
+	return (unsigned)(left_us / LIMIT_NSEC3_HASH_US);
+}
+
+bool verify_pause(struct query *q)
+{
+	return wait_for_turn(q, LIMIT_NSEC3_HASH_US);
 }
 
 void verify_begin_step(struct resolver *r, struct now now, bool is_turn)

@@ -25,6 +25,10 @@ bool verify_has_turn(struct query *q, unsigned cost_us);
 void verify_end_wait(struct query *q);
 /* Q has worked for so long. */
 void verify_charge(struct query *q, unsigned cost_us);
+/* How many NSEC3 hashes Q may compute now, having a turn. */
+unsigned verify_hashes_now(const struct query *q);
+/* ... and they were not enough: Q is woken when its next turn comes. False: memory is out. */
+bool verify_pause(struct query *q);
 /* Q has computed NSEC3 hashes; its budget had LEFT_BEFORE of them left before. */
 void verify_charge_hashes(struct query *q, unsigned left_before);
 

@@ -114,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct rrset *sets = calloc(SETS_MAX, sizeof(*sets));
 	struct denial_budget budget = {BUDGET};
 	REQUIRE(f && sets);
-	struct denial_records d = {zone, sets, 0, &budget};
+	struct denial_records d = {zone, sets, 0, &budget, NULL};
 	while (d.count < SETS_MAX && read_set(&r, zone, &f[d.count], &sets[d.count]))
 		d.count++;
 	check_all(&d, qname, qtype);

@@ -26,7 +26,7 @@ static const char *result_text(enum denial_result result)
 	static const char *const texts[] = {
 		[DENIAL_NONE] = "none",	      [DENIAL_PROVEN] = "proven",
 		[DENIAL_OPT_OUT] = "opt-out", [DENIAL_ITERATIONS] = "iterations",
-		[DENIAL_LIMIT] = "limit",
+		[DENIAL_BUSY] = "busy",	      [DENIAL_LIMIT] = "limit",
 	};
 	return texts[result];
 }
@@ -336,7 +336,8 @@ static const struct denial_case cases[] = {
 	{"no record at all", "example.", "", NXDOMAIN, "a.example.", 0, DENIAL_NONE},
 };
 
-static enum denial_result run(const struct denial_case *c, struct denial_budget *budget)
+static enum denial_result run_on(const struct denial_case *c, struct denial_budget *budget,
+				 struct denial_memo *memo)
 {
 	struct arena arena;
 	struct rrset sets[LINES_MAX];
@@ -346,10 +347,16 @@ static enum denial_result run(const struct denial_case *c, struct denial_budget 
 		.sets = sets,
 		.count = parse_records(&arena, c->zone, c->records, sets),
 		.budget = budget,
+		.memo = memo,
 	};
 	enum denial_result result = ask(&d, c->ask, parse_name(&arena, c->name), c->argument);
 	arena_deinit(&arena);
 	return result;
+}
+
+static enum denial_result run(const struct denial_case *c, struct denial_budget *budget)
+{
+	return run_on(c, budget, NULL);
 }
 
 static void test_cases(void **state)
@@ -382,6 +389,29 @@ static void test_budget(void **state)
 			if (got != (left < used ? DENIAL_LIMIT : whole))
 				fail_msg("%s: %s with %u hashes", cases[i].why, result_text(got),
 					 left);
+		}
+	}
+}
+
+/* A proof made in pieces, be it a hash at a time, comes to the same and costs no more; nor does it matter
+ * what other proofs have left in the memo. */
+static void test_pieces(void **state)
+{
+	(void)state;
+	struct denial_memo memo = {0};
+	for (unsigned piece = 1; piece <= 3; piece++) {
+		for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+			struct denial_budget plenty = {BUDGET}, budget = {BUDGET};
+			enum denial_result whole = run(&cases[i], &plenty), got = DENIAL_BUSY;
+			unsigned rounds = 0;
+			for (; got == DENIAL_BUSY && rounds <= BUDGET; rounds++) {
+				memo.left = piece;
+				got = run_on(&cases[i], &budget, &memo);
+			}
+			if (got != whole || budget.hashes_left < plenty.hashes_left)
+				fail_msg("%s: %s in %u pieces of %u, %u hashes left, not %u",
+					 cases[i].why, result_text(got), rounds, piece,
+					 budget.hashes_left, plenty.hashes_left);
 		}
 	}
 }
@@ -446,6 +476,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_longest_name),
 		cmocka_unit_test(test_closest_encloser),
 	};

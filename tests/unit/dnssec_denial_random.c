@@ -535,7 +535,7 @@ static void check_accepted(struct zone *z, const uint8_t *qname, uint16_t qtype)
 	    truth != WILD_ANSWER)
 		return;
 	send_proof(&a, z, qname, truth);
-	struct denial_records d = {z->apex, a.sets, a.count, &budget};
+	struct denial_records d = {z->apex, a.sets, a.count, &budget, NULL};
 	if (truth == NO_DATA || truth == WILD_NO_DATA)
 		got = denial_nodata(&d, qname, qtype);
 	if (truth == NAME_ERROR)
@@ -570,7 +570,7 @@ static struct denial_records random_records(struct world *w, struct answer *a, s
 		a->sets[other] = swap;
 	}
 	*budget = (struct denial_budget){HASHES};
-	return (struct denial_records){z->apex, a->sets, a->count, budget};
+	return (struct denial_records){z->apex, a->sets, a->count, budget, NULL};
 }
 
 static bool is_true(struct zone *z, const uint8_t *name, enum denial_result got, bool proven)
