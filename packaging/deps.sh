@@ -75,6 +75,7 @@ cmd:musl-gcc          | musl-tools           | musl-gcc
 pc:libcares           | libc-ares-dev        | c-ares-devel
 cmd:dnsmasq           | dnsmasq-base         | dnsmasq
 cmd:unbound           | unbound              | unbound
+cmd:nft               | nftables             | nftables
 '
 
 present() {
