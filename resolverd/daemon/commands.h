@@ -40,6 +40,7 @@ struct commands { /* main thread; all borrowed */
 	struct ranges *ranges;
 	struct disk *disk;
 	struct allowances *allowances;
+	const struct throttle *throttle;
 	struct listen *listen;
 	struct prefetch_shared *prefetch;
 	struct worker *const *workers;

@@ -38,6 +38,7 @@ struct console_parts {
 	const struct worker_shared *shared;
 	struct cache_reader *reader; /* the main thread's */
 	struct allowances *allowances;
+	const struct throttle *throttle;
 	struct worker *const *workers;
 	const unsigned *worker_count;
 	struct snapshot *const *snapshot;

@@ -61,6 +61,10 @@ void doubts_read(const struct doubts *d, void (*tell)(void *context, const char 
 		tell(context, "no key of an anchored zone matched its trust anchor: root hints and "
 			      "anchors may belong to different trees");
 	tell_allowances(d->allowances, tell, context);
+	if (throttle_is_full(d->throttle, (struct now){.mono_us = loop_epoch_read().mono_us}))
+		tell(context,
+		     "questions failed because of a zone's rate limit: too many were in line "
+		     "for it already");
 	if (sandbox_refused() > 0)
 		tell(context, "the sandbox refused system calls: an attack, or a mistake in it; "
 			      "the log names them");

@@ -13,6 +13,7 @@ struct doubts {		   /* all borrowed; any thread may read it */
 	struct worker *const *workers;
 	unsigned worker_count;
 	struct allowances *allowances;
+	const struct throttle *throttle;
 	struct listen *listen;
 };
 

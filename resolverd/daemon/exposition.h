@@ -52,6 +52,7 @@ struct exposition { /* what is read; all borrowed, any thread may read it */
 	struct ranges *ranges;
 	struct disk *disk;
 	struct allowances *allowances;
+	const struct throttle *throttle;
 	struct worker *const *workers;
 	unsigned worker_count;
 	struct listen *listen; /* NULL: nothing is served */

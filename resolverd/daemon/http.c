@@ -82,8 +82,8 @@ static unsigned write_readiness(const struct http *h, FILE *out)
 	}
 	if (status == STATUS_OK)
 		fputs("ok\n", out);
-	const struct doubts doubts = {e->disk, e->workers, e->worker_count, e->allowances,
-				      e->listen};
+	const struct doubts doubts = {e->disk,	     e->workers,  e->worker_count,
+				      e->allowances, e->throttle, e->listen};
 	doubts_read(&doubts, write_doubt, out);
 	return status;
 }

@@ -473,6 +473,7 @@ static void open_console(struct server *s)
 		.shared = &s->shared,
 		.reader = s->reader,
 		.allowances = &s->allowances,
+		.throttle = &s->throttle,
 		.workers = s->workers,
 		.worker_count = &s->worker_count,
 		.snapshot = &s->snapshot,

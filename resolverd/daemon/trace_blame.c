@@ -103,6 +103,8 @@ void trace_blame_read(struct trace_blame *b, const struct trace_step *step)
 		read_packet(b, step);
 		break;
 	case TRACE_THROTTLED:
+		b->by_prefetch = step->code == TRACE_THROTTLE_PREFETCH &&
+				 (b->throttled == 0 || b->by_prefetch);
 		b->throttled++;
 		if (step->value == THROTTLE_NEVER)
 			b->throttled_out = true;
@@ -220,7 +222,8 @@ void trace_blame_tell(const struct trace_blame *b, const struct trace_report *re
 	if (b->throttled_out)
 		tell(&t, "A rate limit held it back, and too many were waiting in line already.");
 	else if (b->throttled > 0)
-		tell(&t, "A rate limit held it back, for %s in all.",
+		tell(&t, "%s held it back, for %s in all.",
+		     b->by_prefetch ? "The rate limit of prefetching" : "A rate limit",
 		     words_time((int64_t)b->throttled_ms, time));
 	if (b->limit.len > 0)
 		tell(&t, "A limit ended it: %.*s.", (int)b->limit.len, (const char *)b->limit.at);

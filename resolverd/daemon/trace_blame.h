@@ -34,6 +34,7 @@ struct trace_blame { /* some 20 kB */
 	unsigned throttled;
 	uint64_t throttled_ms;
 	bool throttled_out; /* sent nowhere: the line was too long */
+	bool by_prefetch;   /* by the limit of refreshes only */
 	struct span limit;  /* the last one's words */
 };
 

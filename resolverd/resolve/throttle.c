@@ -53,14 +53,30 @@ uint32_t throttle_pass(_Atomic uint64_t *arrival, const struct throttle_limit *l
 	return (uint32_t)((ahead_us - limit->burst_us) / 1000 + 1);
 }
 
+/* Once a second: many are refused then, by all workers. */
+static void note_full(struct throttle *t, struct now now)
+{
+	uint64_t now_s = now.mono_us / 1000000;
+	if (atomic_load_explicit(&t->refused_s, memory_order_relaxed) != now_s)
+		atomic_store_explicit(&t->refused_s, now_s, memory_order_relaxed);
+}
+
+bool throttle_is_full(const struct throttle *t, struct now now)
+{
+	uint64_t at_s = atomic_load_explicit(&t->refused_s, memory_order_relaxed);
+	return at_s > 0 && now.mono_us / 1000000 < at_s + THROTTLE_FULL_S;
+}
+
 uint32_t throttle_take(struct throttle *t, const struct throttle_want *want, uint32_t patience_ms,
 		       struct now now)
 {
 	struct throttle_limit limit = limit_of(t, want->rate, want->packets);
 	uint64_t ahead_us, most_us = limit.burst_us + patience_ms * UINT64_C(1000);
 	if (!advance(&t->arrival_us[slot_of(&want->server)], limit.cost_us, most_us, now,
-		     &ahead_us))
+		     &ahead_us)) {
+		note_full(t, now);
 		return THROTTLE_NEVER;
+	}
 	return ahead_us > limit.burst_us ? (uint32_t)((ahead_us - limit.burst_us + 999) / 1000) : 0;
 }
 

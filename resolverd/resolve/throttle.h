@@ -34,11 +34,13 @@ enum {
 	THROTTLE_WHOLE = 1024,
 	THROTTLE_LEAST = THROTTLE_WHOLE / 4,
 	THROTTLE_STEP = THROTTLE_WHOLE / 32,
+	THROTTLE_FULL_S = 60, /* whoever asks once a minute whether all is well learns of it */
 };
 
 struct throttle { /* zero-initialised; any thread */
 	_Atomic uint64_t arrival_us[THROTTLE_SLOTS];
-	_Atomic uint32_t cut; /* parts that are taken from every rate */
+	_Atomic uint32_t cut;	    /* parts that are taken from every rate */
+	_Atomic uint64_t refused_s; /* when somebody last got THROTTLE_NEVER; 0: nobody yet */
 };
 
 struct throttle_want {
@@ -56,6 +58,8 @@ struct throttle_want {
  */
 uint32_t throttle_take(struct throttle *t, const struct throttle_want *want, uint32_t patience_ms,
 		       struct now now);
+/* THROTTLE_NEVER was somebody's answer in the last THROTTLE_FULL_S seconds. */
+bool throttle_is_full(const struct throttle *t, struct now now);
 /* For what can wait: it has no place in the line, and the burst is left to others, unless it IS_PRESSED.
  * 0: go, counted; or the milliseconds after which to ask again. */
 uint32_t throttle_take_spare(struct throttle *t, const struct throttle_want *want, bool is_pressed,

@@ -34,7 +34,8 @@ static enum err refuse_forwards(void *context, const struct forwards *fresh)
 struct service { /* made once */
 	struct commands commands;
 	struct allowances allowances; /* no card */
-	struct listen listen;	      /* nothing */
+	struct throttle throttle;
+	struct listen listen; /* nothing */
 	struct snapshot *snapshot;
 	unsigned worker_count;
 	struct negative negative;
@@ -89,6 +90,7 @@ static struct service *make_service(void)
 	REQUIRE(cache_reader_new(c->cache, &c->reader) == OK);
 	fill_cache(c->cache);
 	c->allowances = &s->allowances;
+	c->throttle = &s->throttle;
 	listen_init(&s->listen);
 	c->listen = &s->listen;
 	REQUIRE(pthread_mutex_init(&s->allowances.lock, NULL) == 0);

@@ -149,6 +149,7 @@ class Catalogue(ExplainCase):
         self.assertFails("last.busy.internal")
         self.assertCause("last.busy.internal", r"rate limit|rate-limit",
                          r"A rate limit held it back")
+        self.assertIn("questions failed because of a zone's rate limit", self.ctl.text("status"))
 
     def daemon_query(self, name):
         """Ask and do not wait."""
@@ -258,6 +259,17 @@ class Families(case.DaemonCase):
         self.assertRegex(reply["summary"], r"the servers of six\.org\. have IPv6 addresses only, to "
                                            r"which there is no route")
         self.assertIsNone(reply["recent"][0]["client"])
+
+
+class PrefetchLimit(ExplainCase):
+    config = {"prefetch": {"max-rate": 1}, "recorder": {"slow": "200ms"}}
+
+    def test_max_rate(self):
+        """Refreshes wait for each other, and say for what."""
+        for number in range(1, 5):
+            self.ctl.run("prefetch", "now", f"n{number}.pair.org")
+        self.assertCause("n4.pair.org", r"Recorded .* ago, when it was refreshed: it was answered",
+                         r"The rate limit of prefetching held it back, for \S+ m?s in all")
 
 
 class Stale(case.DaemonCase):

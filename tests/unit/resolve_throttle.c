@@ -68,11 +68,30 @@ static void test_least(void **state)
 	assert_int_equal(throttle_take(&t, &want, 1100, (struct now){.mono_us = 1000000}), 1000);
 }
 
+/* Whoever asks learns for a minute that the line was too long for somebody. */
+static void test_full(void **state)
+{
+	(void)state;
+	struct throttle t = {0};
+	struct now now = {.mono_us = 5000000};
+
+	assert_false(throttle_is_full(&t, now));
+	while (throttle_take(&t, &provider, 500, now) != THROTTLE_NEVER)
+		assert_false(throttle_is_full(&t, now));
+	assert_true(throttle_is_full(&t, now));
+	now.mono_us += (THROTTLE_FULL_S - 1) * 1000000ull;
+	assert_true(throttle_is_full(&t, now));
+	assert_int_equal(throttle_take(&t, &provider, 500, now), 0);
+	now.mono_us += 1000000;
+	assert_false(throttle_is_full(&t, now));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_drops),
 		cmocka_unit_test(test_least),
+		cmocka_unit_test(test_full),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
