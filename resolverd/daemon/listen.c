@@ -183,9 +183,19 @@ static void find_interfaces(struct listen *l, const struct config *c)
 	pthread_mutex_unlock(&l->lock);
 }
 
-/* What C and the interfaces want now into W; whether that could be learned. */
-static bool find_wanted(struct listen *l, const struct config *c, struct monitor *m,
-			struct wanted *w)
+/* What is not known for sure ends nothing: those that are served by their interface stay. */
+static void want_old(struct wanted *w)
+{
+	const struct listen *l = w->listen;
+
+	for (size_t i = 0; i < l->place_count; i++)
+		if (l->places[i].served && !l->places[i].given)
+			want(w, &l->places[i].local);
+}
+
+/* What C and the interfaces want now into W. Errors of monitor_addresses(): it is not all, perhaps. */
+static enum err find_wanted(struct listen *l, const struct config *c, struct monitor *m,
+			    struct wanted *w)
 {
 	enum err err = OK;
 
@@ -196,14 +206,15 @@ static bool find_wanted(struct listen *l, const struct config *c, struct monitor
 	begin_wanted(w);
 	if (l->interface_count > 0)
 		err = monitor_addresses(m, begin_wanted, want_address, w);
+	if (err != OK)
+		want_old(w);
 	for (size_t i = 0; i < w->fresh_count; i++) {
 		if (w->count < LISTEN_MAX)
 			w->places[w->count++] = w->fresh[i];
 		else
 			w->too_many = true;
 	}
-	/* Too many, or in a storm: near enough, and soon looked at again. */
-	return err != ERR_SYSTEM;
+	return err;
 }
 
 /* ---- serving ---- */
@@ -308,15 +319,14 @@ static bool follow(struct listen *l, const struct config *c, struct monitor *m, 
 	bool all_served = true;
 
 	find_interfaces(l, c);
-	bool seen = find_wanted(l, c, m, &w);
-	if (!seen && !l->blind)
+	/* In a storm (ERR_BUSY) the bell has rung again already. */
+	bool blind = find_wanted(l, c, m, &w) == ERR_SYSTEM;
+	if (blind && !l->blind)
 		log_warning("addresses of interfaces cannot be learned reason=\"%s\"",
 			    strerrordesc_np(errno));
 	if (w.too_many && !l->too_many)
 		log_warning("more addresses than can be served limit=%d", LISTEN_MAX);
-	/* Without eyes everything stays as it was. */
-	if (seen || l->place_count == 0 || c->listen_interface_count == 0)
-		leave_old(l, &w);
+	leave_old(l, &w);
 	for (size_t i = 0; i < w.count; i++) {
 		struct listen_place *p = &w.places[i];
 		bool was_here = p->here, was_served = p->served;
@@ -331,7 +341,7 @@ static bool follow(struct listen *l, const struct config *c, struct monitor *m, 
 	memcpy(l->places, w.places, sizeof(w.places));
 	l->place_count = w.count;
 	l->too_many = w.too_many;
-	l->blind = !seen;
+	l->blind = blind;
 	pthread_mutex_unlock(&l->lock);
 	return all_served;
 }

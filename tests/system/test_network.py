@@ -129,7 +129,7 @@ class Interface(NetworkCase):
                 self.until(lambda: {"10.77.0.1:53", "[fd77::1]:53"}.isdisjoint(self.listening()))
         self.assertGreater(asker.asked, 100)
         self.assertEqual(asker.lost, 0)
-        self.assertGreaterEqual(self.metric("listen_changes_total"), changes + 18)
+        self.until(lambda: self.metric("listen_changes_total") >= changes + 18)
         self.assertIn("no longer listening address=10.77.0.2:53", self.daemon.said())
 
     def test_link_local(self):
@@ -226,6 +226,32 @@ class Interface(NetworkCase):
         self.assertNotIn("10.77.4.1:5353", listening)
         self.assertIn("0.0.0.0:5353", listening)
         ip("addr del 10.77.4.1/24 dev named0")
+
+
+class Inherited(NetworkCase):
+    """The service manager holds a socket for an address of a named interface."""
+    interface = "held0"
+    config = {"listen": ["127.0.0.1:53"]}
+
+    def test_inherited(self):
+        """It is used, by all workers; let go when the address goes, and taken up again."""
+        ip("addr add 10.74.0.1/24 dev held0")
+        daemon = self.net.resolver({"listen": ["held0"], "workers": 2}, address="10.74.0.1")
+        daemon.hold_sockets()
+        self.addCleanup(lambda: [sock.close() for sock in daemon.held])
+        daemon.start()
+        ctl = Ctl(self.net, daemon)
+        for _ in range(3):
+            self.until(lambda: self.answers("10.74.0.1"))
+            self.assertIn("10.74.0.1:53", ctl.json("status")["listen"])
+            ip("addr del 10.74.0.1/24 dev held0")
+            self.until(lambda: "10.74.0.1:53" not in ctl.json("status")["listen"])
+            ip("addr add 10.74.0.1/24 dev held0")
+        self.until(lambda: self.answers("10.74.0.1"))
+        self.assertIn("inherited socket address=10.74.0.1:53 transport=udp", daemon.said())
+        self.assertEqual(daemon.stop(), 0, daemon.said())
+        self.assertNotIn("sandbox refused", daemon.said())
+        self.assertNotIn("cannot listen", daemon.said())
 
 
 class Address(NetworkCase):
