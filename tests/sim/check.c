@@ -66,8 +66,10 @@ static void check_header(struct checked *x)
 	if (!(m->flags & FLAG_RD) != !c->recursion_desired)
 		wrong(x, "RD is echoed", text);
 	if ((m->flags & FLAG_AD) &&
-	    (!x->s->settings.dnssec || !c->dnssec_ok || c->checking_disabled))
-		wrong(x, "AD is for those who asked for validation", text);
+	    (!x->s->settings.dnssec || !(c->dnssec_ok || c->wants_ad) || c->checking_disabled))
+		wrong(x, "AD is for those who asked for validation (RFC 6840 5.8)", text);
+	if (!(m->flags & FLAG_CD) != !c->checking_disabled && c->odd == ODD_NOT)
+		wrong(x, "CD is echoed (RFC 4035 3.2.2)", text);
 	if ((m->flags & FLAG_TC) && c->transport == TRANSPORT_TCP)
 		wrong(x, "no TC over TCP", text);
 	if (x->s->failed || c->odd != ODD_NOT)
@@ -258,7 +260,7 @@ static void check_verdict(struct checked *x, const struct oracle *o)
 	if (is_ad && !is_secure)
 		wrong(x, "AD is for secure data only",
 		      o->verdict == SIM_INSECURE ? "insecure" : "tainted");
-	if (!is_ad && is_secure && c->dnssec_ok)
+	if (!is_ad && is_secure && (c->dnssec_ok || c->wants_ad))
 		wrong(x, "AD is set on secure data", "");
 }
 

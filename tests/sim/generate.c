@@ -502,6 +502,7 @@ static void vary(struct sim *s, struct stub *c)
 	c->has_edns = prng_percent(d, 70);
 	c->edns_size = PRNG_PICK(d, sizes);
 	c->dnssec_ok = c->has_edns && prng_percent(d, s->settings.dnssec ? 60 : 20);
+	c->wants_ad = !c->dnssec_ok && prng_percent(d, 20);
 	c->has_cookie = c->has_edns && prng_percent(d, 20);
 	c->checking_disabled = prng_percent(d, 5);
 	c->recursion_desired = !prng_percent(d, 5);

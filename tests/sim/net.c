@@ -71,6 +71,10 @@ static void check_forwarding(struct sim *s, const struct action *a, const struct
 	if (is_forwarder != (z != NULL) && !may_fall_back)
 		sim_fail(s, "a forward zone's names are asked of its servers only", "%s of %s",
 			 dname_text(qname, name), endpoint_text(&a->peer, peer));
+	bool wants_cd = is_forwarder && s->settings.dnssec && !(z && z->insecure);
+	if (!(m->flags & FLAG_CD) != !wants_cd)
+		sim_fail(s, "CD is for forwarders of what is validated here (RFC 6840 5.9)",
+			 "%s of %s", dname_text(qname, name), endpoint_text(&a->peer, peer));
 	if (!(m->flags & FLAG_RD) != !is_forwarder)
 		sim_fail(s, "RD is for forwarders", "%s of %s", dname_text(qname, name),
 			 endpoint_text(&a->peer, peer));
@@ -86,7 +90,7 @@ static bool check_query(struct sim *s, const struct action *a, struct message *m
 		return false;
 	}
 	check_forwarding(s, a, m);
-	if (m->flags & (FLAG_QR | FLAG_TC | FLAG_AA | FLAG_OPCODE_MASK | FLAG_RCODE_MASK))
+	if (m->flags & (FLAG_QR | FLAG_TC | FLAG_AA | FLAG_AD | FLAG_OPCODE_MASK | FLAG_RCODE_MASK))
 		sim_fail(s, "upstream query has sane flags", "%04x to %s", m->flags,
 			 endpoint_text(&a->peer, peer));
 	if ((a->peer.family == 4 && !(s->has_ipv4 && s->settings.ipv4)) ||

@@ -432,6 +432,53 @@ static void build_joined_ds(struct sim *s)
 	}
 }
 
+/* The wall clock is wrong when the daemon begins: nothing validates, and it says why; then it is set. */
+enum { DAY_S = 86400, CLOCK_SET_S = 100, FORGOTTEN_S = 62 };
+
+static void build_wrong_clock(struct sim *s)
+{
+	struct world *w = &s->world;
+	static const int64_t wrong_s[] = {-30 * DAY_S, -20000 * DAY_S, 90 * DAY_S};
+	s->settings.dnssec = true;
+	s->world.mood = MOOD_ROUGH; /* failing is allowed, at first */
+	struct zone *com = brick_top(s), *z = brick_zone(s, "well.com.", com);
+	for (unsigned i = 0; i < w->zone_count; i++) {
+		struct secure_options o = {
+			.algorithm = 15, .with_ds = true, .unix_s = sim_now(s).unix_s};
+		secure_zone(w, s->keyring, w->zones[i], &o);
+	}
+	brick_a(s, z, world_label(w, z->apex, "www"), 5);
+	brick_finish(s, 3600, 3600);
+	s->life.wall_shift_s = PRNG_PICK(&s->dice, wrong_s);
+	struct sim_event set = {.kind = HAPPEN_CLOCK, .token = (uint64_t)-s->life.wall_shift_s};
+	sim_schedule(s, CLOCK_SET_S * second_us, &set);
+	for (unsigned i = 1; i < 20; i++) {
+		struct stub *c =
+			stub_plan(s, i * 10 * second_us, world_name(w, "www.well.com."), TYPE_A);
+		c->dnssec_ok = true;
+	}
+}
+
+static void finish_wrong_clock(struct sim *s)
+{
+	bool is_behind = s->life.cache_shift_ms < 0;
+	uint16_t ede = is_behind ? EDE_SIGNATURE_NOT_YET_VALID : EDE_SIGNATURE_EXPIRED;
+	for (unsigned i = 0; i < s->stubs.count; i++) {
+		const struct stub *c = s->stubs.list[i];
+		bool is_set = c->asked_us >= (CLOCK_SET_S + FORGOTTEN_S) * second_us;
+		if (c->asked_us < CLOCK_SET_S * second_us &&
+		    (c->rcode != RCODE_SERVFAIL || c->ede != ede))
+			sim_fail(s, "a wrong clock shows in the extended error",
+				 "client %llu: rcode %u, %u", (unsigned long long)c->token,
+				 c->rcode, c->ede);
+		if (is_set && c->rcode != RCODE_NOERROR)
+			sim_fail(s, "all is well soon after the clock is set",
+				 "client %llu: rcode %u", (unsigned long long)c->token, c->rcode);
+	}
+	if (is_behind != (metrics_get(&s->metrics, METRIC_dnssec_root_not_yet_valid_total) > 0))
+		sim_fail(s, "the operator is told that the clock is behind", "%d", is_behind);
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct profile profiles[] = {
@@ -456,6 +503,7 @@ static const struct profile profiles[] = {
 	{"joined-ds", 1, build_joined_ds, NULL},
 	{"stray-signer", 1, build_stray_signer, NULL},
 	{"aliased-ds", 1, build_aliased_ds, NULL},
+	{"wrong-clock", 1, build_wrong_clock, finish_wrong_clock},
 	{"reasons", 1, build_reasons, finish_reasons},
 	{"keytrap", 1, build_keytrap, finish_attack},
 	{"nsec3-flood", 1, build_nsec3_flood, finish_attack},

@@ -30,8 +30,9 @@ struct stub *stub_plan(struct sim *s, uint64_t at_us, const uint8_t *qname, uint
 
 static size_t build_query(const struct stub *c, uint8_t *wire, size_t size)
 {
-	uint16_t flags = (uint16_t)((c->recursion_desired ? FLAG_RD : 0) |
-				    (c->checking_disabled ? FLAG_CD : 0));
+	uint16_t flags =
+		(uint16_t)((c->recursion_desired ? FLAG_RD : 0) |
+			   (c->checking_disabled ? FLAG_CD : 0) | (c->wants_ad ? FLAG_AD : 0));
 	if (c->odd == ODD_RESPONSE)
 		flags |= FLAG_QR;
 	if (c->odd == ODD_OPCODE)

@@ -31,7 +31,7 @@ struct stub {
 	enum stub_state state;
 	uint8_t qname[DNAME_MAX];
 	uint16_t qtype, qclass, id;
-	bool recursion_desired, checking_disabled, has_edns, dnssec_ok, has_cookie;
+	bool recursion_desired, checking_disabled, wants_ad, has_edns, dnssec_ok, has_cookie;
 	uint16_t edns_size;
 	enum oddity odd;
 	enum transport transport;
