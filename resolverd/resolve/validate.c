@@ -581,6 +581,8 @@ enum step validate_step(struct query *q)
 	verify_end_wait(q);
 	if (!settings->dnssec)
 		return leg_checked(q, VERDICT_INDETERMINATE);
+	/* The rest of a chain in the same reply goes with its first name: who can forge what is
+	 * behind the alias could as well forge the alias. It is kept for this answer only. */
 	if (settings_is_insecure(settings, q->name) ||
 	    (q->zone.configured && q->zone.configured->insecure))
 		return leg_checked(q, VERDICT_INSECURE);

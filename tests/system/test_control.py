@@ -257,6 +257,15 @@ class Verbs(ControlCase):
         self.assertEqual(self.ctl.run("nta", "remove", "badsig.org").returncode, 1)
         self.assertEqual(self.ctl.json("nta", "list")["negative"], [])
 
+    def test_negative_anchor_of_alias(self):
+        """What the same zone tells behind the alias goes with it, but not for its own name's sake."""
+        self.assertStatus(self.ask("alias.badsig.org"), "SERVFAIL")
+        self.ctl.text("nta", "add", "alias.badsig.org")
+        self.addCleanup(self.ctl.run, "nta", "remove", "alias.badsig.org")
+        self.until(lambda: self.ask("alias.badsig.org").rcode() == 0)
+        self.assertNotIn("AD", self.ask("alias.badsig.org").to_text().split("flags")[1][:30])
+        self.assertStatus(self.ask("www.badsig.org"), "SERVFAIL")
+
     def test_negative_anchor_ends(self):
         self.ctl.text("nta", "add", "expired.org", "--for", "2s")
         self.until(lambda: self.ask("www.expired.org").rcode() == 0)

@@ -546,6 +546,48 @@ static void test_ageing(void **state)
 	rig_free(g);
 }
 
+/* What has expired is handed out for as long as nothing better is there, and comes back in: out of an
+ * entry into an answer, or from disk. However it does, it is trusted as it was when it was fetched, and
+ * lives no longer for it. */
+static void test_stale_never_gains_trust(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *why;
+		enum verdict verdict;
+	} trusts[] = {
+		{"validated", VERDICT_SECURE},
+		{"of an unsigned zone", VERDICT_INSECURE},
+		{"of nobody knows what", VERDICT_INDETERMINATE},
+		{"bogus", VERDICT_BOGUS},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(trusts); i++) {
+		struct rig *g = rig_new();
+		struct answer *back = arena_alloc(&g->arena, sizeof(*back));
+		struct unit_entry before, again;
+		struct unit_name www = unit_name("www.example.");
+		store_address(g, "www.example. 5 A 192.0.2.1", trusts[i].verdict);
+		const struct entry *e = find(g, "www.example.", TYPE_A, false);
+		memcpy(before.bytes, e, e->size_bytes);
+		struct entry *old = (struct entry *)(void *)before.bytes;
+
+		g->now = unit_now(6000);
+		REQUIRE(answer_from_entry(e, www.wire, TYPE_A, g->now, &g->arena, back) == OK);
+		CHECK(trusts[i].why, back->stale && back->verdict == trusts[i].verdict);
+		CHECK(trusts[i].why, back->rank == (enum rank)old->rank && back->ttl_s == 0);
+		rig_store(g, back);
+		e = find(g, "www.example.", TYPE_A, false);
+		CHECK(trusts[i].why, memcmp(e, old, e->size_bytes) == 0);
+
+		memcpy(again.bytes, old, old->size_bytes); /* as it lies on disk */
+		REQUIRE(cache_put(g->cache, (struct entry *)(void *)again.bytes, g->now) == OK);
+		e = find(g, "www.example.", TYPE_A, false);
+		CHECK(trusts[i].why, !entry_is_fresh(e, g->now) && e->verdict == old->verdict);
+		CHECK(trusts[i].why, e->rank == old->rank && e->expires_ms == old->expires_ms);
+		rig_free(g);
+	}
+}
+
 static void test_failure_and_damage(void **state)
 {
 	(void)state;
@@ -618,6 +660,7 @@ int main(void)
 		cmocka_unit_test(test_fresh_before_expired),
 		cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_ageing),
+		cmocka_unit_test(test_stale_never_gains_trust),
 		cmocka_unit_test(test_failure_and_damage),
 		cmocka_unit_test(test_too_large),
 	};
