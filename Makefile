@@ -279,8 +279,10 @@ tidy: $(B)/flags ## clang-tidy over what has changed since it last passed
 layers: ## does every room include only rooms below it?
 	@awk -f tests/layers/check.awk tests/layers/table $(C_FILES)
 
-docs: $(B)/tests/unit/daemon_exposition ## write what is generated in docs/
+docs: $(B)/tests/unit/daemon_exposition $(CTL) ## write what is generated in docs/ and ctl/completion/
 	$< --write > docs/metrics.md
+	$(CTL) completion bash > ctl/completion/resolverctl.bash
+	$(CTL) completion zsh > ctl/completion/resolverctl.zsh
 
 lint: $(DAEMON) $(CTL) ## shell scripts, units, man pages, dashboard, alert rules, what documents say
 	@shellcheck .ci/run packaging/deps.sh packaging/debian/build packaging/debian/resolverd.p* \
@@ -290,6 +292,10 @@ lint: $(DAEMON) $(CTL) ## shell scripts, units, man pages, dashboard, alert rule
 	@tests/monitoring/run
 	@tests/docs/run $(B)
 	@tests/appliance/units $(B)
+	@for shell in bash zsh; do \
+		$(CTL) completion $$shell | cmp -s - ctl/completion/resolverctl.$$shell || \
+			{ echo "ctl/completion/resolverctl.$$shell is not up to date: make docs"; exit 1; } \
+	done
 
 deps: ## install what building and testing need (apt or dnf)
 	@packaging/deps.sh
@@ -343,9 +349,8 @@ install: all install-units ## install below DESTDIR; an edited configuration sta
 	$(if $(CTL),$(INSTALL) -d $(DESTDIR)$(BINDIR))
 	$(if $(CTL),$(INSTALL) -m 755 $(CTL) $(DESTDIR)$(BINDIR)/resolverctl)
 	$(INSTALL) -d $(DESTDIR)$(COMPLETIONDIR) $(DESTDIR)$(ZSHCOMPLETIONDIR)
-	$(CTL) completion bash > $(DESTDIR)$(COMPLETIONDIR)/resolverctl
-	$(CTL) completion zsh > $(DESTDIR)$(ZSHCOMPLETIONDIR)/_resolverctl
-	chmod 644 $(DESTDIR)$(COMPLETIONDIR)/resolverctl $(DESTDIR)$(ZSHCOMPLETIONDIR)/_resolverctl
+	$(INSTALL) -m 644 ctl/completion/resolverctl.bash $(DESTDIR)$(COMPLETIONDIR)/resolverctl
+	$(INSTALL) -m 644 ctl/completion/resolverctl.zsh $(DESTDIR)$(ZSHCOMPLETIONDIR)/_resolverctl
 	test -e $(DESTDIR)$(SYSCONFDIR)/resolverd/resolverd.yaml || \
 		$(INSTALL) -m 644 etc/resolverd.yaml $(DESTDIR)$(SYSCONFDIR)/resolverd/resolverd.yaml
 	$(INSTALL) -m 644 etc/resolverd.yaml README.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
