@@ -119,7 +119,7 @@ TESTS := $(UNITS) $(FUZZERS) $(SIM) $(SCENARIO)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
-.PHONY: all help tests check check-variant asan tsan fuzz scenario system appliance sim bench \
+.PHONY: all help tests check check-variant asan tsan fuzz scenario system appliance packages sim bench \
 	kubernetes bench-attacks bench-instructions bench-lowttl bench-restart bench-scrape coverage format format-check tidy layers docs lint \
 	deps deps-bench demo demo-prefetch demo-outage run install install-units uninstall dist deb rpm clean FORCE
 
@@ -239,6 +239,10 @@ kubernetes: ## CoreDNS and pods in front of the daemon, through restarts, crashe
 appliance: ## the package on a Debian that systemd has booted, in a private network (as root)
 	@packaging/deps.sh package
 	@tests/appliance/run
+
+packages: ## Debian, RPM and arm64 packages: built twice alike, inspected, tested (as root)
+	@packaging/deps.sh package
+	@tests/packaging/run
 
 coverage: ## lines that the unit tests, corpora and simulator reach
 	@+$(SUBMAKE) VARIANT=coverage SEEDS=$$(( ($(SEEDS) + 9) / 10 )) check-variant

@@ -65,6 +65,7 @@ cmd:dh                | debhelper            | debhelper
 cmd:dpkg-buildpackage | dpkg-dev             | dpkg-dev
 cmd:lintian           | lintian              | lintian
 cmd:rpmbuild          | rpm                  | rpm-build
+cmd:rpmlint           | rpmlint              | rpmlint
 cmd:mmdebstrap        | mmdebstrap           | mmdebstrap
 cmd:systemd-nspawn    | systemd-container    | systemd-container
 '
