@@ -41,6 +41,14 @@ class Unit(trial.MachineCase):
         self.assertActive("resolverd.socket")
         self.assertActive()
 
+    def drop_in(self, *lines):
+        """More for [Service], until the end of the test."""
+        directory = "/run/systemd/system/resolverd.service.d"
+        self.machine.write(directory + "/test.conf", "\n".join(["[Service]", *lines, ""]))
+        self.addCleanup(self.systemctl, "daemon-reload")
+        self.addCleanup(self.machine.run, "rm", "-r", directory)
+        self.systemctl("daemon-reload")
+
     def load(self, rate=100):
         load = Load(EVERYWHERE, NAMES, rate)
         self.addCleanup(load.ending.set)
@@ -155,11 +163,7 @@ class Unit(trial.MachineCase):
 
     def test_stuck_worker(self):
         """systemd ends a daemon with a worker that does not turn, and starts it again."""
-        self.machine.write("/run/systemd/system/resolverd.service.d/watchdog.conf",
-                           "[Service]\nWatchdogSec=2s\n")
-        self.addCleanup(self.systemctl, "daemon-reload")
-        self.addCleanup(self.machine.run, "rm", "-r", "/run/systemd/system/resolverd.service.d")
-        self.systemctl("daemon-reload")
+        self.drop_in("WatchdogSec=2s")
         self.systemctl("restart", "resolverd.service")
         time.sleep(3)       # it is fed, or it would be gone by now
         old = self.machine.main_pid()
@@ -203,6 +207,15 @@ class Unit(trial.MachineCase):
         self.assertEqual(self.machine.main_pid(), pid)
         self.assertTrue(self.answers())
         self.assertIn("reloaded", self.dig("@127.0.0.1", "id.server", "CH", "TXT"))
+
+    def test_control_group(self):
+        """The control socket for another group, as the manual says."""
+        self.drop_in("SupplementaryGroups=adm", "SystemCallFilter=@chown")
+        self.configure(control={"group": "adm"})
+        self.systemctl("restart", "resolverd.service")
+        self.assertEqual(self.machine.text("stat", "--format=%U %G %a",
+                                           "/run/resolverd/control.sock"), "resolverd adm 660")
+        self.assertHealthy()
 
     def test_instance(self):
         """resolverd@two beside the first, with directories of its own, and its own end."""
