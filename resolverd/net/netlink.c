@@ -8,6 +8,8 @@
 
 #include "net/socket.h"
 
+enum { ERRNO_END = 4096 }; /* the kernel's MAX_ERRNO and one */
+
 int netlink_open(int protocol)
 {
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
@@ -23,6 +25,13 @@ int netlink_open(int protocol)
 
 /* ---- replies ---- */
 
+/* ERROR is a negated errno; what is none still is no consent. */
+static enum netlink_more refuse(int error)
+{
+	errno = error < 0 && error > -ERRNO_END ? -error : EPROTO;
+	return NETLINK_REFUSED;
+}
+
 /* What an error message says: 0 is consent. */
 static enum netlink_more read_verdict(struct netlink_reply *r, const struct nlmsghdr *m)
 {
@@ -34,8 +43,7 @@ static enum netlink_more read_verdict(struct netlink_reply *r, const struct nlms
 	}
 	if (error->error == 0)
 		return NETLINK_DONE;
-	errno = -error->error;
-	return NETLINK_REFUSED;
+	return refuse(error->error);
 }
 
 /* The end of a list, which may carry an error too. */
@@ -44,8 +52,7 @@ static enum netlink_more read_end(const struct netlink_reply *r, const struct nl
 	const int *error = mnl_nlmsg_get_payload(m);
 
 	if (mnl_nlmsg_get_payload_len(m) >= sizeof(*error) && *error < 0) {
-		errno = -*error;
-		return NETLINK_REFUSED;
+		return refuse(*error);
 	}
 	return r->changed ? NETLINK_CHANGED : NETLINK_DONE;
 }

@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <limits.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 
@@ -59,6 +60,9 @@ static void test_ends(void **state)
 		 NETLINK_CHANGED, 0},
 		{"consent", NLMSG_ERROR, 0, 0, NETLINK_DONE, 0},
 		{"refusal", NLMSG_ERROR, 0, -EPERM, NETLINK_REFUSED, EPERM},
+		{"no error number", NLMSG_ERROR, 0, 1, NETLINK_REFUSED, EPROTO},
+		{"no error number", NLMSG_ERROR, 0, INT_MIN, NETLINK_REFUSED, EPROTO},
+		{"no error number", NLMSG_DONE, NLM_F_MULTI, INT_MIN, NETLINK_REFUSED, EPROTO},
 		{"the kernel lost something", NLMSG_OVERRUN, 0, 0, NETLINK_REFUSED, ENOBUFS},
 		{"nothing to say", NLMSG_NOOP, 0, 0, NETLINK_MORE, 0},
 		{"data", RTM_NEWADDR, NLM_F_MULTI, 0, NETLINK_MORE, 0},
