@@ -359,7 +359,7 @@ install: all install-units ## install below DESTDIR; an edited configuration sta
 		$(INSTALL) -m 644 etc/resolverd.yaml $(DESTDIR)$(SYSCONFDIR)/resolverd/resolverd.yaml
 	$(INSTALL) -m 644 etc/resolverd.yaml README.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
 	$(INSTALL) -m 644 packaging/grafana/resolverd.json packaging/prometheus/resolverd.rules.yml \
-		$(DESTDIR)$(DOCDIR)
+		systemd/node-local.conf $(DESTDIR)$(DOCDIR)
 	$(INSTALL) -m 644 systemd/resolverd.sysusers $(DESTDIR)$(SYSUSERSDIR)/resolverd.conf
 	for page in $(MAN_PAGES); do \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; \

@@ -27,6 +27,7 @@ static const cyaml_schema_value_t word_schema = {
 	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, WORD_MAX)};
 
 typedef MEMBER_OF(access) raw_access;
+typedef MEMBER_OF(node_local) raw_node_local;
 typedef MEMBER_OF(control) raw_control;
 typedef MEMBER_OF(metrics) raw_metrics;
 typedef MEMBER_OF(cache) raw_cache;
@@ -41,6 +42,12 @@ typedef MEMBER_OF(recorder) raw_recorder;
 static const cyaml_schema_field_t access_fields[] = {
 	LIST("allow", raw_access, allow),
 	LIST("deny", raw_access, deny),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t node_local_fields[] = {
+	WORD("interface", raw_node_local, interface),
+	LIST("addresses", raw_node_local, addresses),
 	CYAML_FIELD_END,
 };
 
@@ -198,6 +205,7 @@ static const cyaml_schema_field_t recorder_fields[] = {
 			WORD("root-hints", struct raw_config, root_hints),                         \
 			WORD("special-zones", struct raw_config, special_zones),                   \
 			WORD("answer-non-recursive", struct raw_config, answer_non_recursive),     \
+			GROUP("node-local", node_local, node_local_fields),                        \
 			GROUP("access", access, access_fields),                                    \
 			GROUP("control", control, control_fields),                                 \
 			GROUP("metrics", metrics, metrics_fields),                                 \

@@ -12,6 +12,7 @@
  *   config_build.c    from words to settings
  *   config_console.c  the same for what the operator uses: control and metrics
  *   config_sandbox.c  the same for what is given up at the start
+ *   config_node_local.c  the same for addresses that the daemon makes itself
  *   config_zones.c    the same for forward, stub and local zones
  *   config_hints.c    the same for the servers of the root
  *   config_anchors.c  the same for validation and its trust anchors
@@ -30,9 +31,10 @@ enum {
 	CONFIG_FILE_MAX = 4 * 1024 * 1024,    /* bytes; a hundred thousand local records */
 	CONFIG_ARENA_MAX = 512 * 1024 * 1024, /* of that, in settings, with room to spare */
 	CONFIG_LISTEN_MAX = 32,		      /* entries of listen */
-	CONFIG_INTERFACE_SIZE = 16,	      /* IFNAMSIZ */
-	CONFIG_METRICS_MAX = 8,		      /* addresses of HTTP, a thread each */
-	CONFIG_WORKERS_MAX = 256,	      /* no machine in sight has use for more */
+	CONFIG_NODE_LOCAL_MAX = 8,
+	CONFIG_INTERFACE_SIZE = 16, /* IFNAMSIZ */
+	CONFIG_METRICS_MAX = 8,	    /* addresses of HTTP, a thread each */
+	CONFIG_WORKERS_MAX = 256,   /* no machine in sight has use for more */
 	CONFIG_LINE_MAX = 1024,
 	CONFIG_PATH_MAX = 1024, /* of a directory; file names of ours come behind it */
 };
@@ -47,6 +49,13 @@ struct config_interface {
 	uint16_t port;
 };
 
+/* Addresses that the daemon makes itself. */
+struct config_node_local {
+	char interface[CONFIG_INTERFACE_SIZE];
+	struct endpoint addresses[CONFIG_NODE_LOCAL_MAX]; /* port 53; they stand in LISTEN too */
+	size_t count;					  /* 0: off */
+};
+
 struct config { /* immutable; in its own arena */
 	struct arena arena;
 	struct settings settings;
@@ -54,6 +63,7 @@ struct config { /* immutable; in its own arena */
 	size_t listen_count;
 	struct config_interface listen_interfaces[CONFIG_LISTEN_MAX];
 	size_t listen_interface_count;
+	struct config_node_local node_local;
 	unsigned workers;
 	const char *state_path;	   /* directory of what outlives the daemon */
 	size_t memory_bytes;	   /* of the cache */

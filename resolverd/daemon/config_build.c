@@ -129,7 +129,8 @@ static enum err build_listen(struct config_build *b, const struct raw_config *ra
 	struct config *c = b->config;
 	char key[CONFIG_KEY_MAX];
 
-	if (count == 0 || count > CONFIG_LISTEN_MAX)
+	/* Without any of these a daemon may have addresses of its own making. */
+	if ((count == 0 && raw->node_local.addresses_count == 0) || count > CONFIG_LISTEN_MAX)
 		return config_refuse(b, "listen", "1 to %d addresses or interfaces are expected",
 				     CONFIG_LISTEN_MAX);
 	for (size_t i = 0; i < count; i++) {
@@ -421,11 +422,17 @@ static enum err build_stale(struct config_build *b, const struct raw_config *raw
 enum err config_build(struct config_build *b, const struct raw_config *raw)
 {
 	static enum err (*const parts[])(struct config_build *, const struct raw_config *) = {
-		build_service,	       build_cache,
-		build_resolution,      build_log,
-		build_stale,	       config_hints_build,
-		config_anchors_build,  config_zones_build,
-		config_console_build,  config_sandbox_build,
+		build_service,
+		config_node_local_build,
+		build_cache,
+		build_resolution,
+		build_log,
+		build_stale,
+		config_hints_build,
+		config_anchors_build,
+		config_zones_build,
+		config_console_build,
+		config_sandbox_build,
 		config_prefetch_build,
 	};
 

@@ -33,6 +33,11 @@ struct raw_config {
 		unsigned allow_count, deny_count;
 	} access;
 	struct {
+		char *interface;
+		char **addresses;
+		unsigned addresses_count;
+	} node_local;
+	struct {
 		char *socket, *group, *readonly;
 	} control;
 	struct {
@@ -89,6 +94,8 @@ enum { CONFIG_KEY_MAX = 160 };
 MUST_USE enum err config_build(struct config_build *b, const struct raw_config *raw);
 /* Control and metrics: config_console.c. */
 MUST_USE enum err config_console_build(struct config_build *b, const struct raw_config *raw);
+/* Addresses that the daemon makes itself: config_node_local.c. After "listen". */
+MUST_USE enum err config_node_local_build(struct config_build *b, const struct raw_config *raw);
 /* What is given up at the start: config_sandbox.c. */
 MUST_USE enum err config_sandbox_build(struct config_build *b, const struct raw_config *raw);
 /* Forward, stub and local zones: config_zones.c. */

@@ -22,6 +22,15 @@ static void tell_bind_failure(const struct endpoint *address, bool tcp)
 
 /* ---- what is inherited ---- */
 
+/* Does E stand in node-local? Then another instance may serve it too. */
+static bool is_shared(const struct config *c, const struct endpoint *e)
+{
+	for (size_t i = 0; i < c->node_local.count; i++)
+		if (endpoint_equal(&c->node_local.addresses[i], e))
+			return true;
+	return false;
+}
+
 /* It may be an address that an interface of the configuration has, or will have. */
 static bool may_be_wanted(const struct config *c, const struct endpoint *address)
 {
@@ -232,9 +241,11 @@ static bool overlaps_ours(const struct listen *l, const struct endpoint *local)
 }
 
 /* Nobody else may serve our addresses: half of the queries would go astray. False with errno. */
-static bool is_free(const struct listen *l, const struct endpoint *local, bool tcp)
+static bool is_free(const struct listen *l, const struct config *c, const struct endpoint *local,
+		    bool tcp)
 {
-	return is_inherited(l, local, tcp) || overlaps_ours(l, local) || socket_is_free(local, tcp);
+	return is_shared(c, local) || is_inherited(l, local, tcp) || overlaps_ours(l, local) ||
+	       socket_is_free(local, tcp);
 }
 
 static void close_place(struct listen *l, const struct endpoint *local)
@@ -261,10 +272,10 @@ static bool open_at(struct listen *l, unsigned worker, const struct endpoint *lo
 }
 
 /* Have all workers serve P, or none. A failure is told when it is a new one. */
-static void open_place(struct listen *l, struct listen_place *p)
+static void open_place(struct listen *l, const struct config *c, struct listen_place *p)
 {
 	for (int tcp = 0; tcp < 2; tcp++) {
-		bool done = is_free(l, &p->local, tcp);
+		bool done = is_free(l, c, &p->local, tcp);
 		for (unsigned w = 0; done && w < l->worker_count; w++)
 			done = open_at(l, w, &p->local, tcp);
 		if (done)
@@ -332,10 +343,13 @@ static bool follow(struct listen *l, const struct config *c, struct monitor *m, 
 		bool was_here = p->here, was_served = p->served;
 		p->here = !p->given || socket_is_here(&p->local);
 		if (!p->served)
-			open_place(l, p);
+			open_place(l, c, p);
+		all_served &= p->served || !p->given;
+		/* Those of node-local are made only when they are served. */
+		if (starting && is_shared(c, &p->local))
+			continue;
 		if (p->served && (!was_served || was_here != p->here))
 			tell_place(p, starting);
-		all_served &= p->served || !p->given;
 	}
 	pthread_mutex_lock(&l->lock);
 	memcpy(l->places, w.places, sizeof(w.places));
@@ -383,7 +397,7 @@ bool listen_prepare(struct listen *l, const struct config *c)
 	inherit(l, c);
 	for (size_t i = 0; i < c->listen_count; i++) {
 		for (int tcp = 0; tcp < 2; tcp++) {
-			if (is_free(l, &c->listen[i], tcp))
+			if (is_free(l, c, &c->listen[i], tcp))
 				continue;
 			tell_bind_failure(&c->listen[i], tcp);
 			all_free = false;

@@ -29,7 +29,9 @@ void network_follow(struct network *n)
 	follow_route(6, &n->route6);
 	tell_workers(n);
 	size_t before = listen_count_served(n->listen);
-	if (!listen_follow(n->listen, (*n->snapshot)->config, &n->monitor))
+	bool complete = !n->node_local || node_local_look(n->node_local);
+	complete &= listen_follow(n->listen, (*n->snapshot)->config, &n->monitor);
+	if (!complete)
 		monitor_look_soon(&n->monitor);
 	size_t after = listen_count_served(n->listen);
 	if ((before == 0) != (after == 0))

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * What follows from the network beneath (net/monitor.h): where the daemon listens (daemon/listen.h), and
- * by which address families it asks. On the main thread; the workers are told.
+ * What follows from the network beneath (net/monitor.h): where the daemon listens (daemon/listen.h), which
+ * of its own addresses have to be put back (daemon/node_local.h), and by which address families it asks. On the main thread; the workers are told.
  *
  * A family is usable while the kernel has a route to the world for it: asked by connecting a datagram
  * socket, which sends nothing and heeds every table, rule and prohibition that there is, where a look for a
@@ -9,12 +9,14 @@
  */
 #include "daemon/config.h"
 #include "daemon/listen.h"
+#include "daemon/node_local.h"
 #include "daemon/worker.h"
 #include "net/monitor.h"
 
 struct network { /* main thread; a closed one is zero */
 	struct monitor monitor;
 	struct listen *listen;
+	struct node_local *node_local;	  /* set by the owner once it is open; NULL: it is not */
 	struct snapshot *const *snapshot; /* what is in effect */
 	struct worker *const *workers;
 	unsigned worker_count;

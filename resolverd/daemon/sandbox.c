@@ -57,14 +57,16 @@ static bool take_account(const struct config *c)
 	       setresuid(c->sandbox_uid, c->sandbox_uid, c->sandbox_uid) == 0;
 }
 
-/* Keep of the capabilities there are: a low port for "listen", and the group of the control socket
- * while the daemon is root (nobody else's files can be given away). */
-static bool cut_capabilities(void)
+/* Keep of the capabilities there are: a low port for "listen", addresses for "node-local", and the group
+ * of the control socket while the daemon is root (nobody else's files can be given away). */
+static bool cut_capabilities(const struct config *c)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 	uint32_t keep = 1u << CAP_NET_BIND_SERVICE;
 
+	if (c->node_local.count > 0)
+		keep |= 1u << CAP_NET_ADMIN;
 	if (getuid() == 0)
 		keep |= 1u << CAP_CHOWN;
 	for (int i = 0; i <= CAP_LAST_CAP; i++)
@@ -265,7 +267,8 @@ enum err sandbox_enter(const struct config *config)
 			  strerrordesc_np(errno));
 		return ERR_SYSTEM;
 	}
-	state.capabilities = cut_capabilities() && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+	state.capabilities =
+		cut_capabilities(config) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 	if (!state.capabilities)
 		tell_missing("capabilities");
 	state.landlock = state.capabilities && enter_landlock(config);

@@ -4,7 +4,7 @@
  * little to whoever finds it. It holds in a container too, where no service manager does this.
  *
  *   account       root's powers go, as far as the configuration names another account to be
- *   capabilities  all but those that listening on a low port needs
+ *   capabilities  all but those that listening on a low port needs, and addresses of node-local
  *   Landlock      files are written below cache.path and beside the control socket, nowhere else;
  *                 no program is run
  *   seccomp       only the system calls that serving needs

@@ -11,6 +11,7 @@
 #include "daemon/console.h"
 #include "daemon/listen.h"
 #include "daemon/network.h"
+#include "daemon/node_local.h"
 #include "daemon/sandbox.h"
 #include "daemon/scopes.h"
 #include "daemon/selfcheck.h"
@@ -54,6 +55,7 @@ struct server { /* main thread */
 	struct scopes *scopes; /* of what is cached */
 	struct listen listen;
 	struct network network;
+	struct node_local node_local;
 	struct loop_timer drain_timer;
 	uint64_t drain_until_us;
 	unsigned next_keeper; /* the loading thread's */
@@ -273,6 +275,8 @@ static void note_unchangeable(struct server *s, const struct config *fresh)
 	const struct config *old = s->snapshot->config;
 
 	console_reload(&s->console, old, fresh);
+	if (memcmp(&old->node_local, &fresh->node_local, sizeof(old->node_local)) != 0)
+		console_needs_restart(&s->console, "node-local");
 	if (old->workers != fresh->workers)
 		console_needs_restart(&s->console, "workers");
 	if (old->recorder_bytes != fresh->recorder_bytes)
@@ -517,6 +521,10 @@ static int run_workers(struct server *s)
 		status = tell_failure(err);
 		goto close;
 	}
+	if (!node_local_open(&s->node_local, &s->snapshot->config->node_local))
+		goto close;
+	s->network.node_local = &s->node_local;
+	(void)listen_follow(&s->listen, s->snapshot->config, &s->network.monitor);
 	become_ready(s);
 	tell_start(s);
 	warm_load(s->shared.warm, s->loop.now, keep, s);
@@ -528,6 +536,7 @@ close:
 	allowances_close(&s->allowances);
 	network_close(&s->network);
 	close_workers(s);
+	node_local_close(&s->node_local);
 	return status;
 }
 

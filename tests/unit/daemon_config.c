@@ -56,6 +56,42 @@ static const struct {
 	{"access: {deny: [any, 10.0.0.1/8]}\n",
 	 "f:1: access.deny[1]: \"10.0.0.1/8\" is neither a network nor one of loopback, private, "
 	 "any"},
+	{"node-local: {interface: nl0}\n", "f:1: node-local: addresses are missing"},
+	{"node-local:\n  addresses: ['169.254.20.10:53']\n",
+	 "f:2: node-local.addresses[0]: \"169.254.20.10:53\" is not an address without a port"},
+	{"node-local:\n  addresses:\n  - 169.254.20.10\n  - fe80::10\n",
+	 "f:4: node-local.addresses[1]: \"fe80::10\" is an IPv6 link-local address, which pods "
+	 "cannot reach: take a unique local one such as fd00::10"},
+	{"node-local: {addresses: [169.254.169.254]}\n",
+	 "f:1: node-local.addresses[0]: \"169.254.169.254\" is an address of the cloud provider's "
+	 "own services"},
+	{"node-local: {addresses: ['fd00:ec2::253']}\n",
+	 "f:1: node-local.addresses[0]: \"fd00:ec2::253\" is an address of the cloud provider's "
+	 "own "
+	 "services"},
+	{"node-local: {addresses: [8.8.8.8]}\n",
+	 "f:1: node-local.addresses[0]: \"8.8.8.8\" is neither an IPv4 link-local nor a private "
+	 "address"},
+	{"node-local: {addresses: [224.0.0.1]}\n",
+	 "f:1: node-local.addresses[0]: \"224.0.0.1\" is neither an IPv4 link-local nor a private "
+	 "address"},
+	{"node-local: {addresses: [127.0.0.53]}\n",
+	 "f:1: node-local.addresses[0]: \"127.0.0.53\" is neither an IPv4 link-local nor a private "
+	 "address"},
+	{"node-local: {addresses: [10.0.0.1, 10.0.0.1]}\n",
+	 "f:1: node-local.addresses[1]: \"10.0.0.1\" is given twice, or in listen too"},
+	{"listen: [10.0.0.1]\nnode-local: {addresses: [10.0.0.1]}\n",
+	 "f:2: node-local.addresses[0]: \"10.0.0.1\" is given twice, or in listen too"},
+	{"node-local: {interface: 'a b', addresses: [10.0.0.1]}\n",
+	 "f:1: node-local.interface: \"a b\" is not the name of an interface (1 to 15 characters)"},
+	{"node-local: {interface: sixteen-letters-, addresses: [10.0.0.1]}\n",
+	 "f:1: node-local.interface: \"sixteen-letters-\" is not the name of an interface (1 to 15 "
+	 "characters)"},
+	{"node-local: {interface: 'eth0:1', addresses: [10.0.0.1]}\n",
+	 "f:1: node-local.interface: \"eth0:1\" is not the name of an interface (1 to 15 "
+	 "characters)"},
+	{"node-local: {addresses: []}\nlisten: []\n",
+	 "f:2: listen: 1 to 32 addresses or interfaces are expected"},
 	{"identity: \"\"\n", "f:1: identity: 1 to 255 characters are expected"},
 	{"answer-non-recursive: maybe\n",
 	 "f:1: answer-non-recursive: \"maybe\" is neither true nor false"},
@@ -288,6 +324,30 @@ static void test_service(void **state)
 	assert_false(c->settings.answer_norecurse);
 	assert_int_equal(c->log_level, LOG_LEVEL_DEBUG);
 	assert_true(c->log_queries.on);
+	config_free(c);
+}
+
+static void test_node_local(void **state)
+{
+	(void)state;
+	struct config *c = must_load("listen: []\nnode-local: {addresses: [169.254.20.10, "
+				     "'fd00::10', 100.64.0.10, 172.20.0.10]}\n");
+	struct endpoint second;
+
+	REQUIRE(endpoint_parse("[fd00::10]:53", 0, &second) == OK);
+	assert_string_equal(c->node_local.interface, "resolverd");
+	assert_int_equal(c->node_local.count, 4);
+	assert_int_equal(c->listen_count, 4);
+	assert_true(endpoint_equal(&c->node_local.addresses[1], &second));
+	assert_true(endpoint_equal(&c->listen[1], &second));
+	config_free(c);
+	c = must_load("node-local: {interface: lo, addresses: [192.168.1.1]}\n");
+	assert_string_equal(c->node_local.interface, "lo");
+	assert_int_equal(c->listen_count, 3); /* behind those of listen */
+	assert_int_equal(c->listen[0].addr[0], 127);
+	config_free(c);
+	c = must_load("node-local: {}\n");
+	assert_int_equal(c->node_local.count, 0);
 	config_free(c);
 }
 
@@ -572,13 +632,13 @@ static void test_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),	   cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_interfaces), cmocka_unit_test(test_service),
-		cmocka_unit_test(test_access),	   cmocka_unit_test(test_private_zones),
-		cmocka_unit_test(test_zones),	   cmocka_unit_test(test_local_zones),
-		cmocka_unit_test(test_anchors),	   cmocka_unit_test(test_prefetch),
-		cmocka_unit_test(test_disk),	   cmocka_unit_test(test_files),
-		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_interfaces),    cmocka_unit_test(test_service),
+		cmocka_unit_test(test_node_local),    cmocka_unit_test(test_access),
+		cmocka_unit_test(test_private_zones), cmocka_unit_test(test_zones),
+		cmocka_unit_test(test_local_zones),   cmocka_unit_test(test_anchors),
+		cmocka_unit_test(test_prefetch),      cmocka_unit_test(test_disk),
+		cmocka_unit_test(test_files),	      cmocka_unit_test(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
