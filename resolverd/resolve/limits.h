@@ -82,8 +82,11 @@ enum {
 	/* Of these, those that stand in line for one rate-limited server, which serves ten times fewer
 	 * a second than there are questions: others must not be shed for them. */
 	LIMIT_LINE = LIMIT_QUERIES / 4,
-	/* Clients waiting for one question. More are shed with SERVFAIL. BIND clients-per-query 100. */
-	LIMIT_WAITERS = 512,
+	/* Clients waiting for one question; more get SERVFAIL. CoreDNS forwards equal misses without joining
+	 * them, so a name that a whole cluster begins to use has as many as there are pods. To answer
+	 * them is one step of some milliseconds, and no question takes all of a worker's clients. BIND
+	 * clients-per-query 100. */
+	LIMIT_WAITERS = 4096,
 
 	/* CoreDNS reads for 2 s, then throws the answer away. resolution.client-timeout may say otherwise
 	 * for clients that wait longer (glibc: 5 s), but no less than one retransmission needs. */
