@@ -146,6 +146,19 @@ static ptrdiff_t answer_recalled(struct resolver *r, const struct event *ev, con
 	return len;
 }
 
+/* What is there has expired, but NAME is popular. After a restart whoever loads such names may not have got
+ * so far yet, and nobody shall wait for that: it is kept from now on. May it be served at once? */
+static bool keep_popular(struct resolver *r, const uint8_t *name, const struct client *client)
+{
+	const struct entry *e = answer_find(r->client_context.reader, name, dname_len(name),
+					    client->qtype, client->dnssec_ok, r->now);
+	if (!e || entry_is_fresh(e, r->now) || !r->settings->prefetch.enabled ||
+	    !client_recursion_desired(client))
+		return false;
+	prefetch_keep(r->prefetch, e, r->now);
+	return prefetch_holds(r->prefetch, e, name, client->qtype, r->now);
+}
+
 void waiters_admit(struct resolver *r, const struct event *ev)
 {
 	struct client client;
@@ -159,6 +172,8 @@ void waiters_admit(struct resolver *r, const struct event *ev)
 	dname_lower(client.qname, lower);
 	if (len == 0)
 		len = answer_recalled(r, ev, lower, &client);
+	if (len == 0 && keep_popular(r, lower, &client))
+		len = answer_now(r, ev, &client);
 	client.token = ev->token;
 	if (len > 0) {
 		answer_client(r, &client, (size_t)len);

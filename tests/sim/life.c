@@ -7,7 +7,7 @@
 #include "sim/sim.h"
 #include "sim/traces.h"
 
-enum { MAP_BYTES = 4 << 20, DOWN_MAX_S = 600, STEP_MAX_S = 36000 };
+enum { MAP_BYTES = 4 << 20, DOWN_MAX_S = 600, STEP_MAX_S = 36000, LOAD_LATE_US = 500000 };
 
 static const uint64_t second_us = 1000000;
 
@@ -57,6 +57,15 @@ static void begin_worker(struct sim *s, unsigned index)
 	REQUIRE(resolver_new(&parts, &w->resolver) == OK);
 }
 
+void life_load(struct sim *s, uint64_t number)
+{
+	struct life *l = &s->life;
+	if (!l->warm || l->is_down || number != l->number)
+		return;
+	warm_load(l->warm, sim_now(s), keep, s);
+	warm_load_wait(l->warm);
+}
+
 void life_begin(struct sim *s)
 {
 	struct life *l = &s->life;
@@ -86,10 +95,11 @@ void life_begin(struct sim *s)
 			.kind = EV_NETWORK, .has_ipv4 = s->has_ipv4, .has_ipv6 = s->has_ipv6};
 		sim_step(s, i, &network);
 	}
-	if (l->warm) {
-		warm_load(l->warm, sim_now(s), keep, s);
-		warm_load_wait(l->warm);
-	}
+	struct sim_event load = {.kind = HAPPEN_LOAD, .token = l->number};
+	if (l->loads_late)
+		sim_schedule(s, s->now_us + LOAD_LATE_US, &load);
+	else
+		life_load(s, l->number);
 }
 
 /* ---- ending ---------------------------------------------------------------------------------- */

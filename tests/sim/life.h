@@ -34,6 +34,7 @@ struct life {
 	bool persists;
 	char dir[LIFE_DIR_MAX]; /* made by the first life; "": not yet */
 	struct warm *warm;
+	bool loads_late; /* what is popular takes its time to come from disk */
 
 	unsigned number; /* from 1 */
 	bool is_down;
@@ -45,6 +46,8 @@ struct life {
 };
 
 void life_begin(struct sim *s);
+/* What was popular before comes back from disk, if life NUMBER has not ended. */
+void life_load(struct sim *s, uint64_t number);
 /* In good order: what waits for the disk is written. */
 void life_end(struct sim *s);
 /* After the last one: the directory goes. */

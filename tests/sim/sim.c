@@ -231,6 +231,9 @@ static void happen(struct sim *s, const struct sim_event *e)
 		life_begin(s);
 		stub_restarted(s);
 		break;
+	case HAPPEN_LOAD:
+		life_load(s, e->token);
+		break;
 	case HAPPEN_CLOCK:
 		s->life.wall_shift_s += (int64_t)e->token;
 		sim_tell(s, "the wall clock is set by %lld s", (long long)e->token);

@@ -45,6 +45,7 @@ enum happening {
 	HAPPEN_ROLL,
 	HAPPEN_DOWN,
 	HAPPEN_UP,
+	HAPPEN_LOAD,
 	HAPPEN_CLOCK,
 };
 
