@@ -97,7 +97,7 @@ enum err config_node_local_build(struct config_build *b, const struct raw_config
 		return config_refuse(b, "node-local.interface",
 				     "\"%s\" is not the name of an interface (1 to %d characters)",
 				     interface, CONFIG_INTERFACE_SIZE - 1);
-	strcpy(b->config->node_local.interface, interface);
+	memcpy(b->config->node_local.interface, interface, strlen(interface) + 1);
 	for (size_t i = 0; i < count; i++) {
 		config_key(key, "node-local.addresses", i, NULL);
 		enum err err = add_address(b, key, raw->node_local.addresses[i]);

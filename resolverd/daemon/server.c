@@ -37,6 +37,9 @@ enum {
 	 * meanwhile wait as well. */
 	DRAIN_MAX_MS = 300,
 	DRAIN_TICK_MS = 5,
+	/* The kernel finishes an IPv6 address a moment after it has told of it: a packet may be
+	 * lost before. */
+	READY_TRIES = 4,
 };
 
 struct server { /* main thread */
@@ -392,8 +395,12 @@ static void become_ready(struct server *s)
 		service_ready("waiting for an address to listen at");
 		return;
 	}
-	if (selfcheck(&address, false) && selfcheck(&address, true))
+	for (unsigned i = 0; i < READY_TRIES; i++) {
+		if (!selfcheck(&address, false) || !selfcheck(&address, true))
+			continue;
 		service_ready("serving");
+		return;
+	}
 }
 
 static void handle_log_timer(void *context)

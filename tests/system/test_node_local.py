@@ -16,6 +16,7 @@ import dns.rcode
 import case
 from control import Ctl
 from resolvers import ask_quickly
+from test_service import Manager
 
 V4, V6 = "169.254.20.10", "fd00::10"
 LINK = "nodelocal"
@@ -130,6 +131,18 @@ class NodeLocal(NodeLocalCase):
                 effective = int(dict(line.split(":", 1) for line in status)["CapEff"], 16)
             self.assertEqual(bool(effective >> 12 & 1), wanted)
             self.end(daemon)
+
+    def test_ipv6_alone(self):
+        """Ready although the kernel may not have finished the address when it is asked first."""
+        manager = Manager(self.net.dir)
+        self.addCleanup(manager.socket.close)
+        daemon = self.net.resolver(
+            {"listen": [], "node-local": {"interface": LINK, "addresses": [V6]}}, address=V6,
+            wrapper=["env", f"NOTIFY_SOCKET={manager.path}"])
+        self.addCleanup(self.end, daemon)
+        daemon.start(wait=False)
+        self.assertIsNotNone(manager.heard("READY=1", 10), daemon.said())
+        self.assertData(self.ask("www.signed.org", address=V6), "198.18.1.1")
 
     def test_on_loopback(self):
         """An interface that is there is used and stays."""
