@@ -7,12 +7,29 @@
 
 enum { LINE_MAX_BYTES = 512 };
 
-static bool has_counted(const struct doubts *d, enum metric which)
+/* What was seen AT_US is still a reason to doubt. */
+static bool is_recent(uint64_t at_us, uint64_t mono_us)
 {
-	for (unsigned i = 0; i < d->worker_count; i++)
-		if (metrics_get(worker_metrics(d->workers[i]), which) > 0)
-			return true;
-	return false;
+	return at_us != 0 && mono_us < at_us + DOUBTS_RECENT_MS * 1000ULL;
+}
+
+static void tell_trust(const struct doubts *d, uint64_t mono_us,
+		       void (*tell)(void *context, const char *text), void *context)
+{
+	bool not_yet_valid = false, anchor_mismatch = false;
+
+	for (unsigned i = 0; i < d->worker_count; i++) {
+		struct worker_figures f;
+		worker_read_figures(d->workers[i], &f);
+		not_yet_valid |= is_recent(f.not_yet_valid_us, mono_us);
+		anchor_mismatch |= is_recent(f.anchor_mismatch_us, mono_us);
+	}
+	if (not_yet_valid)
+		tell(context, "signatures of the root were not valid yet: is the system's clock "
+			      "right?");
+	if (anchor_mismatch)
+		tell(context, "no key of an anchored zone matched its trust anchor: root hints and "
+			      "anchors may belong to different trees");
 }
 
 static void tell_allowances(struct allowances *a, void (*tell)(void *context, const char *text),
@@ -44,6 +61,7 @@ void doubts_read(const struct doubts *d, void (*tell)(void *context, const char 
 {
 	char line[LINE_MAX_BYTES];
 	struct disk_status disk;
+	struct now now = {.mono_us = loop_epoch_read().mono_us};
 
 	disk_read_status(d->disk, &disk);
 	if (disk.state != DISK_OFF && disk.state != DISK_GOOD) {
@@ -54,14 +72,9 @@ void doubts_read(const struct doubts *d, void (*tell)(void *context, const char 
 	listen_doubts(d->listen, tell, context);
 	if (!udp_has_route(4) && !udp_has_route(6))
 		tell(context, "there is no route to the public internet, over IPv4 or IPv6");
-	if (has_counted(d, METRIC_dnssec_root_not_yet_valid_total))
-		tell(context, "signatures of the root were not valid yet: is the system's clock "
-			      "right?");
-	if (has_counted(d, METRIC_dnssec_anchor_mismatch_total))
-		tell(context, "no key of an anchored zone matched its trust anchor: root hints and "
-			      "anchors may belong to different trees");
+	tell_trust(d, now.mono_us, tell, context);
 	tell_allowances(d->allowances, tell, context);
-	if (throttle_is_full(d->throttle, (struct now){.mono_us = loop_epoch_read().mono_us}))
+	if (throttle_is_full(d->throttle, now))
 		tell(context,
 		     "questions failed because of a zone's rate limit: too many were in line "
 		     "for it already");

@@ -8,6 +8,12 @@
 #include "daemon/listen.h"
 #include "daemon/worker.h"
 
+enum {
+	/* What validation stumbled over is asked for anew at least once a minute (bogus data is kept no
+	 * longer) wherever anybody asks for signed names: after five without, it is over. */
+	DOUBTS_RECENT_MS = 300000,
+};
+
 struct doubts {		   /* all borrowed; any thread may read it */
 	struct disk *disk; /* NULL: off */
 	struct worker *const *workers;

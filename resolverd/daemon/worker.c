@@ -38,12 +38,14 @@ struct worker { /* its own thread, but for what says otherwise */
 		_Atomic uint64_t passed_us;
 		_Atomic size_t open_queries, open_sends, waiting_clients;
 		_Atomic size_t kept_names, waiting_refreshes;
-	} figures;			    /* any thread reads */
-	_Atomic(struct snapshot *) mailbox; /* any thread writes */
-	atomic_bool draining, drained;	    /* any thread: asked for; done */
-	struct errands errands;		    /* its own rules */
-	struct feed feed;		    /* its own rules */
-	struct recorder *recorder;	    /* its own rules */
+		_Atomic uint64_t not_yet_valid_us, anchor_mismatch_us;
+	} figures;				 /* any thread reads */
+	uint64_t not_yet_valid, anchor_mismatch; /* counted when last looked at */
+	_Atomic(struct snapshot *) mailbox;	 /* any thread writes */
+	atomic_bool draining, drained;		 /* any thread: asked for; done */
+	struct errands errands;			 /* its own rules */
+	struct feed feed;			 /* its own rules */
+	struct recorder *recorder;		 /* its own rules */
 	struct tracing_desk desk;
 	const struct worker_shared *shared;
 	unsigned index;
@@ -231,6 +233,18 @@ static void drain(struct worker *w, const struct resolver_stats *stats)
 	atomic_store(&w->drained, stats->waiting_clients == 0 && traffic_is_drained(&w->traffic));
 }
 
+/* Into *AT when METRIC has last risen above SEEN. */
+static void tell_rise(const struct worker *w, enum metric metric, uint64_t *seen,
+		      _Atomic uint64_t *at)
+{
+	uint64_t count = metrics_get(&w->metrics, metric);
+
+	if (LIKELY(count == *seen))
+		return;
+	*seen = count;
+	atomic_store_explicit(at, w->loop.now.mono_us, memory_order_relaxed);
+}
+
 static void tell_figures(struct worker *w)
 {
 	struct resolver_stats stats;
@@ -246,6 +260,10 @@ static void tell_figures(struct worker *w)
 			      memory_order_relaxed);
 	atomic_store_explicit(&w->figures.waiting_clients, stats.waiting_clients,
 			      memory_order_relaxed);
+	tell_rise(w, METRIC_dnssec_root_not_yet_valid_total, &w->not_yet_valid,
+		  &w->figures.not_yet_valid_us);
+	tell_rise(w, METRIC_dnssec_anchor_mismatch_total, &w->anchor_mismatch,
+		  &w->figures.anchor_mismatch_us);
 }
 
 static void *run(void *context)
@@ -537,6 +555,10 @@ void worker_read_figures(const struct worker *w, struct worker_figures *out)
 		.kept_names = atomic_load_explicit(&w->figures.kept_names, memory_order_relaxed),
 		.waiting_refreshes =
 			atomic_load_explicit(&w->figures.waiting_refreshes, memory_order_relaxed),
+		.not_yet_valid_us =
+			atomic_load_explicit(&w->figures.not_yet_valid_us, memory_order_relaxed),
+		.anchor_mismatch_us =
+			atomic_load_explicit(&w->figures.anchor_mismatch_us, memory_order_relaxed),
 	};
 }
 

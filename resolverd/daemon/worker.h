@@ -92,6 +92,9 @@ struct worker_figures {
 	uint64_t passed_us; /* when that was, in now.mono_us; 0: not yet */
 	size_t open_queries, open_sends, waiting_clients;
 	size_t kept_names, waiting_refreshes;
+	/* When it last saw signatures of the root that were not valid yet, and no key that fits an anchor,
+	 * in now.mono_us; 0: never. */
+	uint64_t not_yet_valid_us, anchor_mismatch_us;
 };
 void worker_read_figures(const struct worker *w, struct worker_figures *out);
 /* It went through its loop not long before MONO_US. */
