@@ -3,7 +3,8 @@
  * A zone cut as its parent tells it: name servers with their glue. Kept apart from RRsets, so that
  * nothing from a referral can ever answer a client, and a child can never lengthen it.
  *
- * Packed form: repeated { u8 address_count (top bit: doubtful), name (wire), address_count x { u8 family, 4|16 bytes } }.
+ * Packed form: repeated { u8 address_count (top bit: doubtful), name (wire), address_count x { u8
+ * family, 4|16 bytes } }.
  */
 #include "base/arena.h"
 #include "base/endpoint.h"

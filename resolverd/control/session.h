@@ -10,8 +10,8 @@
  *
  * Calls are answered one after the other, and the next is looked at only when the reply to the last
  * has been sent: a client that does not read is not worked for, and what one session holds is
- * bounded by one message in and one reply out. Each of the functions below calls one verb at most. A verb with several replies (`more`) makes each only
- * when the one before has gone.
+ * bounded by one message in and one reply out. Each of the functions below calls one verb at most.
+ * A verb with several replies (`more`) makes each only when the one before has gone.
  *
  * A verb's parameters are checked against the table before it is called, so that it finds what it
  * asked for. What is no call at all (bad JSON, no method) ends the session: there is no telling
@@ -24,7 +24,8 @@
 #include "base/span.h"
 
 enum {
-	/* Bytes in: the longest calls there are, a name of 1 kB or a path of 4 kB, with room to spare. */
+	/* Bytes in: the longest calls there are, a name of 1 kB or a path of 4 kB, with room to
+	 * spare. */
 	SESSION_MESSAGE_MAX = 64 * 1024,
 	SESSION_PARAMETERS_MAX = 8,
 };

@@ -107,8 +107,8 @@ bool config_value_endpoint(const char *word, uint16_t default_port, struct endpo
 }
 
 /* The kernel takes nearly anything for a name. What is taken here is what names look like, so that an
- * address or a host name with a slip of the pen is not waited for as an interface: a letter, then letters,
- * digits, '-', '_' and '@'; behind a dot only the number of a VLAN. */
+ * address or a host name with a slip of the pen is not waited for as an interface: a letter, then
+ * letters, digits, '-', '_' and '@'; behind a dot only the number of a VLAN. */
 static bool is_interface_name(const char *name, size_t len)
 {
 	bool in_number = false;

@@ -38,7 +38,8 @@ struct errands {			 /* zero-initialised is empty */
 	struct errand *taken;		 /* the worker; oldest first */
 };
 
-/* With a copy of the NAME_LEN bytes of NAME (or 0, NULL), else zero, and no descriptor. NULL if memory is out. */
+/* With a copy of the NAME_LEN bytes of NAME (or 0, NULL), else zero, and no descriptor. NULL if
+ * memory is out. */
 struct errand *errand_new(enum errand_kind kind, const uint8_t *name, size_t name_len);
 /* What it owns goes with it, undone. */
 void errand_free(struct errand *e);

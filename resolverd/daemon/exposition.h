@@ -3,7 +3,8 @@
  * What Prometheus gets: every counter of base/metrics.h summed over the workers, those of
  * cache/disk.h (NAME becomes resolverd_disk_NAME_total), and figures that are read at that moment;
  * in base units. Labels are few and bounded: those of the families, which stop at FAMILY_KEYS_MAX,
- * network interfaces with a driver that counts (net/allowance.h), and the one of build_info. docs/metrics.md is written from the same lists (make docs).
+ * network interfaces with a driver that counts (net/allowance.h), and the one of build_info.
+ * docs/metrics.md is written from the same lists (make docs).
  */
 #include <stdio.h>
 

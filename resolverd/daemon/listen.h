@@ -5,17 +5,17 @@
  * An **address** of the configuration is bound by each worker for itself, also while the machine does
  * not have it: an address that is moved here, or an interface that is attached late, is served from
  * the moment that it is there, and a daemon that is started too early need not be started again. Until
- * then it is a doubt (doubts.h). That somebody else serves the address, or that we may not, is an error at
- * the start.
+ * then it is a doubt (doubts.h). That somebody else serves the address, or that we may not, is an
+ * error at the start.
  *
  * An **interface** stands for all its addresses: they are bound as they come, and let go as they go,
  * but for those that a wildcard of the configuration serves already. At most LISTEN_MAX addresses are
  * served in all; those that are served already stay.
  *
- * What the service manager has bound for us (sd_listen_fds(3)) outlives the daemon, so what is asked during
- * a restart waits in it and is answered by the next one. Several of one address (ReusePort=) are spread
- * over the workers; one is shared by all of them. The configuration stays the truth: what is inherited
- * and stands not in it is not served.
+ * What the service manager has bound for us (sd_listen_fds(3)) outlives the daemon, so what is
+ * asked during a restart waits in it and is answered by the next one. Several of one address
+ * (ReusePort=) are spread over the workers; one is shared by all of them. The configuration stays
+ * the truth: what is inherited and stands not in it is not served.
  */
 #include <pthread.h>
 
@@ -64,8 +64,8 @@ void listen_deinit(struct listen *l);
 /* Take what is inherited, and see that the other addresses of C are free. False: it is told why not. */
 bool listen_prepare(struct listen *l, const struct config *c);
 
-/* Have WORKERS, which do not run yet, serve what C wants; they are borrowed from now on. False: an address
- * of C cannot be served, it is told why. */
+/* Have WORKERS, which do not run yet, serve what C wants; they are borrowed from now on. False: an
+ * address of C cannot be served, it is told why. */
 bool listen_begin(struct listen *l, const struct config *c, struct monitor *m,
 		  struct worker *const *workers, unsigned worker_count);
 /* The configuration or the network has changed, or may have. Tells what came of it. False: something is
@@ -78,6 +78,6 @@ size_t listen_count_served(struct listen *l);
 size_t listen_read_served(struct listen *l, struct endpoint out[static LISTEN_MAX]);
 /* An address at which this machine reaches the daemon. False: there is none now. From any thread. */
 bool listen_probe(struct listen *l, struct endpoint *out);
-/* Call TELL with a line of TEXT (its own for the call) for each thing that is not as C wants it. From any
- * thread; TELL must not call back. */
+/* Call TELL with a line of TEXT (its own for the call) for each thing that is not as C wants it.
+ * From any thread; TELL must not call back. */
 void listen_doubts(struct listen *l, void (*tell)(void *context, const char *text), void *context);

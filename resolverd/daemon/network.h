@@ -1,11 +1,12 @@
 #pragma once
 /*
- * What follows from the network beneath (net/monitor.h): where the daemon listens (daemon/listen.h), which
- * of its own addresses have to be put back (daemon/node_local.h), and by which address families it asks. On the main thread; the workers are told.
+ * What follows from the network beneath (net/monitor.h): where the daemon listens
+ * (daemon/listen.h), which of its own addresses have to be put back (daemon/node_local.h), and by
+ * which address families it asks. On the main thread; the workers are told.
  *
  * A family is usable while the kernel has a route to the world for it: asked by connecting a datagram
- * socket, which sends nothing and heeds every table, rule and prohibition that there is, where a look for a
- * default route would not.
+ * socket, which sends nothing and heeds every table, rule and prohibition that there is, where a
+ * look for a default route would not.
  */
 #include "daemon/config.h"
 #include "daemon/listen.h"
@@ -23,8 +24,8 @@ struct network { /* main thread; a closed one is zero */
 	bool route4, route6;
 };
 
-/* WORKERS do not run yet; all is borrowed. False: an address of the configuration cannot be served, which
- * was told. */
+/* WORKERS do not run yet; all is borrowed. False: an address of the configuration cannot be served,
+ * which was told. */
 bool network_open(struct network *n, struct loop *loop, struct listen *listen,
 		  struct snapshot *const *snapshot, struct worker *const *workers);
 void network_close(struct network *n);

@@ -26,7 +26,8 @@ struct node_local { /* main thread; zero-initialised is closed */
 /* Have the addresses of WANTED (there may be none), whose sockets are bound already. False: it is told
  * why not. */
 bool node_local_open(struct node_local *l, const struct config_node_local *wanted);
-/* The network may have changed: put back what is gone. False: something cannot be; that is told, once. */
+/* The network may have changed: put back what is gone. False: something cannot be; that is told,
+ * once. */
 bool node_local_look(struct node_local *l);
 /* Our sockets are closed: remove what nobody else serves. */
 void node_local_close(struct node_local *l);

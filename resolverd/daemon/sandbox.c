@@ -57,8 +57,8 @@ static bool take_account(const struct config *c)
 	       setresuid(c->sandbox_uid, c->sandbox_uid, c->sandbox_uid) == 0;
 }
 
-/* Keep of the capabilities there are: a low port for "listen", addresses for "node-local", and the group
- * of the control socket while the daemon is root (nobody else's files can be given away). */
+/* Keep of the capabilities there are: a low port for "listen", addresses for "node-local", and the
+ * group of the control socket while the daemon is root (nobody else's files can be given away). */
 static bool cut_capabilities(const struct config *c)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};

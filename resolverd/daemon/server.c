@@ -385,8 +385,8 @@ static void handle_stop(void *context)
 	handle_drain_timer(s);
 }
 
-/* What is ordered after us can resolve names only once we answer. Where there is no address to answer at
- * yet, nothing is gained by keeping the service manager waiting until it starts us again. */
+/* What is ordered after us can resolve names only once we answer. Where there is no address to
+ * answer at yet, nothing is gained by keeping the service manager waiting until it starts us again. */
 static void become_ready(struct server *s)
 {
 	struct endpoint address;

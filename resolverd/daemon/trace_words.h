@@ -9,7 +9,8 @@
 json_t *trace_words_json(const struct trace_report *report, struct now now);
 
 /* "was answered NOERROR, secure, from 192.0.2.1:53 after 12 ms and 3 packets",
- * "failed with SERVFAIL after 1.8 s and 9 packets: REASON (EDE 22, No Reachable Authority)" into OUT. */
+ * "failed with SERVFAIL after 1.8 s and 9 packets: REASON (EDE 22, No Reachable Authority)" into
+ * OUT. */
 enum { TRACE_SUMMARY_MAX = 768 };
 const char *trace_words_summary(const struct trace_report *report,
 				char out[static TRACE_SUMMARY_MAX]);

@@ -45,7 +45,8 @@ MUST_USE enum err worker_new(const struct worker_shared *shared, struct snapshot
 void worker_free(struct worker *w);
 
 /* Serve ADDRESS over UDP or TCP on FD, which is bound to it and taken over, whatever comes of it. From
- * the main thread; a worker that runs does so soon. OWNER: whose it is. ERR_SYSTEM with errno, ERR_LIMIT or ERR_NO_MEMORY. */
+ * the main thread; a worker that runs does so soon. OWNER: whose it is. ERR_SYSTEM with errno,
+ * ERR_LIMIT or ERR_NO_MEMORY. */
 MUST_USE enum err worker_listen(struct worker *w, const struct endpoint *address, bool tcp, int fd,
 				enum socket_owner owner);
 /* Serve ADDRESS no more (traffic_unlisten()). From the main thread. ERR_NO_MEMORY: it goes on. */
@@ -58,8 +59,8 @@ MUST_USE enum err worker_start(struct worker *w);
 /* End the thread and wait for that. */
 void worker_stop(struct worker *w);
 
-/* Take no question any more but those that wait in sockets of ours, and those of TCP connections that it has. From any
- * thread. */
+/* Take no question any more but those that wait in sockets of ours, and those of TCP connections
+ * that it has. From any thread. */
 void worker_drain(struct worker *w);
 /* That is so, and everybody who had asked before is answered. From any thread. */
 bool worker_is_drained(const struct worker *w);
@@ -92,8 +93,8 @@ struct worker_figures {
 	uint64_t passed_us; /* when that was, in now.mono_us; 0: not yet */
 	size_t open_queries, open_sends, waiting_clients;
 	size_t kept_names, waiting_refreshes;
-	/* When it last saw signatures of the root that were not valid yet, and no key that fits an anchor,
-	 * in now.mono_us; 0: never. */
+	/* When it last saw signatures of the root that were not valid yet, and no key that fits an
+	 * anchor, in now.mono_us; 0: never. */
 	uint64_t not_yet_valid_us, anchor_mismatch_us;
 };
 void worker_read_figures(const struct worker *w, struct worker_figures *out);

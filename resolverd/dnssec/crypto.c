@@ -14,7 +14,8 @@ enum { /* IANA: DS digest types, NSEC3 hash algorithms */
 };
 
 enum {
-	/* Below this anyone can factor RSA keys by now: only where obsolete cryptography is accepted. */
+	/* Below this anyone can factor RSA keys by now: only where obsolete cryptography is
+	 * accepted. */
 	RSA_BITS_SAFE = 1024,
 	/* RFC 4035 §5.3.3 allows for clocks that differ: a tenth of the validity, within bounds. */
 	SKEW_DIVISOR = 10,

@@ -30,8 +30,8 @@ struct link_addresses {
 
 /* The link called NAME. ERR_NOT_FOUND; ERR_SYSTEM with errno. */
 MUST_USE enum err link_find(struct netlink *n, const char *name, struct link *out);
-/* Make a link called NAME on which nothing but addresses can be: a dummy or, where the kernel has none, a
- * bridge without ports. It is up. ERR_SYSTEM with errno. */
+/* Make a link called NAME on which nothing but addresses can be: a dummy or, where the kernel has
+ * none, a bridge without ports. It is up. ERR_SYSTEM with errno. */
 MUST_USE enum err link_make(struct netlink *n, const char *name);
 MUST_USE enum err link_remove(struct netlink *n, uint32_t index);
 
@@ -44,5 +44,6 @@ MUST_USE enum err link_add_address(struct netlink *n, uint32_t index,
 MUST_USE enum err link_remove_address(struct netlink *n, uint32_t index,
 				      const struct endpoint *address);
 
-/* Count in A what MESSAGE, a reply to link_look() for INDEX, tells; what is malformed is passed over. */
+/* Count in A what MESSAGE, a reply to link_look() for INDEX, tells; what is malformed is passed
+ * over. */
 void link_take_address(struct link_addresses *a, uint32_t index, const struct nlmsghdr *message);

@@ -24,12 +24,12 @@ void socket_ignore_path_mtu(int fd, uint8_t family);
 bool socket_set_nonblocking(int fd);
 
 /* A socket of TYPE (SOCK_DGRAM, SOCK_STREAM) bound to LOCAL, which others of ours may share
- * (SO_REUSEPORT); -1 with errno. An address that the machine does not have (yet) will do: once it comes,
- * it is served (IP_FREEBIND). Only a link-local one needs its interface. */
+ * (SO_REUSEPORT); -1 with errno. An address that the machine does not have (yet) will do: once it
+ * comes, it is served (IP_FREEBIND). Only a link-local one needs its interface. */
 int socket_bound(const struct endpoint *local, int type);
 
-/* FD, a UDP socket bound to LOCAL, shall get nothing new: where others share the address, they get it. What
- * waits in it can still be read, and answered. It stays where LOCAL is a wildcard. */
+/* FD, a UDP socket bound to LOCAL, shall get nothing new: where others share the address, they get
+ * it. What waits in it can still be read, and answered. It stays where LOCAL is a wildcard. */
 void socket_leave(int fd, const struct endpoint *local);
 
 /* Is FD a UDP socket, or a TCP socket for listening, that is bound? To what? */
@@ -45,7 +45,7 @@ void socket_abandon(int fd);
 /* Does the machine have the address of LOCAL now, whatever its port? Wildcards are everywhere. */
 bool socket_is_here(const struct endpoint *local);
 
-/* Can LOCAL be bound to, over UDP or TCP, if it is an address of this machine? False with errno. Our sockets share an address among
- * threads (SO_REUSEPORT), which lets another process of the same user share it too, unnoticed:
- * ask before the first one. */
+/* Can LOCAL be bound to, over UDP or TCP, if it is an address of this machine? False with errno.
+ * Our sockets share an address among threads (SO_REUSEPORT), which lets another process of the same
+ * user share it too, unnoticed: ask before the first one. */
 bool socket_is_free(const struct endpoint *local, bool tcp);

@@ -141,13 +141,15 @@ MUST_USE enum err tcp_server_init(struct tcp_server *t, struct loop *loop,
 void tcp_server_deinit(struct tcp_server *t);
 
 /* Bind to LOCAL, listen and accept. ERR_SYSTEM with errno set, or ERR_LIMIT.
- * FD is a socket that is bound to LOCAL already and is taken over (closed on errors), or -1. OWNER: whose it is. */
+ * FD is a socket that is bound to LOCAL already and is taken over (closed on errors), or -1. OWNER:
+ * whose it is. */
 MUST_USE enum err tcp_listen(struct tcp_server *t, const struct endpoint *local, int fd,
 			     enum socket_owner owner);
 /* Listen at LOCAL no more: whoever has connected already is served, also later. */
 void tcp_unlisten(struct tcp_server *t, const struct endpoint *local);
 /* The end is near: accept no connection any more, so that who connects waits for the next one who
- * listens, or is taken by another who does; on a socket of ours those who wait are accepted before. Queries of those that are accepted are taken. Again is fine. */
+ * listens, or is taken by another who does; on a socket of ours those who wait are accepted before.
+ * Queries of those that are accepted are taken. Again is fine. */
 void tcp_drain(struct tcp_server *t);
 /* Nobody would lose by the end who has not had a chance: no connection still waits to send its first
  * query or the rest of one, or to be told an answer. */

@@ -42,9 +42,10 @@ struct answer {		      /* everything borrowed from an arena that outlives it */
 };
 
 /*
- * Put A into the cache, unless that was flushed since its question began. A plain answer (one RRset owned by the question, NOERROR, no proof needed)
- * becomes an ENTRY_RRSET only; anything else is rendered into an ENTRY_ANSWER (without DNSSEC
- * records) and, where signatures or proofs exist, an ENTRY_ANSWER_DO. NXDOMAIN is stored under type
+ * Put A into the cache, unless that was flushed since its question began. A plain answer (one RRset
+ * owned by the question, NOERROR, no proof needed) becomes an ENTRY_RRSET only; anything else is
+ * rendered into an ENTRY_ANSWER (without DNSSEC records) and, where signatures or proofs exist, an
+ * ENTRY_ANSWER_DO. NXDOMAIN is stored under type
  * 0 when the denial concerns the question itself (no alias hop before it). A bogus answer is stored
  * with its data (for CD clients) for at most LIMIT_BOGUS_S. Answers that do not fit ENTRY_MAX are
  * not cached. SCRATCH holds the rendering.

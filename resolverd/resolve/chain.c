@@ -148,8 +148,9 @@ static enum security read_ds_answer(struct query *q, const uint8_t *zone, const 
 		blame_answer(q, a, zone, TYPE_DS);
 		return SECURITY_BOGUS;
 	}
-	/* The verdict is that of a whole chain. Whoever tells its first alias is the zone around it, which
-	 * is known to be signed; an insecure target must not make it, and what is below it, insecure. */
+	/* The verdict is that of a whole chain. Whoever tells its first alias is the zone around
+	 * it, which is known to be signed; an insecure target must not make it, and what is below
+	 * it, insecure. */
 	for (uint32_t i = 0; i < a->answer_count; i++)
 		if (a->answer[i].type == TYPE_CNAME || a->answer[i].type == TYPE_DNAME)
 			return SECURITY_NO_CUT;

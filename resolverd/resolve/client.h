@@ -87,16 +87,17 @@ enum client_age {
 size_t client_reply_entry(struct client_context *ctx, const struct client *c, const struct entry *e,
 			  struct now now, enum client_age age, uint8_t *out, size_t size_bytes);
 
-/* E, once expired, may answer C: stale answers are on, it is not too old, and it was good (RFC 8767). */
+/* E, once expired, may answer C: stale answers are on, it is not too old, and it was good (RFC
+ * 8767). */
 bool client_may_use_stale(const struct client_context *ctx, const struct client *c,
 			  const struct entry *e, struct now now);
 
 /*
  * Everything that can be answered without resolving: errors, CHAOS, ANY (RFC 8482), local names,
  * `. NS` and every other fresh entry of the cache. RD=0 gets what the cache
- * holds, else what it deserves: SERVFAIL is wrong, REFUSED if the settings say so, else an empty NOERROR
- * without RA-data. (0 where that is stale: it is told at once, but only while it is being resolved.)
- * Fills CLIENT. Returns the reply's length, 0 if it must be resolved, RESOLVER_IGNORE. See
+ * holds, else what it deserves: SERVFAIL is wrong, REFUSED if the settings say so, else an empty
+ * NOERROR without RA-data. (0 where that is stale: it is told at once, but only while it is being
+ * resolved.) Fills CLIENT. Returns the reply's length, 0 if it must be resolved, RESOLVER_IGNORE. See
  * resolver_answer_now(). A fresh VERDICT_UNCHECKED or, without CD, VERDICT_BOGUS entry: unchecked
  * must be resolved (0); bogus is SERVFAIL with the entry's EDE and text; CD=1 gets the data. A fresh
  * ENTRY_FAILURE: SERVFAIL with its EDE, text and EDE 13 beside it - unless stale data may be served.

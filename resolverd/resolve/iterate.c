@@ -291,8 +291,8 @@ static void take_priming(struct query *q, struct reply *reply)
 }
 
 /* A recursive server where an authoritative one should be (it offers recursion and claims no
- * authority), or one that answers past the question: others first. A mere lack of AA beside data is forgiven: servers behind load balancers
- * forget it. */
+ * authority), or one that answers past the question: others first. A mere lack of AA beside data is
+ * forgiven: servers behind load balancers forget it. */
 static bool is_doubtful(const struct query *q, const struct reply *reply, uint16_t flags)
 {
 	const struct settings_zone *zone = q->zone.configured;

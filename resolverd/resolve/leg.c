@@ -322,7 +322,8 @@ static void store_sets(struct query *q, const struct reply *reply, enum verdict 
 			continue;
 		if (i > 0 && scrub_made_by_dname(reply, i))
 			continue;
-		/* A wildcard's set is kept under the wildcard's name, where it was signed (RFC 8198 §5.3). */
+		/* A wildcard's set is kept under the wildcard's name, where it was signed (RFC 8198
+		 * §5.3). */
 		if (expanded &&
 		    (verdict != VERDICT_SECURE || !wildcard_of(&q->set_checks[i], &set, wildcard)))
 			continue;
@@ -413,8 +414,8 @@ enum step leg_checked(struct query *q, enum verdict verdict)
 	case REPLY_NODATA:
 		a->rcode = reply->kind == REPLY_NXDOMAIN ? RCODE_NXDOMAIN : RCODE_NOERROR;
 		a->ttl_s = MIN(a->ttl_s, negative_ttl(q, reply));
-		/* That the tree around it lacks a private zone's name says nothing about it: it must not
-		 * outlive the failure of the zone's servers. */
+		/* That the tree around it lacks a private zone's name says nothing about it: it
+		 * must not outlive the failure of the zone's servers. */
 		a->no_store |= q->fallen_from != NULL;
 		return finish(q);
 	case REPLY_TOO_LONG:

@@ -18,22 +18,25 @@ enum {
 	LIMIT_REFERRALS = 24,
 	/* CNAME and DNAME hops. Unbound and BIND 11, PowerDNS 10, Knot 13. */
 	LIMIT_ALIASES = 12,
-	/* Name-server names whose addresses are looked up for one delegation: large hosters give out six
-	 * in zones of their own, and one may be all that works. (NXNSAttack: PowerDNS 10 addresses per
-	 * query, Unbound gives up with the 6th name that fails, Knot with the 5th.) */
+	/* Name-server names whose addresses are looked up for one delegation: large hosters give
+	 * out six in zones of their own, and one may be all that works. (NXNSAttack: PowerDNS 10
+	 * addresses per query, Unbound gives up with the 6th name that fails, Knot with the 5th.) */
 	LIMIT_NS_LOOKUPS = 6,
 	/* ... and addresses for the whole client query: the same in both families. */
 	LIMIT_NS_LOOKUPS_TOTAL = 12,
 	/* Times one address is asked the same question. Unbound 5. With a fifth of all packets lost
-	 * each way, three tries at each of two servers fail once in 460 questions, five once in 27,000. */
+	 * each way, three tries at each of two servers fail once in 460 questions, five once in
+	 * 27,000. */
 	LIMIT_SENDS_PER_SERVER = 5,
-	/* The same where packets are counted (rate-limit): loss there is throttling, and every repetition
-	 * makes it worse. Stripe saw retries at three levels multiply their load by seven. */
+	/* The same where packets are counted (rate-limit): loss there is throttling, and every
+	 * repetition makes it worse. Stripe saw retries at three levels multiply their load by
+	 * seven. */
 	LIMIT_SENDS_PER_COUNTED = 2,
-	/* Sends of one question that may be answered at a time, those whose time is over included: a late
-	 * reply is welcome, but each open send is one more packet that a forger could hit (RFC 5452 §5).
-	 * Four cost two bits of the 32 and more that port, id and letters' case give. Equal questions are
-	 * one per worker; LIMIT_MISMATCHES wrong guesses at an open send end it. */
+	/* Sends of one question that may be answered at a time, those whose time is over included:
+	 * a late reply is welcome, but each open send is one more packet that a forger could hit
+	 * (RFC 5452 §5). Four cost two bits of the 32 and more that port, id and letters' case
+	 * give. Equal questions are one per worker; LIMIT_MISMATCHES wrong guesses at an open send
+	 * end it. */
 	LIMIT_SENDS_OPEN = 4,
 	/* Bytes received for one client query. PowerDNS 100 kB. */
 	LIMIT_RECEIVED_BYTES = 200 * 1024,
@@ -45,8 +48,8 @@ enum {
 	/* Signature verifications for one client query, failed or not, sub-queries included.
 	 * PowerDNS 30, Knot 32, BIND 16. A cold chain of four zones needs about 14. */
 	LIMIT_SIGNATURE_CHECKS = 32,
-	/* Of these, those that may fail: an honest chain has none, and an attack's cost a millisecond each
-	 * (P-384). BIND 1, Unbound 4. */
+	/* Of these, those that may fail: an honest chain has none, and an attack's cost a
+	 * millisecond each (P-384). BIND 1, Unbound 4. */
 	LIMIT_FAILED_CHECKS = 8,
 	/* What validation may cost, by crypto_cost_us(), before a worker looks after everybody else
 	 * again: of what one batch of replies brings, and of those who have waited for their turn. A
@@ -64,8 +67,8 @@ enum {
 	LIMIT_DS_PER_ZONE = 8,
 	/* NSEC3 hash computations for one client query; each at most 51 iterations. */
 	LIMIT_NSEC3_HASHES = 150,
-	/* ... of these, to make an answer from what is known (RFC 8198), in one step: a name of ip6.arpa
-	 * has 34 labels, and what takes more is asked for. */
+	/* ... of these, to make an answer from what is known (RFC 8198), in one step: a name of
+	 * ip6.arpa has 34 labels, and what takes more is asked for. */
 	LIMIT_SYNTHESIS_HASHES = 40,
 	/* DNSKEY records in one set: more is an attack on the key-tag search. */
 	LIMIT_DNSKEYS = 64,
@@ -82,14 +85,15 @@ enum {
 	/* Of these, those that stand in line for one rate-limited server, which serves ten times fewer
 	 * a second than there are questions: others must not be shed for them. */
 	LIMIT_LINE = LIMIT_QUERIES / 4,
-	/* Clients waiting for one question; more get SERVFAIL. CoreDNS forwards equal misses without joining
-	 * them, so a name that a whole cluster begins to use has as many as there are pods. To answer
-	 * them is one step of some milliseconds, and no question takes all of a worker's clients. BIND
-	 * clients-per-query 100. */
+	/* Clients waiting for one question; more get SERVFAIL. CoreDNS forwards equal misses
+	 * without joining them, so a name that a whole cluster begins to use has as many as there
+	 * are pods. To answer them is one step of some milliseconds, and no question takes all of a
+	 * worker's clients. BIND clients-per-query 100. */
 	LIMIT_WAITERS = 4096,
 
-	/* CoreDNS reads for 2 s, then throws the answer away. resolution.client-timeout may say otherwise
-	 * for clients that wait longer (glibc: 5 s), but no less than one retransmission needs. */
+	/* CoreDNS reads for 2 s, then throws the answer away. resolution.client-timeout may say
+	 * otherwise for clients that wait longer (glibc: 5 s), but no less than one retransmission
+	 * needs. */
 	LIMIT_CLIENT_MS = 1800,
 	LIMIT_CLIENT_MIN_MS = 500,
 	/* Time that a forward zone's servers have where the public tree may answer in their stead: what

@@ -25,8 +25,8 @@ struct kept {		       /* one thread */
 	uint32_t refreshed_s; /* when the last refresh came in; 0: none */
 	uint16_t qtype;
 	uint8_t failures;
-	/* The flip guard: when a denial was first told and not believed (cache_ms; 0: none is in doubt),
-	 * and by whom. */
+	/* The flip guard: when a denial was first told and not believed (cache_ms; 0: none is in
+	 * doubt), and by whom. */
 	int64_t doubt_ms;
 	struct endpoint denier;
 	bool waiting; /* for the token bucket */

@@ -522,8 +522,8 @@ void query_finish(struct query *q)
 		a->ttl_s = 0;
 	a->fetched_ms = r->now.cache_ms;
 	bool store = !a->no_store && !a->from_cache && a->rcode != RCODE_SERVFAIL && a->ttl_s > 0;
-	/* What settings of before have brought may lie on the other side of a forward zone's border, or of
-	 * a trust anchor, and what was there has been forgotten when they changed. */
+	/* What settings of before have brought may lie on the other side of a forward zone's
+	 * border, or of a trust anchor, and what was there has been forgotten when they changed. */
 	store &= q->settings == r->settings;
 	if (q->refresh)
 		store &= prefetch_accept(r->prefetch, q);

@@ -226,8 +226,8 @@ static struct now lived(const struct resolver *r, struct now now)
 }
 
 /* A timer long overdue: the machine was suspended or moved, or starved us. That is nobody's silence, so
- * time goes on from where it stopped, a little before that timer is due: what waits in the sockets comes
- * in first. */
+ * time goes on from where it stopped, a little before that timer is due: what waits in the sockets
+ * comes in first. */
 static void notice_stall(struct resolver *r, struct now now)
 {
 	uint64_t due_ms = resolver_deadline_ms(r), now_ms = now_mono_ms(now);

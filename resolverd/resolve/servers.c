@@ -136,8 +136,8 @@ void servers_use_delegation(struct query *q, const uint8_t *name, const struct d
 	fill_from_delegation(q, d);
 }
 
-/* The delegation cached for NAME, unpacked into the arena. A refresh asks the parent again before it ends,
- * so that no client waits for that, and a zone that has moved is found where it is now. */
+/* The delegation cached for NAME, unpacked into the arena. A refresh asks the parent again before
+ * it ends, so that no client waits for that, and a zone that has moved is found where it is now. */
 static struct delegation *cached_delegation(struct query *q, const uint8_t *name,
 					    int64_t *expires_ms)
 {

@@ -60,7 +60,8 @@ uint32_t throttle_take(struct throttle *t, const struct throttle_want *want, uin
 		       struct now now);
 /* THROTTLE_NEVER was somebody's answer in the last THROTTLE_FULL_S seconds. */
 bool throttle_is_full(const struct throttle *t, struct now now);
-/* For what can wait: it has no place in the line, and the burst is left to others, unless it IS_PRESSED.
+/* For what can wait: it has no place in the line, and the burst is left to others, unless it
+ * IS_PRESSED.
  * 0: go, counted; or the milliseconds after which to ask again. */
 uint32_t throttle_take_spare(struct throttle *t, const struct throttle_want *want, bool is_pressed,
 			     struct now now);

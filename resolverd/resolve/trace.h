@@ -11,7 +11,8 @@
 #include "base/endpoint.h"
 #include "cache/entry.h"
 
-/* Each kind, and which fields of a step it fills. All have `question`, whose step it is, and `at_us`. */
+/* Each kind, and which fields of a step it fills. All have `question`, whose step it is, and
+ * `at_us`. */
 enum trace_kind {
 	TRACE_QUESTION, /* it begins: name, type; number: who needs it (itself: nobody) */
 	TRACE_NEEDS,	/* it waits for name, type, which is resolved on behalf of somebody else */

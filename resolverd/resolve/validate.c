@@ -463,7 +463,8 @@ static enum verdict check_negative(struct query *q)
 	/* What a minimised question's name lacks says nothing of the names below it. */
 	bool is_whole = reply->set_count > 0 || dname_equal(reply->target, q->name);
 	if (result == DENIAL_NONE && reply->kind == REPLY_NXDOMAIN && is_whole) {
-		/* An empty non-terminal that its server denies: the signed proof is right, the rcode is not. */
+		/* An empty non-terminal that its server denies: the signed proof is right, the
+		 * rcode is not. */
 		enum denial_result nodata = denial_nodata(&records, reply->target, q->qtype);
 		if (nodata == DENIAL_PROVEN)
 			reply->kind = REPLY_NODATA;

@@ -146,8 +146,9 @@ static ptrdiff_t answer_recalled(struct resolver *r, const struct event *ev, con
 	return len;
 }
 
-/* What is there has expired, but NAME is popular. After a restart whoever loads such names may not have got
- * so far yet, and nobody shall wait for that: it is kept from now on. May it be served at once? */
+/* What is there has expired, but NAME is popular. After a restart whoever loads such names may not
+ * have got so far yet, and nobody shall wait for that: it is kept from now on. May it be served at
+ * once? */
 static bool keep_popular(struct resolver *r, const uint8_t *name, const struct client *client)
 {
 	const struct entry *e = answer_find(r->client_context.reader, name, dname_len(name),

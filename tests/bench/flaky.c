@@ -11,10 +11,10 @@
  *
  * It is the root, and holds everything itself: dbN.hot.com is an alias for iN.hot.com, whose address
  * is the time when the reply was made, in hundredths of a second, its last 24 bits behind 10.0.0.0/8:
- * so the client sees how old an answer is. nN.hot.com has such an address without an alias. Below internal. it is such a provider:
- * instances, ip-*.REGION.compute.internal, have an address (TTL 60), nothing else exists. On SIGUSR1
- * a line is printed: packets that came, packets dropped by -r, and the queries so far for each group
- * of names in hot.com.
+ * so the client sees how old an answer is. nN.hot.com has such an address without an alias. Below
+ * internal. it is such a provider: instances, ip-*.REGION.compute.internal, have an address (TTL
+ * 60), nothing else exists. On SIGUSR1 a line is printed: packets that came, packets dropped by -r,
+ * and the queries so far for each group of names in hot.com.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -7,8 +7,9 @@
  *
  * usage: load udp|tcp ADDRESS ZONE FIRST NAMES COUNT CONNECTIONS WINDOW [RATE [STRIDE]]
  *
- * COUNT questions are asked, for NAMES names from FIRST on in turn, each STRIDE (1) after the last. A "%u" in ZONE
- * becomes the number of the question modulo 300, so that questions spread over many zones.
+ * COUNT questions are asked, for NAMES names from FIRST on in turn, each STRIDE (1) after the last.
+ * A "%u" in ZONE becomes the number of the question modulo 300, so that questions spread over many
+ * zones.
  */
 #include <arpa/inet.h>
 #include <err.h>

@@ -282,7 +282,8 @@ void build_hot_crowd(struct sim *s)
 	}
 }
 
-/* The daemon is restarted, twice: names are as hot as before, and are served at once by the next one. */
+/* The daemon is restarted, twice: names are as hot as before, and are served at once by the next
+ * one. */
 void build_hot_restart(struct sim *s)
 {
 	static const unsigned gaps_ms[] = {300, 1000, 2000, 4000};

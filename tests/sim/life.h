@@ -4,8 +4,8 @@
  * two workers share one cache and what belongs to it. Where something outlives them it is the real disk
  * tier, in a directory of its own, and the real way back from there (daemon/warm.h).
  *
- * Between two lives nobody is there: who asks gets nothing. The wall clock may be set at any time, which
- * a living resolver must not feel but in signatures, and finds in its next life.
+ * Between two lives nobody is there: who asks gets nothing. The wall clock may be set at any time,
+ * which a living resolver must not feel but in signatures, and finds in its next life.
  */
 #include "daemon/warm.h"
 #include "resolve/prefetch_claim.h"

@@ -299,8 +299,8 @@ static void build_poison(struct sim *s)
 	}
 }
 
-/* The keys of a zone at the end of a chain that one server tells in full: it is their own zone's DS that
- * vouches for them, not that of the name that was asked for. */
+/* The keys of a zone at the end of a chain that one server tells in full: it is their own zone's DS
+ * that vouches for them, not that of the name that was asked for. */
 static void build_aliased_keys(struct sim *s)
 {
 	struct world *w = &s->world;
@@ -331,9 +331,9 @@ static void build_aliased_keys(struct sim *s)
 	}
 }
 
-/* Behind a forwarder lies an unsigned zone whose signatures bear the name of its parent, which is signed:
- * nothing but the parent's word about its DS tells that it is unsigned. An alias of the parent's leads
- * there, which makes neither it nor what is denied below it insecure. */
+/* Behind a forwarder lies an unsigned zone whose signatures bear the name of its parent, which is
+ * signed: nothing but the parent's word about its DS tells that it is unsigned. An alias of the
+ * parent's leads there, which makes neither it nor what is denied below it insecure. */
 static void build_stray_signer(struct sim *s)
 {
 	struct world *w = &s->world;
@@ -430,7 +430,8 @@ static void build_joined_ds(struct sim *s)
 	}
 }
 
-/* The wall clock is wrong when the daemon begins: nothing validates, and it says why; then it is set. */
+/* The wall clock is wrong when the daemon begins: nothing validates, and it says why; then it is
+ * set. */
 enum { DAY_S = 86400, CLOCK_SET_S = 100, FORGOTTEN_S = 62 };
 
 static void build_wrong_clock(struct sim *s)

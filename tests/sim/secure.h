@@ -114,9 +114,10 @@ enum sim_verdict { SIM_SECURE, SIM_INSECURE, SIM_BOGUS };
 
 /* Z denies what it has: nobody may believe it, and nobody gets to what is true. */
 bool secure_is_forged(const struct zone *z);
-/* Z denies types of names that exist, and nobody can tell that NAME, made from a wildcard, has them: for
- * all that its proof says, NAME could be an empty non-terminal above unsigned delegations, which needs
- * no NSEC3 of its own where opt-out reigns (RFC 5155 §7.1, erratum 3441). Such a denial is insecure. */
+/* Z denies types of names that exist, and nobody can tell that NAME, made from a wildcard, has
+ * them: for all that its proof says, NAME could be an empty non-terminal above unsigned
+ * delegations, which needs no NSEC3 of its own where opt-out reigns (RFC 5155 §7.1, erratum 3441).
+ * Such a denial is insecure. */
 bool secure_hides(const struct zone *z, const uint8_t *name);
 /* What a validator has to think of Z's records. */
 enum sim_verdict secure_verdict(const struct zone *z);

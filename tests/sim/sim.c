@@ -188,7 +188,8 @@ static void records_change(struct sim *s, struct change *c)
 {
 	char name[DNAME_TEXT_MAX], type[TYPE_TEXT_SIZE];
 	world_swap(c);
-	/* What was on its way while they changed may be stored yet, and the slowest replies take 6 s. */
+	/* What was on its way while they changed may be stored yet, and the slowest replies take 6
+	 * s. */
 	c->limbo_until_us =
 		s->now_us + s->life.slack_us + (uint64_t)c->set->ttl_s * 1000000 + SIM_LATE_US;
 	sim_tell(s, "%s %s changes", dname_text(c->set->owner, name),

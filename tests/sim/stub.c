@@ -104,8 +104,8 @@ static void check_fresh(struct sim *s, const struct stub *c, const struct stub *
 	bool may_be_made = s->settings.aggressive_nsec || s->life.number > 1; /* or is on disk */
 	bool at_once = c->was_hit ||
 		       (may_be_made && c->state != STUB_WAITING && s->net.sent == c->sends_before);
-	/* Stale answers have a TTL too; and what a zone proves anew when its keys roll takes the place of
-	 * older proofs, from which an answer may have been made. */
+	/* Stale answers have a TTL too; and what a zone proves anew when its keys roll takes the
+	 * place of older proofs, from which an answer may have been made. */
 	bool is_renewed = s->rollover.zone || s->life.number > 1; /* proofs are not on disk */
 	bool may_be_lost = hot_is_watched(s) || (s->settings.aggressive_nsec && is_renewed);
 	if (fresh && !at_once && !may_be_lost)

@@ -393,8 +393,8 @@ static void test_budget(void **state)
 	}
 }
 
-/* A proof made in pieces, be it a hash at a time, comes to the same and costs no more; nor does it matter
- * what other proofs have left in the memo. */
+/* A proof made in pieces, be it a hash at a time, comes to the same and costs no more; nor does it
+ * matter what other proofs have left in the memo. */
 static void test_pieces(void **state)
 {
 	(void)state;

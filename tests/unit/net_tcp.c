@@ -501,7 +501,8 @@ static void test_drain(void **state)
 	end(&s);
 }
 
-/* At the end a listener of ours goes, and who waits there is taken in; one that others have too stays. */
+/* At the end a listener of ours goes, and who waits there is taken in; one that others have too
+ * stays. */
 static void test_drain_owners(void **state)
 {
 	(void)state;
