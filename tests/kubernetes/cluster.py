@@ -56,7 +56,7 @@ class CoreDNS:
             assert before in text
             text = text.replace(before, f"{line}\n\t\t{before}")
         if to:
-            text = text.replace("10.0.1.53 10.0.2.53", " ".join(to))
+            text = text.replace("10.0.1.10 10.0.2.10", " ".join(to))
         self.file = os.path.join(self.dir, "Corefile")
         with open(self.file, "w") as out:
             out.write(text)
