@@ -7,9 +7,7 @@
 #include <net/if.h>
 #include <sys/socket.h>
 
-#ifndef IFA_PROTO /* Linux before 5.18, which ignores it */
-#define IFA_PROTO 11
-#endif
+#include "net/monitor.h"
 
 union request {
 	struct nlmsghdr align;
@@ -153,61 +151,24 @@ enum err link_remove_address(struct netlink *n, uint32_t index, const struct end
 	return netlink_ask(n, begin_address(&r, RTM_DELADDR, index, address), NULL, NULL, NULL);
 }
 
-struct address_parts {
-	struct span local, address;
-	uint8_t protocol;
-};
-
-static int read_part(const struct nlattr *attribute, void *context)
-{
-	struct address_parts *p = context;
-	struct span value =
-		span_of(mnl_attr_get_payload(attribute), mnl_attr_get_payload_len(attribute));
-
-	switch (mnl_attr_get_type(attribute)) {
-	case IFA_LOCAL:
-		p->local = value;
-		break;
-	case IFA_ADDRESS:
-		p->address = value;
-		break;
-	case IFA_PROTO:
-		p->protocol = value.len == 1 ? *value.at : 0;
-		break;
-	default:
-		break;
-	}
-	return MNL_CB_OK;
-}
-
-static bool is_link_local(const struct endpoint *e)
-{
-	return e->family == 6 && e->addr[0] == 0xfe && (e->addr[1] & 0xc0) == 0x80;
-}
-
 void link_take_address(struct link_addresses *a, uint32_t index, const struct nlmsghdr *message)
 {
-	const struct ifaddrmsg *head = mnl_nlmsg_get_payload(message);
-	struct address_parts p = {0};
+	struct monitor_address found;
 
-	if (message->nlmsg_type != RTM_NEWADDR ||
-	    !parse_attributes(message, sizeof(*head), read_part, &p) || head->ifa_index != index)
+	if (!monitor_read_address(message, &found) || found.interface != index)
 		return;
-	struct span own = p.local.len > 0 ? p.local : p.address;
-	if (own.len != (head->ifa_family == AF_INET ? 4U : 16U))
-		return;
-	struct endpoint found = endpoint_of(own, 0);
 	bool wanted = false;
 	for (size_t i = 0; i < a->count; i++) {
-		if (a->wanted[i].family != found.family ||
-		    memcmp(a->wanted[i].addr, found.addr, sizeof(found.addr)) != 0)
+		if (a->wanted[i].family != found.address.family ||
+		    memcmp(a->wanted[i].addr, found.address.addr, sizeof(found.address.addr)) != 0)
 			continue;
 		wanted = true;
 		a->there |= 1U << i;
-		if (p.protocol == LINK_ADDRESS_PROTOCOL)
+		if (found.protocol == LINK_ADDRESS_PROTOCOL)
 			a->ours |= 1U << i;
 	}
-	a->others += !wanted && !is_link_local(&found);
+	a->others +=
+		!wanted && found.address.scope_id == 0; /* link-local ones come by themselves */
 }
 
 struct look {

@@ -13,6 +13,7 @@
 struct address_parts {
 	uint32_t flags;
 	struct span address, local;
+	uint8_t protocol;
 };
 
 static int read_part(const struct nlattr *attribute, void *context)
@@ -31,6 +32,9 @@ static int read_part(const struct nlattr *attribute, void *context)
 	case IFA_FLAGS: /* all of them; the header has room for eight */
 		if (value.len == sizeof(p->flags))
 			memcpy(&p->flags, value.at, sizeof(p->flags));
+		break;
+	case IFA_PROTO:
+		p->protocol = value.len == 1 ? *value.at : 0;
 		break;
 	default:
 		break;
@@ -62,6 +66,7 @@ bool monitor_read_address(const struct nlmsghdr *message, struct monitor_address
 	*out = (struct monitor_address){
 		.address = endpoint_of(own, 0),
 		.interface = head->ifa_index,
+		.protocol = p.protocol,
 		.usable = !(p.flags & IFA_F_DADFAILED) &&
 			  (!(p.flags & IFA_F_TENTATIVE) || p.flags & IFA_F_OPTIMISTIC),
 	};

@@ -12,9 +12,15 @@
  * It looks every MONITOR_POLL_MS without being told too, for where netlink is forbidden (a container's
  * filter), and for changes that ring no bell.
  */
+#include <linux/if_addr.h>
+
 #include "base/endpoint.h"
 #include "net/loop.h"
 #include "net/netlink.h"
+
+#ifndef IFA_PROTO /* Linux before 5.18, which ignores it */
+#define IFA_PROTO 11
+#endif
 
 enum {
 	MONITOR_SETTLE_MS = 100, /* a fifth of what a client waits before it asks again, at most */
@@ -29,6 +35,7 @@ struct monitor_address {
 	struct endpoint address; /* port 0; with the scope if it is link-local (RFC 4007) */
 	uint32_t interface;	 /* its number */
 	bool usable;		 /* not tentative any more, and no duplicate (RFC 4862 §5.4) */
+	uint8_t protocol;	 /* who made it, as far as he says so (IFA_PROTO); 0: unknown */
 };
 
 typedef void monitor_fn(void *context);

@@ -145,6 +145,18 @@ class DaemonCase(unittest.TestCase):
                         f"EDE {ede_codes(reply)}, wanted one of {codes}: {reply.to_text()}")
 
 
+class FreshCase(DaemonCase):
+    """There is no daemon but those that a test starts and ends."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.net = NET
+
+    @classmethod
+    def tearDownClass(cls):
+        NET.heal()
+
+
 def data(reply):
     return [rdata.to_text() for rrset in reply.answer
             if rrset.rdtype not in (dns.rdatatype.RRSIG, dns.rdatatype.DNAME) for rdata in rrset]

@@ -62,16 +62,8 @@ class Asker(threading.Thread):
             time.sleep(0.001)
 
 
-class NodeLocalCase(case.DaemonCase):
+class NodeLocalCase(case.FreshCase):
     """Daemons per test; none is left, nor anything that they have made."""
-    @classmethod
-    def setUpClass(cls):
-        cls.net = case.NET
-
-    @classmethod
-    def tearDownClass(cls):
-        case.NET.heal()
-
     def setUp(self):
         super().setUp()
         self.assertNotIn(V4, addresses())

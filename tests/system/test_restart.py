@@ -18,17 +18,9 @@ KEPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kept", "cache-f
 COMMITTED_S = 2.5       # a commit comes once a second at most, and takes its time
 
 
-class RestartCase(case.DaemonCase):
+class RestartCase(case.FreshCase):
     """Every test has a daemon of its own, on a directory of its own."""
     config = {}
-
-    @classmethod
-    def setUpClass(cls):
-        cls.net = case.NET
-
-    @classmethod
-    def tearDownClass(cls):
-        case.NET.heal()
 
     def setUp(self):
         self.net.heal()

@@ -18,15 +18,7 @@ DEFAULTS = os.path.join(HERE, "..", "..", "etc", "resolverd.yaml")
 PRIVILEGED = {"node-local"}
 
 
-class SandboxCase(case.DaemonCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.net = case.NET
-
-    @classmethod
-    def tearDownClass(cls):
-        case.NET.heal()
-
+class SandboxCase(case.FreshCase):
     def begin(self, **config):
         self.daemon = self.net.resolver({"metrics": {"listen": ["127.0.0.1:9253"]}, **config})
         self.addCleanup(lambda: self.daemon.process and self.daemon.stop())

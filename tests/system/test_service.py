@@ -43,16 +43,8 @@ class Manager:
             pass
 
 
-class ServiceCase(case.DaemonCase):
+class ServiceCase(case.FreshCase):
     """A daemon per test, started with what the test wants."""
-    @classmethod
-    def setUpClass(cls):
-        cls.net = case.NET
-
-    @classmethod
-    def tearDownClass(cls):
-        case.NET.heal()
-
     def begin(self, environment=None, sockets=(), **config):
         self.daemon = self.net.resolver(config)
         self.manager = Manager(self.daemon.dir)
