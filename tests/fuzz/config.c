@@ -20,7 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > INPUT_MAX || memmem(data, size, "hints", 5))
 		return 0;
 	if (config_load_text("fuzz", span_of(data, size), &config, &error) == OK) {
-		REQUIRE(config->listen_count > 0 && config->workers > 0);
+		REQUIRE(config->listen_count + config->listen_interface_count > 0);
+		REQUIRE(config->workers > 0);
 		REQUIRE(config->settings.hints.count > 0);
 		config_free(config);
 		return 0;

@@ -2,6 +2,7 @@
 
 The fact comes first, then the operator's question; nothing is reproduced and no log is read.
 """
+import threading
 import time
 
 import case
@@ -266,10 +267,20 @@ class PrefetchLimit(ExplainCase):
 
     def test_max_rate(self):
         """Refreshes wait for each other, and say for what."""
-        for number in range(1, 5):
-            self.ctl.run("prefetch", "now", f"n{number}.pair.org")
-        self.assertCause("n4.pair.org", r"Recorded .* ago, when it was refreshed: it was answered",
-                         r"The rate limit of prefetching held it back, for \S+ m?s in all")
+        names = [f"n{number}.pair.org" for number in range(1, 5)]
+        asking = [threading.Thread(target=self.ctl.run, args=("prefetch", "now", name))
+                  for name in names]
+        for thread in asking:
+            thread.start()
+        for thread in asking:
+            thread.join()
+        held = [story for story in (self.explain(name)[1] for name in names)
+                if "The rate limit of prefetching held it back" in story]
+        # All at once, one a second: the last waits for longest, whichever that is.
+        self.assertTrue(held)
+        for story in held:
+            self.assertRegex(story, r"Recorded .* ago, when it was refreshed: it was answered")
+            self.assertRegex(story, r"held it back, for \S+ m?s in all")
 
 
 class Stale(case.DaemonCase):
