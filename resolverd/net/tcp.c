@@ -615,7 +615,10 @@ static bool set_options(int fd)
 {
 	/* Accepted sockets inherit TCP_NODELAY: answers leave at once. Fast open is a gift. */
 	(void)socket_set(fd, IPPROTO_TCP, TCP_FASTOPEN, FAST_OPEN_QUEUE);
-	return socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1) && socket_set_nonblocking(fd);
+	/* What lingers of connections that were closed here must not keep the next daemon from the
+	 * address, also where whoever opened the socket for us did not think of that. */
+	return socket_set(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+	       socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1) && socket_set_nonblocking(fd);
 }
 
 /* Close L, but first take in those whose handshake is done. */

@@ -501,6 +501,28 @@ static void test_drain(void **state)
 	end(&s);
 }
 
+/* A connection that the daemon closed lingers for a minute; the next one gets the address all the same,
+ * also if the socket was opened by somebody who did not ask for that. */
+static void test_lingering(void **state)
+{
+	(void)state;
+	static struct server s;
+	struct endpoint local = unit_loopback(4);
+	struct sockaddr_storage address;
+	socklen_t len = endpoint_to_sockaddr(&local, &address);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	REQUIRE(fd >= 0 && bind(fd, (struct sockaddr *)&address, len) == 0);
+	begin(&s, (struct tcp_settings){0});
+	assert_int_equal(tcp_listen(&s.tcp, &local, fd, SOCKET_HELD), OK);
+	local = s.tcp.listeners[1].local;
+	int client = unit_connect(&local, SOCK_STREAM);
+	assert_true(UNTIL(&s.loop, s.tcp.accepted == 1));
+	end(&s);
+	close(client);
+	assert_true(socket_is_free(&local, true));
+}
+
 /* At the end a listener of ours goes, and who waits there is taken in; one that others have too
  * stays. */
 static void test_drain_owners(void **state)
@@ -540,8 +562,8 @@ int main(void)
 		cmocka_unit_test(test_patience),     cmocka_unit_test(test_idle_under_pressure),
 		cmocka_unit_test(test_limits),	     cmocka_unit_test(test_no_descriptors),
 		cmocka_unit_test(test_not_reading),  cmocka_unit_test(test_drops),
-		cmocka_unit_test(test_drain),	     cmocka_unit_test(test_drain_owners),
-		cmocka_unit_test(test_unlisten),
+		cmocka_unit_test(test_drain),	     cmocka_unit_test(test_lingering),
+		cmocka_unit_test(test_drain_owners), cmocka_unit_test(test_unlisten),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
