@@ -294,7 +294,7 @@ enum err traffic_listen(struct traffic *t, const struct endpoint *address, bool 
 	size_t slot = 0;
 
 	if (tcp)
-		return tcp_listen(&t->tcp, address, fd, owner);
+		return acceptor_listen(&t->tcp.acceptor, address, fd, owner);
 	while (slot < t->udp_socket_count && t->udp_sockets[slot].watch.watched)
 		slot++;
 	if (slot == TRAFFIC_LISTEN_MAX) {
@@ -324,7 +324,7 @@ static void leave_clients(struct traffic *t, const struct udp_socket *s)
 void traffic_unlisten(struct traffic *t, const struct endpoint *address, bool tcp)
 {
 	if (tcp) {
-		tcp_unlisten(&t->tcp, address);
+		acceptor_unlisten(&t->tcp.acceptor, address);
 		return;
 	}
 	for (size_t i = 0; i < t->udp_socket_count; i++) {
@@ -340,7 +340,7 @@ void traffic_drain(struct traffic *t)
 {
 	for (size_t i = 0; i < t->udp_socket_count; i++)
 		udp_drain(&t->udp_sockets[i]);
-	tcp_drain(&t->tcp);
+	acceptor_drain(&t->tcp.acceptor);
 }
 
 bool traffic_is_drained(const struct traffic *t)
@@ -361,7 +361,7 @@ void traffic_count(struct traffic *t)
 	count(t, METRIC_queries_dropped_total, t->udp.dropped_answers, &t->counted_dropped);
 	for (size_t i = 0; i < t->udp_socket_count; i++)
 		udp_count_drops(&t->udp_sockets[i]);
-	tcp_count_drops(&t->tcp);
+	acceptor_count_drops(&t->tcp.acceptor);
 	count(t, METRIC_udp_receive_drops_total, t->udp.drops, &t->counted_udp_drops);
-	count(t, METRIC_tcp_accept_drops_total, t->tcp.drops, &t->counted_tcp_drops);
+	count(t, METRIC_tcp_accept_drops_total, t->tcp.acceptor.drops, &t->counted_tcp_drops);
 }

@@ -14,7 +14,7 @@
 #include "net/udp.h"
 #include "resolve/resolver.h"
 
-enum { TRAFFIC_LISTEN_MAX = TCP_LISTENERS_MAX };
+enum { TRAFFIC_LISTEN_MAX = ACCEPTOR_LISTENERS_MAX };
 
 struct traffic_parts { /* borrowed; they outlive the traffic */
 	struct loop *loop;

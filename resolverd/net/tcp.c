@@ -1,18 +1,11 @@
 #include "net/tcp.h"
 
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/socket.h"
-
 enum {
-	ACCEPTS_PER_TURN = 64, /* then those that are connected get their turn */
-	FAST_OPEN_QUEUE = 256, /* RFC 7413: connections that may carry data before they are open */
-	HEADER_SIZE = 12,      /* nothing shorter is a DNS message */
+	HEADER_SIZE = 12, /* nothing shorter is a DNS message */
 	INCOMING_SIZE = 2 * STREAM_FRAME_MAX,
 	OUTGOING_SIZE = 4 * STREAM_FRAME_MAX,
 };
@@ -140,22 +133,11 @@ static void doom(struct tcp_connection *c)
 	ask_attention(c);
 }
 
-/* ---- accepting ---- */
+/* ---- a connection begins and ends ---- */
 
 static void start_tick(struct tcp_server *t)
 {
 	loop_timer_set(t->loop, &t->tick, t->loop->now.mono_us + TCP_TICK_MS * 1000);
-}
-
-static void pause_accepting(struct tcp_server *t, bool paused)
-{
-	if (t->paused == paused || t->draining)
-		return;
-	t->paused = paused;
-	for (size_t i = 0; i < t->listener_count; i++)
-		loop_want(t->loop, &t->listeners[i].watch, paused ? 0 : LOOP_READ);
-	if (paused && t->open_count == 0)
-		start_tick(t);
 }
 
 /* The slot is free for another connection; whoever waited for its answers is told. */
@@ -179,7 +161,7 @@ static void close_connection(struct tcp_connection *c)
 	*c = (struct tcp_connection){.server = t, .generation = generation};
 	TAILQ_INSERT_TAIL(&t->free, c, in_state);
 	t->open_count--;
-	pause_accepting(t, false);
+	acceptor_resume(&t->acceptor);
 	if (owes)
 		t->settings.gone(t->settings.context, handle);
 }
@@ -201,11 +183,20 @@ static bool make_room(struct tcp_server *t)
 	return false;
 }
 
+/* For the acceptor. */
+static bool has_room(void *context)
+{
+	struct tcp_server *t = context;
+
+	return t->open_count < t->settings.connections || make_room(t);
+}
+
 static void handle_connection(void *context, unsigned ready);
 
-/* Take the connection FD over. */
-static void open_connection(struct tcp_server *t, int fd, const struct endpoint *peer)
+/* For the acceptor: take the connection FD over. */
+static void open_connection(void *context, int fd, const struct endpoint *peer)
 {
+	struct tcp_server *t = context;
 	struct tcp_connection *c = TAILQ_FIRST(&t->free);
 
 	REQUIRE(c);
@@ -231,46 +222,6 @@ remove_tally:
 close_socket:
 	t->rejected++;
 	close(fd);
-}
-
-/* Errors of accept4() that say that nothing more can be accepted now; the others are about one
- * connection that is gone already (accept(2): treat like EAGAIN, try the next). */
-static bool is_shortage(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
-/* Take in one who waits; false if nobody does, or there is no room. */
-static bool accept_one(struct tcp_listener *listener)
-{
-	struct tcp_server *t = listener->server;
-	struct sockaddr_storage address;
-	socklen_t len = sizeof(address);
-
-	if (t->open_count >= t->settings.connections && !make_room(t)) {
-		pause_accepting(t, true);
-		return false;
-	}
-	int fd = accept4(listener->watch.fd, (struct sockaddr *)&address, &len,
-			 SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd < 0) {
-		if (is_shortage(errno))
-			pause_accepting(t, true);
-		return !is_shortage(errno) && errno != EAGAIN;
-	}
-	struct endpoint peer = endpoint_from_sockaddr((struct sockaddr *)&address);
-	open_connection(t, fd, &peer);
-	return true;
-}
-
-static void handle_listener(void *context, unsigned ready)
-{
-	struct tcp_listener *listener = context;
-
-	(void)ready;
-	for (unsigned i = 0; i < ACCEPTS_PER_TURN && !listener->server->paused; i++)
-		if (!accept_one(listener))
-			return;
 }
 
 /* ---- reading and writing ---- */
@@ -543,25 +494,8 @@ static void handle_tick(void *context)
 
 	for (unsigned state = 0; state < TCP_STATE_COUNT; state++)
 		lose_patience(t, (enum tcp_state)state);
-	pause_accepting(t, false); /* try; it pauses again if nothing has changed */
-	if (t->open_count > 0 || t->paused)
+	if (t->open_count > 0)
 		start_tick(t);
-}
-
-static void count_drops(struct tcp_listener *l)
-{
-	if (l->owner != SOCKET_HELD_SHARED && l->watch.watched)
-		l->server->drops += socket_take_drops(l->watch.fd, &l->drops);
-}
-
-static void close_listener(struct tcp_listener *l)
-{
-	if (!l->watch.watched)
-		return;
-	count_drops(l);
-	/* Not loop_close(): others have duplicates of an inherited one. */
-	loop_forget(l->server->loop, &l->watch);
-	close(l->watch.fd);
 }
 
 /* ---- life ---- */
@@ -572,6 +506,7 @@ enum err tcp_server_init(struct tcp_server *t, struct loop *loop,
 	*t = (struct tcp_server){.loop = loop, .settings = *settings};
 	t->attention = (struct loop_timer){.fn = handle_attention, .context = t};
 	t->tick = (struct loop_timer){.fn = handle_tick, .context = t};
+	acceptor_init(&t->acceptor, loop, has_room, open_connection, t);
 	TAILQ_INIT(&t->free);
 	TAILQ_INIT(&t->waiting);
 	for (size_t i = 0; i < TCP_STATE_COUNT; i++)
@@ -599,8 +534,7 @@ void tcp_server_deinit(struct tcp_server *t)
 		if (t->slots[i].open)
 			close_connection(&t->slots[i]);
 	}
-	for (size_t i = 0; i < t->listener_count; i++)
-		close_listener(&t->listeners[i]);
+	acceptor_deinit(&t->acceptor);
 	loop_timer_clear(t->loop, &t->attention);
 	loop_timer_clear(t->loop, &t->tick);
 	tally_deinit(&t->tally);
@@ -611,85 +545,8 @@ void tcp_server_deinit(struct tcp_server *t)
 	*t = (struct tcp_server){0};
 }
 
-static bool set_options(int fd)
-{
-	/* Accepted sockets inherit TCP_NODELAY: answers leave at once. Fast open is a gift. */
-	(void)socket_set(fd, IPPROTO_TCP, TCP_FASTOPEN, FAST_OPEN_QUEUE);
-	/* What lingers of connections that were closed here must not keep the next daemon from the
-	 * address, also where whoever opened the socket for us did not think of that. */
-	return socket_set(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
-	       socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1) && socket_set_nonblocking(fd);
-}
-
-/* Close L, but first take in those whose handshake is done. */
-static void leave_listener(struct tcp_listener *l)
-{
-	for (unsigned i = 0; l->watch.watched && i < SOMAXCONN && !l->server->paused; i++)
-		if (!accept_one(l))
-			break;
-	close_listener(l);
-}
-
-void tcp_drain(struct tcp_server *t)
-{
-	for (size_t i = 0; i < t->listener_count; i++)
-		if (t->listeners[i].owner == SOCKET_OURS)
-			leave_listener(&t->listeners[i]);
-	pause_accepting(t, true);
-	t->draining = true;
-}
-
 bool tcp_is_drained(const struct tcp_server *t)
 {
 	return t->silent_count == 0 && TAILQ_EMPTY(&t->states[TCP_STATE_PARTIAL]) &&
 	       TAILQ_EMPTY(&t->states[TCP_STATE_WRITING]);
-}
-
-void tcp_count_drops(struct tcp_server *t)
-{
-	for (size_t i = 0; i < t->listener_count; i++)
-		count_drops(&t->listeners[i]);
-}
-
-enum err tcp_listen(struct tcp_server *t, const struct endpoint *local, int fd,
-		    enum socket_owner owner)
-{
-	struct sockaddr_storage address;
-	socklen_t len = endpoint_to_sockaddr(local, &address);
-	REQUIRE(len > 0);
-
-	size_t slot = 0;
-	while (slot < t->listener_count && t->listeners[slot].watch.watched)
-		slot++;
-	if (slot == TCP_LISTENERS_MAX) {
-		if (fd >= 0)
-			close(fd);
-		return ERR_LIMIT;
-	}
-	struct tcp_listener *listener = &t->listeners[slot];
-	*listener = (struct tcp_listener){.server = t, .owner = owner};
-	listener->watch = (struct loop_watch){.fn = handle_listener, .context = listener};
-	if (fd < 0)
-		fd = socket_bound(local, SOCK_STREAM);
-	if (fd < 0)
-		return ERR_SYSTEM;
-	if (!set_options(fd) || listen(fd, SOMAXCONN) != 0 ||
-	    getsockname(fd, (struct sockaddr *)&address, &len) != 0 ||
-	    loop_watch(t->loop, &listener->watch, fd, t->paused ? 0 : LOOP_READ) != OK) {
-		socket_abandon(fd);
-		return ERR_SYSTEM;
-	}
-	listener->local = endpoint_from_sockaddr((struct sockaddr *)&address);
-	t->listener_count = MAX(t->listener_count, slot + 1);
-	return OK;
-}
-
-void tcp_unlisten(struct tcp_server *t, const struct endpoint *local)
-{
-	for (size_t i = 0; i < t->listener_count; i++) {
-		struct tcp_listener *listener = &t->listeners[i];
-		if (!listener->watch.watched || !endpoint_equal(&listener->local, local))
-			continue;
-		leave_listener(listener);
-	}
 }

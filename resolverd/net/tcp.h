@@ -14,22 +14,21 @@
  *   CLOSING  our FIN is out; what still comes is thrown away until the client's FIN.
  *   DOOMED   broken; closed as soon as nobody stands on it.
  *
- * Reading stops while too many queries are pending or too many bytes wait to be written. Accepting
- * pauses, and never spins, when connections or descriptors run out: the oldest idle connection
- * makes room for a new one.
+ * Reading stops while too many queries are pending or too many bytes wait to be written. Where
+ * connections run short, the oldest idle one makes room for a new one. Where to listen, and an end
+ * without loss, are the acceptor's: acceptor_listen(&server.acceptor, ...).
  */
 #include <sys/queue.h>
 
 #include "base/endpoint.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "net/acceptor.h"
 #include "net/loop.h"
-#include "net/socket.h"
 #include "net/stream.h"
 #include "net/tally.h"
 
 enum {
-	TCP_LISTENERS_MAX = 64, /* addresses; fifty are what the largest network interfaces have */
 	/* CoreDNS keeps one query in flight on each connection, up to 1,000 in all (max_concurrent),
 	 * and behind a load balancer many clients have one address. */
 	TCP_PER_CLIENT = 4096,
@@ -52,7 +51,7 @@ enum {
 	/* Idle for at least this long before it makes room for another: a client that opens
 	 * connections in a loop does not drive out those that are in use. */
 	TCP_EVICT_MS = 1000,
-	/* How often patience is looked at, and accepting tried again. */
+	/* How often patience is looked at. */
 	TCP_TICK_MS = 250,
 };
 
@@ -101,16 +100,6 @@ struct tcp_settings {
 struct tcp_connection;
 TAILQ_HEAD(tcp_list, tcp_connection);
 
-struct tcp_server;
-
-struct tcp_listener {
-	struct tcp_server *server;
-	struct loop_watch watch;
-	struct endpoint local;
-	enum socket_owner owner;
-	uint32_t drops; /* seen so far */
-};
-
 struct tcp_server { /* one thread */
 	struct loop *loop;
 	struct tcp_settings settings;
@@ -120,18 +109,14 @@ struct tcp_server { /* one thread */
 	struct tcp_list waiting;		 /* for attention */
 	struct loop_timer attention, tick;
 	struct tally tally;
-	struct tcp_listener listeners[TCP_LISTENERS_MAX];
-	size_t listener_count; /* slots used so far; those that are not watched are free */
+	struct acceptor acceptor;
 	unsigned open_count;
 	unsigned silent_count;	/* of the open ones, those that have asked nothing yet */
 	size_t unwritten_bytes; /* in all queues */
-	bool paused;		/* accepting */
-	bool draining;		/* for good */
 	uint8_t *incoming;	/* scratch: what was left of a message, and what was read */
 	uint8_t *outgoing;	/* scratch: answers of one turn */
 	uint8_t *frame;		/* scratch: one late answer */
 	uint64_t accepted, rejected;
-	uint64_t drops; /* connections for which a queue had no room: tcp_count_drops() */
 };
 
 /* LOOP outlives it. ERR_NO_MEMORY. */
@@ -140,23 +125,9 @@ MUST_USE enum err tcp_server_init(struct tcp_server *t, struct loop *loop,
 /* Closes everything; gone() is not called. */
 void tcp_server_deinit(struct tcp_server *t);
 
-/* Bind to LOCAL, listen and accept. ERR_SYSTEM with errno set, or ERR_LIMIT.
- * FD is a socket that is bound to LOCAL already and is taken over (closed on errors), or -1. OWNER:
- * whose it is. */
-MUST_USE enum err tcp_listen(struct tcp_server *t, const struct endpoint *local, int fd,
-			     enum socket_owner owner);
-/* Listen at LOCAL no more: whoever has connected already is served, also later. */
-void tcp_unlisten(struct tcp_server *t, const struct endpoint *local);
-/* The end is near: accept no connection any more, so that who connects waits for the next one who
- * listens, or is taken by another who does; on a socket of ours those who wait are accepted before.
- * Queries of those that are accepted are taken. Again is fine. */
-void tcp_drain(struct tcp_server *t);
-/* Nobody would lose by the end who has not had a chance: no connection still waits to send its first
- * query or the rest of one, or to be told an answer. */
+/* After acceptor_drain(). Nobody would lose by the end who has not had a chance: no connection still
+ * waits to send its first query or the rest of one, or to be told an answer. */
 bool tcp_is_drained(const struct tcp_server *t);
-
-/* Add to the count what the listeners have had no room for since the last time: a system call each. */
-void tcp_count_drops(struct tcp_server *t);
 
 /* Answer one pending query. ERR_CLOSED if the connection is gone: the answer is dropped. */
 MUST_USE enum err tcp_answer(struct tcp_server *t, struct tcp_handle handle, struct span packet);

@@ -57,7 +57,7 @@ static void begin(struct server *s, struct tcp_settings settings)
 	settings.context = s;
 	assert_int_equal(loop_init(&s->loop, loop_epoch_read()), OK);
 	assert_int_equal(tcp_server_init(&s->tcp, &s->loop, &settings), OK);
-	assert_int_equal(tcp_listen(&s->tcp, &e, -1, SOCKET_OURS), OK);
+	assert_int_equal(acceptor_listen(&s->tcp.acceptor, &e, -1, SOCKET_OURS), OK);
 }
 
 static void end(struct server *s)
@@ -68,7 +68,7 @@ static void end(struct server *s)
 
 static int join(struct server *s)
 {
-	int fd = unit_connect(&s->tcp.listeners[0].local, SOCK_STREAM);
+	int fd = unit_connect(&s->tcp.acceptor.listeners[0].local, SOCK_STREAM);
 	assert_true(fd >= 0);
 	return fd;
 }
@@ -331,7 +331,7 @@ static void test_limits(void **state)
 	fds[3] = join(&s); /* waits in the kernel: nobody is idle */
 	unit_write_frame(fds[3], 5, HEADER_SIZE);
 	assert_false(UNTIL_MS(&s.loop, s.received > 2, 400));
-	assert_true(s.tcp.paused);
+	assert_true(s.tcp.acceptor.paused);
 	assert_int_equal(answer(&s, 0), OK);
 	close(fds[0]);
 	assert_true(UNTIL(&s.loop, s.received == 3));
@@ -352,11 +352,11 @@ static void test_unlisten(void **state)
 
 	memset(&in, 0, sizeof(in));
 	begin(&s, (struct tcp_settings){0});
-	struct endpoint first = s.tcp.listeners[0].local;
-	assert_int_equal(tcp_listen(&s.tcp, &anywhere, -1, SOCKET_OURS), OK);
-	struct endpoint second = s.tcp.listeners[1].local;
+	struct endpoint first = s.tcp.acceptor.listeners[0].local;
+	assert_int_equal(acceptor_listen(&s.tcp.acceptor, &anywhere, -1, SOCKET_OURS), OK);
+	struct endpoint second = s.tcp.acceptor.listeners[1].local;
 	int early = join(&s), late = join(&s); /* neither is accepted yet */
-	tcp_unlisten(&s.tcp, &first);
+	acceptor_unlisten(&s.tcp.acceptor, &first);
 	assert_true(unit_connect(&first, SOCK_STREAM) < 0);
 	for (uint16_t id = 2; id <= 4; id += 2) {
 		int fd = id == 2 ? early : late;
@@ -366,10 +366,10 @@ static void test_unlisten(void **state)
 		assert_true(UNTIL(&s.loop, unit_read_frames(fd, &in) == 1));
 		close(fd);
 	}
-	assert_int_equal(tcp_listen(&s.tcp, &anywhere, -1, SOCKET_OURS), OK);
-	assert_int_equal(s.tcp.listener_count, 2);
-	assert_true(endpoint_equal(&s.tcp.listeners[1].local, &second));
-	tcp_unlisten(&s.tcp, &first); /* nobody */
+	assert_int_equal(acceptor_listen(&s.tcp.acceptor, &anywhere, -1, SOCKET_OURS), OK);
+	assert_int_equal(s.tcp.acceptor.listener_count, 2);
+	assert_true(endpoint_equal(&s.tcp.acceptor.listeners[1].local, &second));
+	acceptor_unlisten(&s.tcp.acceptor, &first); /* nobody */
 	end(&s);
 }
 
@@ -452,17 +452,17 @@ static void test_drops(void **state)
 	int fds[8];
 
 	begin(&s, (struct tcp_settings){0});
-	tcp_count_drops(&s.tcp);
-	assert_int_equal(s.tcp.drops, 0);
-	REQUIRE(listen(s.tcp.listeners[0].watch.fd, 1) == 0);
+	acceptor_count_drops(&s.tcp.acceptor);
+	assert_int_equal(s.tcp.acceptor.drops, 0);
+	REQUIRE(listen(s.tcp.acceptor.listeners[0].watch.fd, 1) == 0);
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
 		struct sockaddr_storage address;
-		socklen_t len = endpoint_to_sockaddr(&s.tcp.listeners[0].local, &address);
+		socklen_t len = endpoint_to_sockaddr(&s.tcp.acceptor.listeners[0].local, &address);
 		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		(void)connect(fds[i], (struct sockaddr *)&address, len);
 	}
-	tcp_count_drops(&s.tcp);
-	assert_in_range(s.tcp.drops, 1, 2 * ARRAY_LEN(fds));
+	acceptor_count_drops(&s.tcp.acceptor);
+	assert_in_range(s.tcp.acceptor.drops, 1, 2 * ARRAY_LEN(fds));
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		close(fds[i]);
 	end(&s);
@@ -478,12 +478,12 @@ static void test_drain(void **state)
 
 	memset(&in, 0, sizeof(in));
 	begin(&s, (struct tcp_settings){0});
-	s.tcp.listeners[0].owner = SOCKET_HELD;
+	s.tcp.acceptor.listeners[0].owner = SOCKET_HELD;
 	int silent = join(&s), other = join(&s);
 	assert_true(UNTIL(&s.loop, s.tcp.accepted == 2));
 	unit_write_frame(other, 2, HEADER_SIZE);
 	assert_true(UNTIL(&s.loop, unit_read_frames(other, &in) == 1));
-	tcp_drain(&s.tcp);
+	acceptor_drain(&s.tcp.acceptor);
 	assert_false(tcp_is_drained(&s.tcp));
 	int late = join(&s);
 	close(other);
@@ -514,8 +514,8 @@ static void test_lingering(void **state)
 
 	REQUIRE(fd >= 0 && bind(fd, (struct sockaddr *)&address, len) == 0);
 	begin(&s, (struct tcp_settings){0});
-	assert_int_equal(tcp_listen(&s.tcp, &local, fd, SOCKET_HELD), OK);
-	local = s.tcp.listeners[1].local;
+	assert_int_equal(acceptor_listen(&s.tcp.acceptor, &local, fd, SOCKET_HELD), OK);
+	local = s.tcp.acceptor.listeners[1].local;
 	int client = unit_connect(&local, SOCK_STREAM);
 	assert_true(UNTIL(&s.loop, s.tcp.accepted == 1));
 	end(&s);
@@ -534,13 +534,13 @@ static void test_drain_owners(void **state)
 
 	memset(&in, 0, sizeof(in));
 	begin(&s, (struct tcp_settings){0});
-	assert_int_equal(tcp_listen(&s.tcp, &held, -1, SOCKET_HELD), OK);
-	held = s.tcp.listeners[1].local;
+	assert_int_equal(acceptor_listen(&s.tcp.acceptor, &held, -1, SOCKET_HELD), OK);
+	held = s.tcp.acceptor.listeners[1].local;
 	int fd = join(&s), waiting = unit_connect(&held, SOCK_STREAM);
-	tcp_drain(&s.tcp);
+	acceptor_drain(&s.tcp.acceptor);
 	assert_int_equal(s.tcp.open_count, 1);
 	assert_false(tcp_is_drained(&s.tcp)); /* it has not asked */
-	assert_int_equal(unit_connect(&s.tcp.listeners[0].local, SOCK_STREAM), -1);
+	assert_int_equal(unit_connect(&s.tcp.acceptor.listeners[0].local, SOCK_STREAM), -1);
 	int later = unit_connect(&held, SOCK_STREAM);
 	assert_true(later >= 0);
 	unit_write_frame(fd, 2, HEADER_SIZE);
