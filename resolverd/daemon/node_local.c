@@ -110,46 +110,59 @@ static bool is_served(struct node_local *l, size_t i)
 	return listeners_look(&l->diagnosis, &l->wanted.addresses[i], &found) != OK || found;
 }
 
-/* Of what is on LINK, the addresses that nobody needs; how many of them stay. */
-static size_t remove_addresses(struct node_local *l, const struct link *link,
-			       const struct link_addresses *on)
+/* False: it stays. That another instance was faster is fine. */
+static bool remove_address(struct node_local *l, const struct link *link, const struct endpoint *e)
 {
-	const struct config_node_local *w = &l->wanted;
-	uint32_t ours = (on->ours | l->made) & on->there;
 	char text[ENDPOINT_TEXT_SIZE];
-	size_t left = 0;
 
-	if (link->ours)
-		ours = on->there;
-	for (size_t i = 0; i < w->count; i++) {
-		const struct endpoint *e = &w->addresses[i];
-		if (!(on->there >> i & 1))
+	if (link_remove_address(&l->route, link->index, e) == OK)
+		log_notice("node-local address removed address=%s interface=%s",
+			   address_text(e, text), l->wanted.interface);
+	else if (errno != EADDRNOTAVAIL && errno != ENODEV)
+		return false;
+	return true;
+}
+
+/* Of what is ON the LINK, the addresses that nobody needs. */
+static void remove_addresses(struct node_local *l, const struct link *link,
+			     const struct link_addresses *on)
+{
+	uint32_t ours = link->ours ? on->there : (on->ours | l->made) & on->there;
+	char text[ENDPOINT_TEXT_SIZE];
+
+	for (size_t i = 0; i < l->wanted.count; i++) {
+		const struct endpoint *e = &l->wanted.addresses[i];
+		bool is_ours = ours >> i & 1;
+		if (!(on->there >> i & 1) ||
+		    (is_ours && !is_served(l, i) && remove_address(l, link, e)))
 			continue;
-		if (ours >> i & 1 && !is_served(l, i) &&
-		    link_remove_address(&l->route, link->index, e) == OK) {
-			log_notice("node-local address removed address=%s interface=%s",
-				   address_text(e, text), w->interface);
-			continue;
-		}
 		log_notice("node-local address left address=%s interface=%s", address_text(e, text),
-			   w->interface);
-		left++;
+			   l->wanted.interface);
 	}
-	return left;
+}
+
+/* LINK is ours and nothing is on it (any more): another instance may have removed the rest. */
+static bool is_bare(struct node_local *l, const struct link *link)
+{
+	struct link_addresses on = {.wanted = l->wanted.addresses, .count = l->wanted.count};
+
+	return link->ours && link_look(&l->route, link->index, &on) == OK && on.there == 0 &&
+	       on.others == 0;
 }
 
 void node_local_close(struct node_local *l)
 {
 	const struct config_node_local *w = &l->wanted;
+	struct link_addresses on = {.wanted = w->addresses, .count = w->count};
 	struct link link;
 
 	if (w->count == 0)
 		return;
-	struct link_addresses on = {.wanted = w->addresses, .count = w->count};
 	if (link_find(&l->route, w->interface, &link) == OK &&
-	    link_look(&l->route, link.index, &on) == OK &&
-	    remove_addresses(l, &link, &on) + on.others == 0 && link.ours &&
-	    link_remove(&l->route, link.index) == OK)
-		log_notice("node-local interface removed interface=%s", w->interface);
+	    link_look(&l->route, link.index, &on) == OK) {
+		remove_addresses(l, &link, &on);
+		if (is_bare(l, &link) && link_remove(&l->route, link.index) == OK)
+			log_notice("node-local interface removed interface=%s", w->interface);
+	}
 	l->wanted.count = 0;
 }
