@@ -1,4 +1,6 @@
 """What the system tests share: a daemon per test class, and ways to ask it."""
+import contextlib
+import ctypes
 import os
 import select
 import socket
@@ -27,6 +29,23 @@ def slow(test):
         test(self)
     wrapped.__doc__ = test.__doc__
     return wrapped
+
+
+@contextlib.contextmanager
+def held_worker(pid):
+    """Hold one worker of the daemon PID as a debugger does; the other threads go on."""
+    seize, interrupt, detach, wall = 0x4206, 0x4207, 17, 0x40000000
+    tasks = f"/proc/{pid}/task"
+    worker = next(int(t) for t in os.listdir(tasks)
+                  if open(f"{tasks}/{t}/comm").read().startswith("worker"))
+    ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+    if ptrace(seize, worker, 0, 0) or ptrace(interrupt, worker, 0, 0):
+        raise OSError(ctypes.get_errno(), "ptrace")
+    os.waitpid(worker, wall)
+    try:
+        yield
+    finally:
+        ptrace(detach, worker, 0, 0)
 
 
 class DaemonCase(unittest.TestCase):

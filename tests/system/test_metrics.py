@@ -2,7 +2,6 @@
 import http.client
 import os
 import re
-import signal
 import socket
 import threading
 import time
@@ -140,26 +139,38 @@ class Metrics(case.DaemonCase):
 
 
 class Standstill(case.DaemonCase):
-    config = {"metrics": {"listen": [f"127.0.0.1:{PORT + 1}"]}}
+    config = {"metrics": {"listen": [f"127.0.0.1:{PORT + 1}"]}, "workers": 1}
+
+    def get(self, path):
+        link = http.client.HTTPConnection("127.0.0.1", PORT + 1, timeout=10)
+        link.request("GET", path)
+        reply = link.getresponse()
+        return reply.status, reply.read().decode()
+
+    def until(self, path, wanted):
+        """What PATH says once its status is WANTED."""
+        deadline = time.monotonic() + 30
+        while (said := self.get(path))[0] != wanted and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.assertEqual(said[0], wanted, said[1])
+        return said[1]
 
     def test_not_ready(self):
-        """A daemon whose threads stand still is not taken for a good one."""
-        pid = self.daemon.process.pid
-        workers = [t for t in os.listdir(f"/proc/{pid}/task")
-                   if open(f"/proc/{pid}/task/{t}/comm").read().startswith("worker")]
-        self.assertTrue(workers)
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            with self.assertRaises(OSError):
-                link = http.client.HTTPConnection("127.0.0.1", PORT + 1, timeout=0.5)
-                link.request("GET", "/readyz")
-                link.getresponse()
-        finally:
-            os.kill(pid, signal.SIGCONT)
-        time.sleep(0.2)
-        link = http.client.HTTPConnection("127.0.0.1", PORT + 1, timeout=5)
-        link.request("GET", "/readyz")
-        self.assertEqual(link.getresponse().status, 200)
+        """A daemon that does not answer is not taken for a good one, until it does."""
+        self.until("/readyz", 200)
+        with case.held_worker(self.daemon.process.pid):
+            text = self.until("/readyz", 503)
+            self.assertIn("no answer over UDP from 127.0.0.1:53", text)
+            self.assertIn("no answer over TCP from 127.0.0.1:53", text)
+        self.until("/readyz", 200)
+
+    @case.slow
+    def test_not_alive(self):
+        """A worker that stands still is named."""
+        with case.held_worker(self.daemon.process.pid):
+            text = self.until("/healthz", 503)
+            self.assertRegex(text, r"^worker 0 has stood still for \d+ s\n$")
+        self.assertEqual(self.until("/healthz", 200), "ok\n")
 
 
 class Degraded(case.DaemonCase):
