@@ -60,7 +60,7 @@ build {
       "cloud-init status --wait",
       "sudo resolverctl status",
       # An image has no cache, no identity and no log of its own.
-      "sudo systemctl stop resolverd.socket resolverd.service",
+      "sudo systemctl stop resolverd.service",
       "sudo find /var/lib/resolverd -mindepth 1 -delete",
       "sudo cloud-init clean --logs --machine-id",
     ]

@@ -1,15 +1,12 @@
 #include "daemon/listen.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/service.h"
 #include "net/socket.h"
 
 static void tell_bind_failure(const struct endpoint *address, bool tcp)
@@ -20,7 +17,7 @@ static void tell_bind_failure(const struct endpoint *address, bool tcp)
 		  endpoint_text(address, text), tcp ? "tcp" : "udp", strerrordesc_np(errno));
 }
 
-/* ---- what is inherited ---- */
+/* ---- what is wanted ---- */
 
 /* Does E stand in node-local? Then another instance may serve it too. */
 static bool is_shared(const struct config *c, const struct endpoint *e)
@@ -32,8 +29,10 @@ static bool is_shared(const struct config *c, const struct endpoint *e)
 }
 
 /* It may be an address that an interface of the configuration has, or will have. */
-static bool may_be_wanted(const struct config *c, const struct endpoint *address)
+static bool may_be_wanted(const void *context, const struct endpoint *address)
 {
+	const struct config *c = context;
+
 	for (size_t i = 0; i < c->listen_count; i++)
 		if (endpoint_equal(&c->listen[i], address))
 			return true;
@@ -42,56 +41,6 @@ static bool may_be_wanted(const struct config *c, const struct endpoint *address
 			return true;
 	return false;
 }
-
-static void inherit(struct listen *l, const struct config *c)
-{
-	unsigned count;
-	int first = service_sockets(&count);
-	char text[ENDPOINT_TEXT_SIZE];
-
-	for (unsigned i = 0; i < count && l->count < LISTEN_INHERITED_MAX; i++) {
-		struct listen_inherited *in = &l->inherited[l->count];
-		in->fd = first + (int)i;
-		if (!socket_identify(in->fd, &in->local, &in->tcp)) {
-			log_warning("inherited descriptor is no socket to serve fd=%d", in->fd);
-			continue;
-		}
-		bool wanted = may_be_wanted(c, &in->local);
-		l->count += wanted;
-		if (wanted)
-			log_info("inherited socket address=%s transport=%s",
-				 endpoint_text(&in->local, text), in->tcp ? "tcp" : "udp");
-		else
-			log_warning("inherited socket stands not in listen, not served address=%s",
-				    endpoint_text(&in->local, text));
-	}
-}
-
-/* A descriptor of the NTH worker's own; -1: nothing is inherited for ADDRESS, or errno says why.
- * OWNER: whose it is, or would be if it were not inherited. */
-static int inherited(const struct listen *l, const struct endpoint *address, bool tcp, unsigned nth,
-		     enum socket_owner *owner)
-{
-	const struct listen_inherited *found[LISTEN_INHERITED_MAX];
-	unsigned count = 0;
-
-	for (size_t i = 0; i < l->count; i++)
-		if (l->inherited[i].tcp == tcp && endpoint_equal(&l->inherited[i].local, address))
-			found[count++] = &l->inherited[i];
-	errno = 0;
-	*owner = count == 0 ? SOCKET_OURS : nth < count ? SOCKET_HELD : SOCKET_HELD_SHARED;
-	return count > 0 ? fcntl(found[nth % count]->fd, F_DUPFD_CLOEXEC, 0) : -1;
-}
-
-static bool is_inherited(const struct listen *l, const struct endpoint *address, bool tcp)
-{
-	for (size_t i = 0; i < l->count; i++)
-		if (l->inherited[i].tcp == tcp && endpoint_equal(&l->inherited[i].local, address))
-			return true;
-	return false;
-}
-
-/* ---- what is wanted ---- */
 
 static bool is_wildcard(const struct endpoint *e)
 {
@@ -244,8 +193,8 @@ static bool overlaps_ours(const struct listen *l, const struct endpoint *local)
 static bool is_free(const struct listen *l, const struct config *c, const struct endpoint *local,
 		    bool tcp)
 {
-	return is_shared(c, local) || is_inherited(l, local, tcp) || overlaps_ours(l, local) ||
-	       socket_is_free(local, tcp);
+	return is_shared(c, local) || held_count(&l->held, local, tcp) > 0 ||
+	       overlaps_ours(l, local) || socket_is_free(local, tcp);
 }
 
 static void close_place(struct listen *l, const struct endpoint *local)
@@ -254,15 +203,13 @@ static void close_place(struct listen *l, const struct endpoint *local)
 		for (int tcp = 0; tcp < 2; tcp++)
 			if (worker_unlisten(l->workers[w], local, tcp) != OK)
 				log_error("out of memory, goes on listening worker=%u", w);
+	held_give_up(&l->held, local);
 }
 
-static bool open_at(struct listen *l, unsigned worker, const struct endpoint *local, bool tcp)
+/* Have WORKER serve LOCAL by FD, which it takes over; -1 with errno is handed on. */
+static bool serve(struct listen *l, unsigned worker, const struct endpoint *local, bool tcp, int fd,
+		  enum socket_owner owner)
 {
-	enum socket_owner owner;
-	int fd = inherited(l, local, tcp, worker, &owner);
-
-	if (fd < 0 && errno == 0)
-		fd = socket_bound(local, tcp ? SOCK_STREAM : SOCK_DGRAM);
 	if (fd < 0)
 		return false;
 	enum err err = worker_listen(l->workers[worker], local, tcp, fd, owner);
@@ -271,13 +218,42 @@ static bool open_at(struct listen *l, unsigned worker, const struct endpoint *lo
 	return err == OK;
 }
 
+/* By a socket of its own. */
+static bool serve_own(struct listen *l, const struct config *c, unsigned worker,
+		      const struct endpoint *local, bool tcp)
+{
+	int fd = socket_bound(local, tcp ? SOCK_STREAM : SOCK_DGRAM);
+	bool kept = fd >= 0 && !is_shared(c, local) && held_keep(&l->held, fd, local, tcp);
+
+	return serve(l, worker, local, tcp, fd, kept ? SOCKET_HELD : SOCKET_OURS);
+}
+
+/* Those that are held are dealt out to the workers, however many there were when they were bound:
+ * each of them is read by somebody. Who gets none has one of its own, or a share in another's. */
+static bool open_at(struct listen *l, const struct config *c, unsigned worker,
+		    const struct endpoint *local, bool tcp)
+{
+	unsigned held = held_count(&l->held, local, tcp);
+
+	for (unsigned nth = worker; nth < held; nth += l->worker_count)
+		if (!serve(l, worker, local, tcp, held_duplicate(&l->held, local, tcp, nth),
+			   SOCKET_HELD))
+			return false;
+	if (worker < held)
+		return true;
+	if (held_is_ours(&l->held, local, tcp))
+		return serve_own(l, c, worker, local, tcp);
+	return serve(l, worker, local, tcp, held_duplicate(&l->held, local, tcp, worker % held),
+		     SOCKET_HELD_SHARED);
+}
+
 /* Have all workers serve P, or none. A failure is told when it is a new one. */
 static void open_place(struct listen *l, const struct config *c, struct listen_place *p)
 {
 	for (int tcp = 0; tcp < 2; tcp++) {
 		bool done = is_free(l, c, &p->local, tcp);
 		for (unsigned w = 0; done && w < l->worker_count; w++)
-			done = open_at(l, w, &p->local, tcp);
+			done = open_at(l, c, w, &p->local, tcp);
 		if (done)
 			continue;
 		int error = errno;
@@ -394,7 +370,7 @@ bool listen_prepare(struct listen *l, const struct config *c)
 {
 	bool all_free = true;
 
-	inherit(l, c);
+	held_take(&l->held, may_be_wanted, c);
 	for (size_t i = 0; i < c->listen_count; i++) {
 		for (int tcp = 0; tcp < 2; tcp++) {
 			if (is_free(l, c, &c->listen[i], tcp))

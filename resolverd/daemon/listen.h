@@ -12,18 +12,17 @@
  * but for those that a wildcard of the configuration serves already. At most LISTEN_MAX addresses are
  * served in all; those that are served already stay.
  *
- * What the service manager has bound for us (sd_listen_fds(3)) outlives the daemon, so what is
- * asked during a restart waits in it and is answered by the next one. Several of one address
- * (ReusePort=) are spread over the workers; one is shared by all of them. The configuration stays
- * the truth: what is inherited and stands not in it is not served.
+ * Where the service manager holds sockets for us, they are used, and it is given those that we bind
+ * (held.h): all but those of node-local, which another instance may serve too.
  */
 #include <pthread.h>
 
 #include "daemon/config.h"
+#include "daemon/held.h"
 #include "daemon/worker.h"
 #include "net/monitor.h"
 
-enum { LISTEN_INHERITED_MAX = 256, LISTEN_MAX = 64 };
+enum { LISTEN_MAX = 64 };
 
 struct listen_place { /* an address that is wanted */
 	struct endpoint local;
@@ -40,12 +39,7 @@ struct listen_interface {
 };
 
 struct listen { /* main thread, but for what LOCK says */
-	struct listen_inherited {
-		int fd;
-		bool tcp;
-		struct endpoint local;
-	} inherited[LISTEN_INHERITED_MAX];
-	size_t count;
+	struct held held;
 	struct worker *const *workers;
 	unsigned worker_count;
 	pthread_mutex_t
@@ -61,7 +55,7 @@ struct listen { /* main thread, but for what LOCK says */
 void listen_init(struct listen *l);
 void listen_deinit(struct listen *l);
 
-/* Take what is inherited, and see that the other addresses of C are free. False: it is told why not. */
+/* Take what is held, and see that the other addresses of C are free. False: it is told why not. */
 bool listen_prepare(struct listen *l, const struct config *c);
 
 /* Have WORKERS, which do not run yet, serve what C wants; they are borrowed from now on. False: an

@@ -3,6 +3,7 @@ reloads, instances."""
 import ctypes
 import os
 import signal
+import socket
 import time
 
 import yaml
@@ -12,7 +13,7 @@ import trial
 from load import Load
 
 PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
-# Every address of the socket unit, over UDP and on new TCP connections.
+# Every address, over UDP and on new TCP connections.
 EVERYWHERE = [(address, tcp) for address in ("127.0.0.1", "::1") for tcp in (False, True)]
 # Hits, and names that are asked for the first time while the daemon comes and goes.
 NAMES = ["www.signed.org", "www.plain.com", "chain1.signed.com"] + \
@@ -64,11 +65,18 @@ class Unit(trial.MachineCase):
     # ---- sockets that outlive the daemon
 
     def test_restart(self):
-        """Restarts under load: not one question is lost."""
+        """Restarts under load, also with more or fewer workers: not one question is lost."""
+        self.restart_under_load()
+
+    def test_restart_with_socket_unit(self):
         self.hold_sockets()
+        self.restart_under_load()
+
+    def restart_under_load(self):
         with self.load() as load:
-            for _ in range(4):
+            for workers in 1, 3, 2, 2:
                 time.sleep(0.5)
+                self.configure(workers=workers)
                 self.systemctl("restart", "resolverd.service")
             time.sleep(0.5)
         self.assertGreater(len(load.questions), 800)
@@ -76,20 +84,30 @@ class Unit(trial.MachineCase):
         self.assertHealthy()
 
     def test_upgrade(self):
-        """So is none in an upgrade; what the operator wrote and what is cached stay."""
-        self.configure(identity="edited-by-the-operator")
+        """None is lost in an upgrade; what the operator wrote and what is cached stay."""
+        self.upgrade_under_load()
+
+    def test_upgrade_with_socket_unit(self):
         self.hold_sockets()
+        self.upgrade_under_load()
+
+    def apt_install(self, deb):
+        return self.machine.run("apt-get", "install", "-y", "--allow-downgrades", "-o",
+                                "APT::Sandbox::User=root", "-o", "Dpkg::Options::=--force-confold",
+                                self.machine.copy_in(deb)).stdout
+
+    def upgrade_under_load(self):
+        self.apt_install(trial.DEB)     # back from an earlier test's
+        self.configure(identity="edited-by-the-operator")
         self.ask("www.rsa.org")
-        later = self.machine.copy_in(trial.LATER)
         with self.load() as load:
             time.sleep(0.5)
             before = self.machine.main_pid()
-            said = self.machine.run("apt-get", "install", "-y", "-o", "APT::Sandbox::User=root",
-                                    "-o", "Dpkg::Options::=--force-confold", later)
+            said = self.apt_install(trial.LATER)
             after = self.machine.main_pid()
             time.sleep(0.5)
         self.assertEqual(load.lost(), [], load.told())
-        self.assertNotIn(after, (0, before), said.stdout)
+        self.assertNotIn(after, (0, before), said)
         self.assertEqual(self.machine.text("dpkg-query", "-f", "${Version}", "-W", "resolverd"),
                          root.field(trial.LATER, "Version"))
         self.assertEqual(yaml.safe_load(self.machine.read(trial.CONFIG))["identity"],
@@ -100,10 +118,16 @@ class Unit(trial.MachineCase):
         self.assertData(self.ask("www.rsa.org"), "198.18.1.1")
         self.assertHealthy()
 
-    def test_crash_with_sockets(self):
+    def test_crash_under_load(self):
         """Who asks after a crash waits in the sockets and is answered; lost are those at most who
         had asked before and whom the daemon had read."""
+        self.crash_under_load()
+
+    def test_crash_with_socket_unit(self):
         self.hold_sockets()
+        self.crash_under_load()
+
+    def crash_under_load(self):
         with self.load() as load:
             time.sleep(0.5)
             old = self.machine.main_pid()
@@ -116,6 +140,18 @@ class Unit(trial.MachineCase):
         self.assertEqual(load.lost(before=killed - 1.8), [], load.told())
         self.assertLess(len(load.lost()), 40, load.told())
         self.assertHealthy()
+
+    def assertRefuses(self):
+        """Nobody listens, and nobody waits in a socket that is not read."""
+        for address in "127.0.0.1", "::1":
+            with self.assertRaises(ConnectionRefusedError):
+                socket.create_connection((address, 53), 5).close()
+
+    def test_stop(self):
+        """What is kept for the next daemon does not outlive a stop."""
+        self.systemctl("restart", "resolverd.service")
+        self.systemctl("stop", "resolverd.service")
+        self.assertRefuses()
 
     def test_started_by_a_query(self):
         """With the sockets alone, the first question starts the daemon, and is answered."""
@@ -158,6 +194,7 @@ class Unit(trial.MachineCase):
         self.assertEqual(self.machine.properties("resolverd", "ActiveState", "ExecMainStatus"),
                          ["failed", "78"])
         self.assertIn("resolverd.yaml:1", self.machine.journal())
+        self.assertRefuses()
         time.sleep(2)
         self.assertEqual(self.machine.properties("resolverd", "ActiveState"), ["failed"])
 

@@ -174,7 +174,7 @@ class Events:
 
 
 class OneAppliance(Events, Deployment, case.DaemonCase):
-    """Its sockets are held by the service manager (resolverd.socket)."""
+    """Its sockets are held by the service manager."""
     addresses, held = APPLIANCES[:1], True
 
     def test_loss(self):

@@ -1,4 +1,5 @@
 """The resolver under test, or a peer in its place: configuration, start, stop, CPU and memory."""
+import fcntl
 import glob
 import os
 import signal
@@ -38,8 +39,7 @@ class Resolver:
         self.wrapper = list(wrapper)            # command before the command, as taskset
         self.process = None
         self.may_be_refused = False     # system calls, as a test wants to see that
-        self.inherit = ()       # descriptors that it gets, see Lab.spawn()
-        self.held = []          # sockets that outlive it
+        self.held, self.held_names = [], None   # sockets that outlive it
         lab.resolvers.append(self)
         self.dir = os.path.join(lab.dir, f"{self.kind}-{len(lab.resolvers)}")
         os.mkdir(self.dir)
@@ -57,7 +57,12 @@ class Resolver:
     # ---- life
 
     def start(self, wait=True):
-        self.process = self.lab.spawn(self.command, self.log, self.inherit)
+        command, inherit = self.with_held()
+        try:
+            self.process = self.lab.spawn(command, self.log, inherit)
+        finally:
+            for fd in inherit:
+                os.close(fd)
         if wait:
             self.wait()
         return self
@@ -70,13 +75,22 @@ class Resolver:
                 return
         raise RuntimeError(f"{self.kind} does not answer: {self.said()[-2000:]}")
 
-    def pass_on(self, sockets):
+    def pass_on(self, sockets, names=None):
         """Be started with SOCKETS as a service manager passes them on (sd_listen_fds(3))."""
-        moved = "; ".join(f"exec {3 + i}<&{s.fileno()}" for i, s in enumerate(sockets))
-        self.command = ["bash", "-c", f"{moved}; export LISTEN_PID=$$ LISTEN_FDS={len(sockets)}; "
-                        'exec "$@"', "bash"] + self.command
-        self.inherit = [s.fileno() for s in sockets]
-        self.held = sockets
+        self.held, self.held_names = list(sockets), names
+
+    def with_held(self):
+        """The command that starts it so, and the descriptors that it needs for that."""
+        if not self.held:
+            return self.command, []
+        # High ones, so that moving one does not take the place of the next.
+        inherit = [fcntl.fcntl(s.fileno(), fcntl.F_DUPFD, 500) for s in self.held]
+        words = [f"exec {3 + i}<&{fd} {fd}<&-" for i, fd in enumerate(inherit)]
+        words.append(f"export LISTEN_PID=$$ LISTEN_FDS={len(self.held)}")
+        if self.held_names:
+            words.append("export LISTEN_FDNAMES=" + ":".join(self.held_names))
+        words.append('exec "$@"')
+        return ["bash", "-c", "; ".join(words), "bash", *self.command], inherit
 
     def hold_sockets(self):
         """Have its sockets outlive it: what is asked while it does not run waits there."""

@@ -1,5 +1,5 @@
 """Under a service manager: what it is told, sockets that outlive the daemon, the watchdog."""
-import ctypes
+import collections
 import os
 import socket
 import threading
@@ -9,16 +9,27 @@ import dns.message
 
 import case
 
-PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
-
 
 class Manager:
-    """The other end of sd_notify(3)."""
+    """The other end of sd_notify(3), which keeps what it is given."""
 
     def __init__(self, directory):
         self.path = os.path.join(directory, "notify")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(self.path)
+        self.kept = {}          # name -> socket
+
+    def receive(self):
+        message, fds, _, _ = socket.recv_fds(self.socket, 4096, 8)
+        lines = message.decode().splitlines()
+        name = next((line[7:] for line in lines if line.startswith("FDNAME=")), "stored")
+        if "FDSTORE=1" in lines and "FDPOLL=0" in lines and len(fds) == 1:
+            self.kept[name] = socket.socket(fileno=fds.pop())
+        if "FDSTOREREMOVE=1" in lines and name in self.kept:
+            self.kept.pop(name).close()
+        for fd in fds:          # of a barrier (sd_notify_barrier(3))
+            os.close(fd)
+        return message.decode()
 
     def heard(self, word, timeout_s):
         """The first message with WORD as one of its lines, or None."""
@@ -26,7 +37,7 @@ class Manager:
         while (left := deadline - time.monotonic()) > 0:
             self.socket.settimeout(left)
             try:
-                message = self.socket.recv(4096).decode()
+                message = self.receive()
             except socket.timeout:
                 return None
             if word in message.splitlines():
@@ -37,10 +48,14 @@ class Manager:
         """What has been said so far."""
         self.socket.setblocking(False)
         try:
-            while self.socket.recv(4096):
+            while self.receive():
                 pass
         except BlockingIOError:
             pass
+
+    def close(self):
+        for sock in [self.socket, *self.kept.values()]:
+            sock.close()
 
 
 class ServiceCase(case.FreshCase):
@@ -48,15 +63,40 @@ class ServiceCase(case.FreshCase):
     def begin(self, environment=None, sockets=(), **config):
         self.daemon = self.net.resolver(config)
         self.manager = Manager(self.daemon.dir)
-        self.addCleanup(self.manager.socket.close)
+        self.addCleanup(self.manager.close)
         if sockets:
             self.daemon.pass_on(sockets)
         words = {"NOTIFY_SOCKET": self.manager.path, **(environment or {})}
         self.daemon.command = ["env", *(f"{k}={v}" for k, v in words.items()),
                                *self.daemon.command]
         self.addCleanup(self.end)
+        self.start()
+
+    def start(self):
         self.daemon.start(wait=False)
         self.assertIsNotNone(self.manager.heard("READY=1", 10), self.daemon.said())
+
+    def restart_under_load(self):
+        names = ["www.plain.com", "www.signed.com"] + [f"n{i}.unsigned.org" for i in range(500)]
+        load = [Load("127.0.0.1", names, tcp) for tcp in (False, True)]
+        for thread in load:
+            thread.start()
+        try:
+            for _ in range(5):
+                time.sleep(0.4)
+                self.assertEqual(self.daemon.stop(), 0, self.daemon.said()[-2000:])
+                self.start()
+            time.sleep(0.3)
+        finally:
+            for thread in load:
+                thread.ending = True
+            for thread in load:
+                thread.join()
+        for thread in load:
+            kind = "TCP" if thread.tcp else "UDP"
+            self.assertGreater(thread.asked, 100)
+            self.assertEqual(thread.lost, 0, f"{kind}: of {thread.asked}; slowest "
+                                             f"{thread.slowest_s:.3f} s")
 
     def end(self):
         if self.daemon.process:
@@ -86,20 +126,11 @@ class Watchdog(ServiceCase):
         self.begin({"WATCHDOG_USEC": "1000000"})
         self.manager.forget()
         self.assertIsNotNone(self.manager.heard("WATCHDOG=1", 3))
-        tasks = f"/proc/{self.daemon.process.pid}/task"
-        worker = next(int(t) for t in os.listdir(tasks)
-                      if open(f"{tasks}/{t}/comm").read().startswith("worker"))
-        ptrace = ctypes.CDLL(None, use_errno=True).ptrace
-        self.assertEqual(ptrace(PTRACE_SEIZE, worker, 0, 0), 0)
-        self.assertEqual(ptrace(PTRACE_INTERRUPT, worker, 0, 0), 0)
-        os.waitpid(worker, 0x40000000)      # __WALL
-        try:
+        with case.held_worker(self.daemon.process.pid):
             deadline = time.monotonic() + 30
             while self.manager.heard("WATCHDOG=1", 2) and time.monotonic() < deadline:
                 pass
             self.assertLess(time.monotonic(), deadline, "fed although a worker stands still")
-        finally:
-            ptrace(PTRACE_DETACH, worker, 0, 0)
         self.assertIsNotNone(self.manager.heard("WATCHDOG=1", 15))
 
 
@@ -180,24 +211,124 @@ class Activation(ServiceCase):
     def test_restart_under_load(self):
         """Restarts lose no query, over UDP or on new TCP connections, hit or miss."""
         self.begin(sockets=self.sockets(), workers=2)
-        names = ["www.plain.com", "www.signed.com"] + [f"n{i}.unsigned.org" for i in range(500)]
-        load = [Load("127.0.0.1", names, tcp) for tcp in (False, True)]
-        for thread in load:
-            thread.start()
-        try:
-            for _ in range(5):
-                time.sleep(0.4)
-                self.assertEqual(self.daemon.stop(), 0, self.daemon.said()[-2000:])
-                self.daemon.start(wait=False)
-                self.assertIsNotNone(self.manager.heard("READY=1", 10))
-            time.sleep(0.3)
-        finally:
-            for thread in load:
-                thread.ending = True
-            for thread in load:
-                thread.join()
-        for thread in load:
-            kind = "TCP" if thread.tcp else "UDP"
-            self.assertGreater(thread.asked, 100)
-            self.assertEqual(thread.lost, 0, f"{kind}: of {thread.asked}; slowest "
-                                             f"{thread.slowest_s:.3f} s")
+        self.restart_under_load()
+
+
+class Kept(ServiceCase):
+    """Sockets of its own that the service manager keeps for the next one."""
+    def begin(self, room=64, **config):
+        super().begin({"FDSTORE": str(room)}, **config)
+        self.manager.forget()
+
+    def again(self, **config):
+        """Ended, and started with what is kept."""
+        if self.daemon.process:
+            self.assertEqual(self.daemon.stop(), 0, self.daemon.said()[-2000:])
+        self.manager.forget()
+        if config:
+            self.reconfigure(**config)
+        self.start()
+        self.manager.forget()
+
+    def reconfigure(self, **config):
+        command = self.daemon.command
+        self.daemon.configure(config)
+        self.daemon.command = command
+
+    def start(self):
+        self.daemon.pass_on(self.manager.kept.values(), list(self.manager.kept))
+        super().start()
+
+    def places(self):
+        """How many are kept of each (address, TCP)."""
+        return collections.Counter((s.getsockname()[0], s.type == socket.SOCK_STREAM)
+                                   for s in self.manager.kept.values())
+
+    def assertAllAnswered(self, count=24):
+        """Also where the kernel spreads them over many sockets."""
+        for tcp in False, True:
+            for _ in range(count):
+                self.assertData(self.ask("www.plain.com", tcp=tcp), "198.18.1.1")
+
+    def test_asked_meanwhile(self):
+        """What is asked while there is no daemon is answered by the next."""
+        self.begin(workers=2)
+        self.assertEqual(self.places(), {("127.0.0.1", False): 2, ("127.0.0.1", True): 2})
+        kept = set(self.manager.kept)
+        self.assertEqual(self.daemon.stop(), 0)
+        query = self.query("www.plain.com")
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(udp.close)
+        udp.settimeout(5)
+        udp.connect(("127.0.0.1", 53))
+        udp.send(query.to_wire())
+        tcp = self.connect()
+        tcp.sendall(case.framed(query))
+        self.again()
+        self.assertData(dns.message.from_wire(udp.recv(4096)), "198.18.1.1")
+        self.assertData(case.read_messages(tcp, 1)[0], "198.18.1.1")
+        self.assertEqual(set(self.manager.kept), kept, "those are used, not others beside them")
+
+    def test_other_workers(self):
+        """Fewer workers read all that is kept; more have one each."""
+        self.begin(workers=4)
+        self.again(workers=1)
+        self.assertAllAnswered()
+        self.assertEqual(self.places()["127.0.0.1", False], 4)
+        self.again(workers=6)
+        self.assertAllAnswered()
+        self.assertEqual(self.places(), {("127.0.0.1", False): 6, ("127.0.0.1", True): 6})
+
+    def given_up(self, restart):
+        both = ["127.0.0.1:53", "127.0.0.2:53"]
+        self.begin(workers=1, listen=both)
+        self.again()            # what is given up was there before
+        self.assertEqual(self.places()["127.0.0.2", True], 1)
+        if restart:
+            self.again(workers=1, listen=both[:1])
+        else:
+            self.reconfigure(workers=1, listen=both[:1])
+            self.daemon.reload()
+            self.assertIsNotNone(self.manager.heard("READY=1", 5))
+            self.manager.forget()
+        self.assertEqual(self.places(), {("127.0.0.1", False): 1, ("127.0.0.1", True): 1})
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", 53), 5).close()
+        self.assertAllAnswered(1)
+
+    def test_given_up_by_reload(self):
+        """What is not listened at any more does not stay open, unread."""
+        self.given_up(restart=False)
+
+    def test_given_up_at_restart(self):
+        self.given_up(restart=True)
+
+    def test_wildcard(self):
+        """In place of one address, and back: what was kept is not in the way."""
+        self.begin(workers=2, listen=["127.0.0.1:53", "127.0.0.1:5399"])
+        for address in "0.0.0.0", "127.0.0.1":
+            self.again(workers=2, listen=["127.0.0.1:53", f"{address}:5399"])
+            names = sorted(s.getsockname() for s in self.manager.kept.values())
+            self.assertEqual(names, sorted([(address, 5399), ("127.0.0.1", 53)] * 4))
+            self.assertNotIn("cannot listen", self.daemon.said())
+
+    def test_no_room(self):
+        """No more than it takes; those that find no room answer as ever."""
+        self.begin(room=1, workers=2)
+        self.assertEqual(len(self.manager.kept), 1)
+        self.assertAllAnswered()
+        self.again()
+        self.assertAllAnswered()
+
+    def test_shared_address(self):
+        """Not those of node-local: while one instance restarts, another has to get all queries."""
+        address = "169.254.20.53"
+        self.begin(workers=1, **{"node-local": {"interface": "lo", "addresses": [address]}})
+        self.assertData(self.ask("www.plain.com", address=address), "198.18.1.1")
+        self.assertEqual(self.places(), {("127.0.0.1", False): 1, ("127.0.0.1", True): 1})
+
+    @case.slow
+    def test_restart_under_load(self):
+        """Restarts lose no query, over UDP or on new TCP connections, hit or miss."""
+        self.begin(workers=2)
+        self.restart_under_load()
