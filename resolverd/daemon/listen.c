@@ -28,34 +28,11 @@ static bool is_shared(const struct config *c, const struct endpoint *e)
 	return false;
 }
 
-/* It may be an address that an interface of the configuration has, or will have. */
-static bool may_be_wanted(const void *context, const struct endpoint *address)
-{
-	const struct config *c = context;
-
-	for (size_t i = 0; i < c->listen_count; i++)
-		if (endpoint_equal(&c->listen[i], address))
-			return true;
-	for (size_t i = 0; i < c->listen_interface_count; i++)
-		if (c->listen_interfaces[i].port == address->port)
-			return true;
-	return false;
-}
-
 static bool is_wildcard(const struct endpoint *e)
 {
 	static const uint8_t zero[sizeof(e->addr)];
 
 	return memcmp(e->addr, zero, sizeof(zero)) == 0;
-}
-
-static struct listen_place *find(struct listen_place *list, size_t count,
-				 const struct endpoint *local)
-{
-	for (size_t i = 0; i < count; i++)
-		if (endpoint_equal(&list[i].local, local))
-			return &list[i];
-	return NULL;
 }
 
 /* Of one port, family and transport: what a wildcard gets nobody else needs to be bound to. */
@@ -66,6 +43,29 @@ static bool is_covered(const struct config *c, const struct endpoint *local)
 		    is_wildcard(&c->listen[i]))
 			return true;
 	return false;
+}
+
+/* It may be an address that an interface of the configuration has, or will have. */
+static bool may_be_wanted(const void *context, const struct endpoint *address)
+{
+	const struct config *c = context;
+
+	for (size_t i = 0; i < c->listen_count; i++)
+		if (endpoint_equal(&c->listen[i], address))
+			return true;
+	for (size_t i = 0; i < c->listen_interface_count; i++)
+		if (c->listen_interfaces[i].port == address->port)
+			return !is_wildcard(address) && !is_covered(c, address);
+	return false;
+}
+
+static struct listen_place *find(struct listen_place *list, size_t count,
+				 const struct endpoint *local)
+{
+	for (size_t i = 0; i < count; i++)
+		if (endpoint_equal(&list[i].local, local))
+			return &list[i];
+	return NULL;
 }
 
 struct wanted { /* while the kernel tells its addresses */

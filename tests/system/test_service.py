@@ -6,6 +6,7 @@ import threading
 import time
 
 import dns.message
+import dns.query
 
 import case
 
@@ -235,6 +236,11 @@ class Kept(ServiceCase):
         self.daemon.configure(config)
         self.daemon.command = command
 
+    def reload(self):
+        self.daemon.reload()
+        self.assertIsNotNone(self.manager.heard("READY=1", 5))
+        self.manager.forget()
+
     def start(self):
         self.daemon.pass_on(self.manager.kept.values(), list(self.manager.kept))
         super().start()
@@ -288,13 +294,16 @@ class Kept(ServiceCase):
             self.again(workers=1, listen=both[:1])
         else:
             self.reconfigure(workers=1, listen=both[:1])
-            self.daemon.reload()
-            self.assertIsNotNone(self.manager.heard("READY=1", 5))
-            self.manager.forget()
+            self.reload()
         self.assertEqual(self.places(), {("127.0.0.1", False): 1, ("127.0.0.1", True): 1})
         with self.assertRaises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.2", 53), 5).close()
         self.assertAllAnswered(1)
+        self.reconfigure(workers=1, listen=both)
+        self.reload()
+        self.assertEqual(set(self.places().values()), {1})
+        self.assertEqual(len(self.places()), 4)
+        self.assertNotIn("sandbox refused", self.daemon.said())
 
     def test_given_up_by_reload(self):
         """What is not listened at any more does not stay open, unread."""
@@ -311,6 +320,19 @@ class Kept(ServiceCase):
             names = sorted(s.getsockname() for s in self.manager.kept.values())
             self.assertEqual(names, sorted([(address, 5399), ("127.0.0.1", 53)] * 4))
             self.assertNotIn("cannot listen", self.daemon.said())
+
+    def test_interface_and_wildcard(self):
+        """One beside or in place of the other: no socket stays to which what is read by none comes."""
+        self.begin(workers=1, listen=["127.0.0.1:53", "lo:5399"])
+        for listen, wanted in ((["lo:5399", "0.0.0.0:5399"], {"0.0.0.0"}),
+                               (["lo:5399"], {"127.0.0.1"}),
+                               (["0.0.0.0:5399"], {"0.0.0.0"})):
+            self.again(workers=1, listen=["127.0.0.1:53", *listen])
+            names = [s.getsockname() for s in self.manager.kept.values()]
+            kept = {name[0] for name in names if name[1] == 5399}
+            self.assertEqual(kept & {"0.0.0.0", "127.0.0.1"}, wanted)
+            reply = dns.query.udp(self.query("www.plain.com"), "127.0.0.1", 5, port=5399)
+            self.assertData(reply, "198.18.1.1")
 
     def test_no_room(self):
         """No more than it takes; those that find no room answer as ever."""
