@@ -241,7 +241,7 @@ static bool open_at(struct listen *l, const struct config *c, unsigned worker,
 			return false;
 	if (worker < held)
 		return true;
-	if (held_is_ours(&l->held, local, tcp))
+	if (held == 0 || held_is_ours(&l->held, local, tcp))
 		return serve_own(l, c, worker, local, tcp);
 	return serve(l, worker, local, tcp, held_duplicate(&l->held, local, tcp, worker % held),
 		     SOCKET_HELD_SHARED);

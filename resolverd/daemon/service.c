@@ -37,6 +37,7 @@ void service_free_names(char **names, unsigned count)
 
 unsigned service_keeps(void)
 {
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment */
 	const char *text = getenv("FDSTORE");
 
 	return text ? (unsigned)strtoul(text, NULL, 10) : 0;
