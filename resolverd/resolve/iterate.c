@@ -24,6 +24,13 @@ static bool only_allows(const struct query *q)
 	return !zone || settings_zone_only_allows(zone, q->name);
 }
 
+/* The root's servers are asked for first (RFC 9609), but for what that question itself waits for. */
+static bool needs_priming(const struct query *q)
+{
+	bool root_keys = q->name[0] == 0 && q->qtype == TYPE_DNSKEY;
+	return q->zone.from_hints && q->settings->prime && !q->priming && !root_keys && !q->primed;
+}
+
 static enum step cut_step(struct query *q)
 {
 	const struct answer *primed;
@@ -43,7 +50,7 @@ static enum step cut_step(struct query *q)
 		query_finish(q);
 		return STEP_WAIT;
 	}
-	if (q->zone.from_hints && q->settings->prime && !q->priming && !q->primed) {
+	if (needs_priming(q)) {
 		q->primed = true;
 		if (query_need(q, (const uint8_t *)"", TYPE_NS, true, &primed) == ERR_BUSY)
 			return STEP_WAIT; /* comes back here, primed or not */

@@ -96,6 +96,19 @@ class Secure(case.DaemonCase):
         self.assertEqual(self.net.queries(), [])
 
 
+class FirstQuestions(case.FreshCase):
+    def test_root_keys_and_servers(self):
+        """RFC 9609: priming needs the root's keys. They do not wait for it in turn."""
+        for types in (("DNSKEY", "NS"), ("NS", "DNSKEY")):
+            self.daemon = self.net.resolver({"workers": 1}).start()
+            replies = self.ask_all([self.query(".", t, do=True) for t in types], 5)
+            self.assertEqual(self.daemon.stop(), 0)
+            self.assertEqual(len(replies), 2)
+            for reply in replies:
+                self.assertStatus(reply, "NOERROR")
+                self.assertFlag(reply, "AD")
+
+
 class Bogus(case.DaemonCase):
     def test_bogus(self):
         """SERVFAIL, no data, and an EDE (RFC 8914) whose text names the zone."""
