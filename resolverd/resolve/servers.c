@@ -18,10 +18,14 @@ static bool is_forbidden(const struct query *q, const struct endpoint *e)
 	       (endpoint_is_loopback(e) && !q->settings->query_loopback && !q->zone.configured);
 }
 
+/* What routes lead to the world says nothing of a configured server, which may be next door: the
+ * system tells at once if there is none to it. */
 static bool family_usable(const struct query *q, const struct endpoint *e)
 {
 	const struct resolver *r = q->resolver;
-	return e->family == 4 ? q->settings->ipv4 && r->has_ipv4 : q->settings->ipv6 && r->has_ipv6;
+	bool near = q->zone.configured != NULL;
+	return e->family == 4 ? q->settings->ipv4 && (near || r->has_ipv4)
+			      : q->settings->ipv6 && (near || r->has_ipv6);
 }
 
 static void add_server(struct query *q, const struct endpoint *address, const uint8_t *ns_name)

@@ -80,6 +80,15 @@ static void check_forwarding(struct sim *s, const struct action *a, const struct
 			 endpoint_text(&a->peer, peer));
 }
 
+static bool is_configured(const struct sim *s, const struct endpoint *e)
+{
+	for (size_t i = 0; i < s->settings.zone_count; i++)
+		for (size_t k = 0; k < s->settings.zones[i].server_count; k++)
+			if (endpoint_equal(&s->settings.zones[i].servers[k], e))
+				return true;
+	return false;
+}
+
 /* An authoritative server is asked politely: one question, class IN, RD clear, no fragments. */
 static bool check_query(struct sim *s, const struct action *a, struct message *m)
 {
@@ -93,8 +102,9 @@ static bool check_query(struct sim *s, const struct action *a, struct message *m
 	if (m->flags & (FLAG_QR | FLAG_TC | FLAG_AA | FLAG_AD | FLAG_OPCODE_MASK | FLAG_RCODE_MASK))
 		sim_fail(s, "upstream query has sane flags", "%04x to %s", m->flags,
 			 endpoint_text(&a->peer, peer));
-	if ((a->peer.family == 4 && !(s->has_ipv4 && s->settings.ipv4)) ||
-	    (a->peer.family == 6 && !(s->has_ipv6 && s->settings.ipv6)))
+	bool near = is_configured(s, &a->peer);
+	if ((a->peer.family == 4 && !(s->settings.ipv4 && (near || s->has_ipv4))) ||
+	    (a->peer.family == 6 && !(s->settings.ipv6 && (near || s->has_ipv6))))
 		sim_fail(s, "no packet to a family without a route", "%s",
 			 endpoint_text(&a->peer, peer));
 	return true;

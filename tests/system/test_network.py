@@ -345,7 +345,7 @@ class Waiting(NetworkCase):
         self.until(lambda: "10.75.0.1:53" in self.listening())
 
 
-class Routes(NetworkCase):
+class RouteCase(NetworkCase):
     config = {"prefetch": {"enabled": False}, "serve-stale": {"enabled": False}, "workers": 2}
 
     def route(self, verb):
@@ -354,6 +354,8 @@ class Routes(NetworkCase):
         subprocess.run(["ip", "-6", "route", verb, "default", "dev", "lo"], check=True)
         self.until(lambda: self.daemon.said().count(line) == before + 1, 2)
 
+
+class Routes(RouteCase):
     def test_lost_while_waiting(self):
         """Who waits for a server over IPv6 when the route is lost is not left waiting for it."""
         six = self.net.servers["six"]
@@ -395,3 +397,14 @@ class Routes(NetworkCase):
             self.ctl.varlink().call("CacheFlush", all=True)
             self.assertStatus(self.ask(zone, "SOA"), "NOERROR")
             self.assertTrue([q for q in self.net.queries() if q.server == "six"])
+
+
+class Nearby(RouteCase):
+    config = dict(RouteCase.config, **{"stub-zones": [
+        {"name": "six.org.", "servers": ["[2001:db8:1::50]"]}]})
+
+    def test_without_route(self):
+        """A configured server is asked over IPv6 though no route leads to the rest of the world."""
+        self.route("del")
+        self.addCleanup(self.route, "add")
+        self.assertData(self.ask("www.six.org"), DATA)
