@@ -161,8 +161,11 @@ void explain_popularity(struct explain *x, const struct entry *e)
 		return;
 	words_time((int64_t)(now_s - p.last_hit_s) * 1000, last);
 	words_time((int64_t)prefetch_gap_ms(&p, e->ttl_s, x->now), gap);
-	explain_say(x, "Asked for in %u different seconds, last %s ago, about every %s.", p.hits,
-		    last, gap);
+	if (p.hits == 1)
+		explain_say(x, "Asked for in one second only, %s ago.", last);
+	else
+		explain_say(x, "Asked for in %u different seconds, last %s ago, about every %s.",
+			    p.hits, last, gap);
 	if (!all->enabled)
 		return;
 	if (!claim_is_taken(x->c->prefetch, hash, now_s)) {
@@ -172,7 +175,10 @@ void explain_popularity(struct explain *x, const struct entry *e)
 				    : "it is not asked for often enough for its TTL");
 		return;
 	}
-	int64_t due_ms = e->expires_ms - prefetch_lead_ms(rule, e->ttl_s, 0) - x->now.cache_ms;
-	explain_say(x, "It is kept fresh: the next refresh is due %s%s.",
-		    due_ms > 0 ? "in about " : "now", due_ms > 0 ? words_time(due_ms, due) : "");
+	bool forwarded = e->rank == RANK_FORWARDED;
+	int64_t due_ms = e->expires_ms - prefetch_lead_ms(rule, forwarded, e->ttl_s, 0);
+	due_ms -= x->now.cache_ms;
+	explain_say(x, "It is kept fresh: the next refresh is due %s%s%s.",
+		    due_ms > 0 ? "in about " : "now", due_ms > 0 ? words_time(due_ms, due) : "",
+		    forwarded ? ", when what the forwarder told expires" : "");
 }

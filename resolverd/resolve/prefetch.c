@@ -201,7 +201,7 @@ static int64_t due_of(struct prefetch *p, const struct kept *k, const struct pre
 {
 	if (k->doubt_ms > 0) /* asked again at once, or as soon as may be */
 		return MAX(k->retry_ms, p->resolver->now.cache_ms);
-	uint32_t lead_ms = k->forwarded ? 0 : prefetch_lead_ms(rule, k->ttl_s, k->chain_ms);
+	uint32_t lead_ms = prefetch_lead_ms(rule, k->forwarded, k->ttl_s, k->chain_ms);
 	uint32_t jitter_ms = prefetch_jitter_ms(k->ttl_s, lead_ms);
 	int64_t due_ms = k->expires_ms - lead_ms - rng_below(&p->resolver->rng, jitter_ms + 1);
 	due_ms = MAX(due_ms, k->retry_ms);
@@ -375,7 +375,7 @@ static void wake(struct prefetch *p, struct kept *k)
 		return;
 	}
 	const struct entry *e = kept_absorb(p, k);
-	uint32_t lead_ms = k->forwarded ? 0 : prefetch_lead_ms(rule, k->ttl_s, k->chain_ms);
+	uint32_t lead_ms = prefetch_lead_ms(rule, k->forwarded, k->ttl_s, k->chain_ms);
 	lead_ms += prefetch_jitter_ms(k->ttl_s, lead_ms) + WAKE_MIN_MS;
 	bool replaced = e && e->expires_ms != k->expires_ms; /* by a client or another worker */
 	bool early = (now.cache_ms + lead_ms < k->expires_ms && k->doubt_ms == 0) ||

@@ -117,9 +117,12 @@ bool prefetch_is_hot(const struct popularity *p, const struct prefetch_rule *rul
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
-uint32_t prefetch_lead_ms(const struct prefetch_rule *rule, uint32_t ttl_s, uint32_t chain_ms)
+uint32_t prefetch_lead_ms(const struct prefetch_rule *rule, bool forwarded, uint32_t ttl_s,
+			  uint32_t chain_ms)
 {
 	uint64_t ttl_ms = (uint64_t)ttl_s * 1000, ms = chain_ms ? chain_ms : CHAIN_UNKNOWN_MS;
+	if (forwarded)
+		return 0;
 	if (rule->remaining_percent > 0)
 		return (uint32_t)MIN(ttl_ms * rule->remaining_percent / 100, (uint64_t)UINT32_MAX);
 	ms = MAX(ms + LAST_SECOND_MS, ttl_ms * LEAD_MIN_PERCENT / 100);

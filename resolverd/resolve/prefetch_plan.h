@@ -40,8 +40,10 @@ bool prefetch_is_hot(const struct popularity *p, const struct prefetch_rule *rul
 		     struct now now);
 
 /* How long before expiry a refresh has to begin, if the servers of the chain need CHAIN_MS for the
- * bad case (0: not known yet): so that the answer is replaced before its last second. */
-uint32_t prefetch_lead_ms(const struct prefetch_rule *rule, uint32_t ttl_s, uint32_t chain_ms);
+ * bad case (0: not known yet): so that the answer is replaced before its last second. What a
+ * forwarder told has only what was left of its TTL there: asking before its end gains nothing. */
+uint32_t prefetch_lead_ms(const struct prefetch_rule *rule, bool forwarded, uint32_t ttl_s,
+			  uint32_t chain_ms);
 /* What is left of the TTL may vary by this much, so that names learned together are not refreshed
  * together for ever. */
 uint32_t prefetch_jitter_ms(uint32_t ttl_s, uint32_t lead_ms);

@@ -106,6 +106,20 @@ class Forward(ForwardCase):
         self.assertLess(time.monotonic() - begin, 5)
 
 
+class Kept(ForwardCase):
+    config = {"forward-zones": [zone("corp.internal.", UPSTREAM, insecure=True)],
+              "prefetch": {"min-hits": 1, "min-yield": 0, "remaining": "80%"}}
+
+    def test_due(self):
+        """However early a rule has names asked for anew, those of a forwarder wait for their end."""
+        ctl = Ctl(self.net, self.daemon)
+        for _ in range(2):
+            self.assertData(self.ask("www.corp.internal"), "10.3.2.1")
+        self.assertRegex(ctl.text("explain", "www.corp.internal"),
+                         r"next refresh is due in about (4|5)(\.\d)? min, when what the forwarder told "
+                         r"expires")
+
+
 class Only(ForwardCase):
     config = {"forward-zones": [zone("corp.internal.", UPSTREAM, insecure=True,
                                      only=["ip-*", "n?"])]}

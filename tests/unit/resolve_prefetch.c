@@ -112,12 +112,14 @@ static void test_lead(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(leads); i++) {
 		struct prefetch_rule rule = {.remaining_percent = leads[i].percent};
-		uint32_t ms = prefetch_lead_ms(&rule, leads[i].ttl_s, leads[i].chain_ms);
+		uint32_t ms = prefetch_lead_ms(&rule, false, leads[i].ttl_s, leads[i].chain_ms);
 		if (ms != leads[i].want_ms)
 			fail_msg("%s: %u ms", leads[i].why, ms);
 		if (ms + prefetch_jitter_ms(leads[i].ttl_s, ms) > leads[i].ttl_s * 1000)
 			fail_msg("%s: begins before the answer came", leads[i].why);
 	}
+	struct prefetch_rule fixed = {.remaining_percent = 80};
+	assert_int_equal(prefetch_lead_ms(&fixed, true, 5, 50), 0); /* a forwarder: at expiry */
 	assert_int_equal(prefetch_retry_ms(0, 30000), 250);
 	assert_int_equal(prefetch_retry_ms(3, 30000), 2000);
 	assert_int_equal(prefetch_retry_ms(200, 30000), 5000);
