@@ -39,14 +39,19 @@ struct cache {
  * apart by the highest bits of the hash. No more than 16 types do, so that asking for all types of a
  * name makes no long chain.
  */
-static struct shard *shard_of(const struct cache *c, struct shard_key *key)
+static struct shard *shard_by_hash(const struct cache *c, uint64_t hash, struct shard_key *key)
 {
-	uint64_t hash = hash_bytes(&c->hash_key, span_of(key->name, key->name_len));
 	uint32_t set = (key->type % TYPES_TOGETHER) << KIND_BITS | key->kind;
 	static_assert(ENTRY_KIND_COUNT <= 1 << KIND_BITS, "a kind fits its bits");
 	hash ^= key->type / TYPES_TOGETHER * TYPES_FACTOR;
 	key->hash = ((uint32_t)hash & BUCKET_MASK) | set << BUCKET_BITS;
 	return &c->shards[(hash >> SHARD_SHIFT) & (c->shard_count - 1)];
+}
+
+static struct shard *shard_of(const struct cache *c, struct shard_key *key)
+{
+	uint64_t hash = hash_bytes(&c->hash_key, span_of(key->name, key->name_len));
+	return shard_by_hash(c, hash, key);
 }
 
 static uint32_t choose_shard_count(size_t memory_bytes)
@@ -144,13 +149,28 @@ void cache_reader_wake(struct cache_reader *r)
 	epoch_wake(&r->cache->epoch, r->epoch);
 }
 
+struct cache_name cache_name(const struct cache_reader *r, const uint8_t *name, size_t name_len)
+{
+	REQUIRE(name_len <= DNAME_MAX);
+	struct span bytes = span_of(name, name_len);
+	return (struct cache_name){.bytes = bytes, .hash = hash_bytes(&r->cache->hash_key, bytes)};
+}
+
+const struct entry *cache_find_of(struct cache_reader *r, const struct cache_name *name,
+				  enum entry_kind kind, uint16_t type)
+{
+	struct shard_key key = {.name = name->bytes.at,
+				.name_len = name->bytes.len,
+				.type = type,
+				.kind = (uint8_t)kind};
+	return shard_find(shard_by_hash(r->cache, name->hash, &key), &key);
+}
+
 const struct entry *cache_find(struct cache_reader *r, enum entry_kind kind, const uint8_t *name,
 			       size_t name_len, uint16_t type)
 {
-	REQUIRE(name_len <= DNAME_MAX);
-	struct shard_key key = {
-		.name = name, .name_len = name_len, .type = type, .kind = (uint8_t)kind};
-	return shard_find(shard_of(r->cache, &key), &key);
+	struct cache_name n = cache_name(r, name, name_len);
+	return cache_find_of(r, &n, kind, type);
 }
 
 static struct shard_key key_of(const struct entry *e)

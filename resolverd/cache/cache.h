@@ -59,6 +59,15 @@ void cache_reader_wake(struct cache_reader *r);
  */
 const struct entry *cache_find(struct cache_reader *r, enum entry_kind kind, const uint8_t *name,
 			       size_t name_len, uint16_t type);
+/* The same in two steps, for whoever looks for several entries of a name: hashing it is most of the
+ * work. NAME stays borrowed. */
+struct cache_name {
+	struct span bytes;
+	uint64_t hash;
+};
+struct cache_name cache_name(const struct cache_reader *r, const uint8_t *name, size_t name_len);
+const struct entry *cache_find_of(struct cache_reader *r, const struct cache_name *name,
+				  enum entry_kind kind, uint16_t type);
 
 /*
  * Store a copy of E. A fresh entry of higher rank under the same key stays (the call then returns

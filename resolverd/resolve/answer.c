@@ -279,7 +279,7 @@ void answer_store(const struct answer *a, const struct cache_since *to, struct n
 struct finding {
 	struct cache_reader *reader;
 	struct now now;
-	struct span qname;
+	struct cache_name qname;
 	bool with_sigs;
 	const struct entry *best;
 };
@@ -303,11 +303,11 @@ static bool note_rendered(struct finding *f, uint16_t type)
 {
 	const struct entry *e;
 	if (f->with_sigs) {
-		e = cache_find(f->reader, ENTRY_ANSWER_DO, f->qname.at, f->qname.len, type);
+		e = cache_find_of(f->reader, &f->qname, ENTRY_ANSWER_DO, type);
 		if (e && note(f, e))
 			return true;
 	}
-	e = cache_find(f->reader, ENTRY_ANSWER, f->qname.at, f->qname.len, type);
+	e = cache_find_of(f->reader, &f->qname, ENTRY_ANSWER, type);
 	return e && !(f->with_sigs && (e->flags & ENTRY_HAS_SIGS)) && note(f, e);
 }
 
@@ -328,15 +328,13 @@ static __attribute__((noinline)) const struct entry *find_more(struct finding *f
 const struct entry *answer_find(struct cache_reader *r, const uint8_t *qname, size_t qname_len,
 				uint16_t qtype, bool with_sigs, struct now now)
 {
-	const struct entry *e = cache_find(r, ENTRY_RRSET, qname, qname_len, qtype);
+	struct cache_name name = cache_name(r, qname, qname_len);
+	const struct entry *e = cache_find_of(r, &name, ENTRY_RRSET, qtype);
 	if (e && with_sigs && (e->flags & ENTRY_WILDCARD))
 		e = NULL; /* it lacks its proof */
 	if (LIKELY(e && e->rank >= RANK_FORWARDED && entry_is_fresh(e, now)))
 		return e;
-	struct finding f = {.reader = r,
-			    .now = now,
-			    .qname = span_of(qname, qname_len),
-			    .with_sigs = with_sigs};
+	struct finding f = {.reader = r, .now = now, .qname = name, .with_sigs = with_sigs};
 	return find_more(&f, e, qtype);
 }
 
