@@ -263,8 +263,8 @@ enum step leg_step(struct query *q)
 	if (!q->anew && (!q->fresh_only || q->alias_count > 0)) {
 		if (leg_from_cache(q, &step) || (leg_recalled(q) && leg_from_cache(q, &step)))
 			return step;
-		struct answer *made = arena_alloc(&q->arena, sizeof(*made));
-		if (made && synthesise_answer(q, made)) {
+		const struct answer *made = synthesise_answer(q);
+		if (made) {
 			metrics_add(r->metrics, METRIC_dnssec_synthesised_total, 1);
 			note_cache(q, TRACE_CACHE_MADE, NULL);
 			return take_synthesised(q, made);

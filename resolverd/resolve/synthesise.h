@@ -6,6 +6,6 @@
  */
 #include "resolve/query.h"
 
-/* Can the leg of Q be answered so? True and OUT (in Q's arena). Never across the
- * boundary of a forward or stub zone. */
-bool synthesise_answer(struct query *q, struct answer *out);
+/* The answer to Q's leg (in Q's arena), if it can be made so; else NULL. Never across the boundary of a
+ * forward or stub zone, or of a zone to which a delegation is known. */
+struct answer *synthesise_answer(struct query *q);
