@@ -123,8 +123,7 @@ static bool explain_forward(struct explain *x)
 		    z->server_count == 1 ? "" : "s", z->tcp ? "TCP" : "UDP",
 		    z->fallback ? "; where they fail, the zone around it or the public tree" : "");
 	if (z->rate_limit > 0)
-		explain_say(x, "At most %u packets a second are sent to the servers of %s.",
-			    z->rate_limit, zone);
+		explain_say(x, "At most %u packets a second are sent there.", z->rate_limit);
 	return false;
 }
 

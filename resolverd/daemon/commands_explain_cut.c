@@ -83,7 +83,7 @@ static void tell_name_server(struct explain *x, const struct delegation_server *
 	if (count == 0)
 		count = tell_looked_up(x, name, &addresses, &lame);
 	if (count == 0)
-		explain_say(x, "No address is known of the name server %s.",
+		explain_say(x, "The name server %s has no address that is known.",
 			    dname_text(name, text));
 	words_append(&x->servers, json_pack("{s:o, s:o, s:o}", "name", words_name(name),
 					    "addresses", addresses, "lame", lame));
