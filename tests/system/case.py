@@ -52,6 +52,7 @@ class DaemonCase(unittest.TestCase):
     """CONFIG goes over the daemon's own configuration (resolvers.py)."""
     config = {}
     options = {}
+    patience_s = 10
 
     @classmethod
     def setUpClass(cls):
@@ -140,6 +141,17 @@ class DaemonCase(unittest.TestCase):
                 sock.close()
 
     # ---- looking at what came
+
+    def until(self, condition, timeout_s=None):
+        """Wait for what a thread of the daemon does a moment later."""
+        deadline = time.monotonic() + (timeout_s or self.patience_s)
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, self.seen())
+            time.sleep(0.02)
+
+    def seen(self):
+        """What tells why a condition did not become true."""
+        return self.daemon.said()[-2000:]
 
     def assertStatus(self, reply, status):
         self.assertEqual(dns.rcode.to_text(reply.rcode()), status, reply.to_text())

@@ -42,13 +42,6 @@ class Managed(case.DaemonCase):
         self.daemon = daemon
         self.assertFlag(self.ask("www.rolling.org", ad=True), "AD")
 
-    def until(self, what):
-        """The main thread takes in what a worker has seen a moment later."""
-        deadline = time.monotonic() + 10
-        while not what() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        self.assertTrue(what(), self.daemon.said())
-
     def settled(self, daemon):
         """The state, once every zone's keys have been seen and it is kept."""
         self.until(lambda: self.kept(daemon).count("\nsum ") == 2

@@ -179,12 +179,6 @@ class Bulk(CliCase):
     def entries(self, name):
         return self.ctl.json("cache", "show", name)["entries"]
 
-    def until(self, condition, timeout_s=5):
-        deadline = time.monotonic() + timeout_s
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, "nothing changed")
-            time.sleep(0.05)
-
     def test_load_gains_no_trust(self):
         """A dump that lies about records, verdicts and ranks changes nothing but what is asked."""
         path = os.path.join(self.net.dir, "lies")
@@ -413,13 +407,10 @@ class Terminal(CliCase):
         self.tmux("send-keys", " ".join([self.ctl.program, "-s", self.ctl.socket, *words]), "Enter")
 
     def lines(self):
-        return self.tmux("capture-pane", "-p").rstrip("\n").split("\n")
+        return self.seen().rstrip("\n").split("\n")
 
-    def until(self, condition, timeout_s=10):
-        deadline = time.monotonic() + timeout_s
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, self.tmux("capture-pane", "-p"))
-            time.sleep(0.1)
+    def seen(self):
+        return self.tmux("capture-pane", "-p")
 
     def test_stats(self):
         """Long tables are cut to the screen, the top stays where it is, and figures change."""

@@ -29,12 +29,6 @@ class ControlCase(case.DaemonCase):
         self.addCleanup(link.close)
         return link
 
-    def until(self, condition, timeout_s=5):
-        deadline = time.monotonic() + timeout_s
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, "nothing changed")
-            time.sleep(0.05)
-
     def assertRefused(self, error, method, **parameters):
         with self.assertRaises(VarlinkError) as caught:
             self.link().call(method, **parameters)

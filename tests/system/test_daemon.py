@@ -147,12 +147,6 @@ class Life(case.DaemonCase):
         self.assertData(self.ask("www.signed.org", address="127.0.0.2"), "198.18.1.1")
         self.assertEqual(self.net.queries("www.signed.org."), [])
 
-    def until(self, condition, timeout_s=3):
-        deadline = time.monotonic() + timeout_s
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, "nothing changed")
-            time.sleep(0.05)
-
 
 class Wildcard(case.DaemonCase):
     config = {"listen": ["0.0.0.0:5399", "[::]:5399", "127.0.0.1:53"]}

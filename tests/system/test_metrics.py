@@ -147,7 +147,7 @@ class Standstill(case.DaemonCase):
         reply = link.getresponse()
         return reply.status, reply.read().decode()
 
-    def until(self, path, wanted):
+    def until_status(self, path, wanted):
         """What PATH says once its status is WANTED."""
         deadline = time.monotonic() + 30
         while (said := self.get(path))[0] != wanted and time.monotonic() < deadline:
@@ -157,20 +157,20 @@ class Standstill(case.DaemonCase):
 
     def test_not_ready(self):
         """A daemon that does not answer is not taken for a good one, until it does."""
-        self.until("/readyz", 200)
+        self.until_status("/readyz", 200)
         with case.held_worker(self.daemon.process.pid):
-            text = self.until("/readyz", 503)
+            text = self.until_status("/readyz", 503)
             self.assertIn("no answer over UDP from 127.0.0.1:53", text)
             self.assertIn("no answer over TCP from 127.0.0.1:53", text)
-        self.until("/readyz", 200)
+        self.until_status("/readyz", 200)
 
     @case.slow
     def test_not_alive(self):
         """A worker that stands still is named."""
         with case.held_worker(self.daemon.process.pid):
-            text = self.until("/healthz", 503)
+            text = self.until_status("/healthz", 503)
             self.assertRegex(text, r"^worker 0 has stood still for \d+ s\n$")
-        self.assertEqual(self.until("/healthz", 200), "ok\n")
+        self.assertEqual(self.until_status("/healthz", 200), "ok\n")
 
 
 class Degraded(case.DaemonCase):

@@ -55,6 +55,7 @@ class Asker(threading.Thread):
 class NetworkCase(case.DaemonCase):
     """Each class has a pair of interfaces of its own, of which the first has the class's name."""
     interface = None
+    patience_s = 3          # less than the time after which it looks without being told
 
     @classmethod
     def setUpClass(cls):
@@ -76,12 +77,6 @@ class NetworkCase(case.DaemonCase):
 
     def listening(self):
         return self.status()["listen"]
-
-    def until(self, condition, timeout_s=3):
-        deadline = time.monotonic() + timeout_s
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, self.daemon.said()[-2000:])
-            time.sleep(0.01)
 
     def answers(self, address):
         """Over UDP and TCP."""

@@ -73,6 +73,7 @@ class NodeLocalCase(case.FreshCase):
         daemon = self.net.resolver(config or node_local(), address=V4, wrapper=wrapper)
         daemon.ever = False
         self.addCleanup(self.end, daemon)
+        self.daemon = daemon
         self.start(daemon)
         return daemon
 
@@ -81,7 +82,7 @@ class NodeLocalCase(case.FreshCase):
         before = daemon.said().count("started version") if daemon.ever else 0
         daemon.ever = True
         daemon.start(wait=False)
-        self.until(lambda: daemon.said().count("started version"), before + 1)
+        self.until(lambda: daemon.said().count("started version") == before + 1)
 
     def end(self, daemon):
         if daemon.process:
@@ -92,12 +93,6 @@ class NodeLocalCase(case.FreshCase):
         for address in V4, V6:
             for tcp in False, True:
                 self.assertData(self.ask("www.signed.org", address=address, tcp=tcp), "198.18.1.1")
-
-    def until(self, what, wanted=True):
-        deadline = time.monotonic() + 10
-        while what() != wanted and time.monotonic() < deadline:
-            time.sleep(0.01)
-        self.assertEqual(what(), wanted)
 
 
 class NodeLocal(NodeLocalCase):

@@ -108,12 +108,6 @@ class FlipGuard(Prefetch):
         self.until(lambda: self.ask(NAME).rcode() == 3, 12)
         self.assertRegex(self.daemon.said(), f"record changed: name={NAME}. .* new=\"NXDOMAIN\"")
 
-    def until(self, condition, timeout_s):
-        deadline = time.monotonic() + timeout_s
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, "nothing changed")
-            time.sleep(0.1)
-
 
 class Forwarded(ForwardCase):
     """A forwarder's cache tells the TTL that is left: to ask before expiry gains nothing."""

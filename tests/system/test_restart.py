@@ -216,7 +216,7 @@ class Faults(RestartCase):
         control.close()
         return status["cache"]["disk"], " ".join(status["warnings"])
 
-    def until(self, state, timeout_s=15):
+    def until_state(self, state, timeout_s=15):
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             disk, warnings = self.disk()
@@ -228,7 +228,7 @@ class Faults(RestartCase):
     def check(self, state, words):
         """It answers, and its state and words stand in status and log."""
         self.assertFlag(self.ask("www.signed.org", ad=True), "AD")
-        disk, warnings = self.until(state)
+        disk, warnings = self.until_state(state)
         self.assertIn(words, disk["reason"])
         if state != "good":
             self.assertIn(disk["reason"], warnings)
@@ -241,7 +241,7 @@ class Faults(RestartCase):
         self.daemon.start()
         self.check("failed", "No such file or directory")
         os.mkdir(self.path)
-        self.until("good")
+        self.until_state("good")
 
     def test_foreign_file(self):
         os.makedirs(self.path, exist_ok=True)
@@ -284,7 +284,7 @@ class Faults(RestartCase):
         self.daemon.start()
         for i in range(0, 200, 20):
             self.assertFlag(self.ask(f"n{i}.signed.org", ad=True), "AD")
-        self.until("good")
+        self.until_state("good")
         self.assertRegex(self.daemon.said(), "damaged|moved aside")
 
     def test_truncated(self):
@@ -307,7 +307,7 @@ class Faults(RestartCase):
         self.daemon.start()
         self.check("locked", f"is used by another daemon, pid {pid}")
         first.stop()
-        self.until("good")
+        self.until_state("good")
         self.ask("text.signed.org", "TXT")
         self.restart()
         self.ask("text.signed.org", "TXT")
