@@ -121,7 +121,7 @@ class Cache(case.DaemonCase):
         time.sleep(3.2)
         self.net.clear_queries()
         self.assertEmpty(self.ask("nosuch.pair.org"), "NXDOMAIN")
-        self.assertEqual(len(self.net.queries()), 1)
+        self.assertIn(len(self.net.queries()), (1, 2))      # one may be a hedge
 
     def test_coalesced(self):
         """Fifty clients with one question make one upstream query."""
