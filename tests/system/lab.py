@@ -386,6 +386,10 @@ class Lab:
                 if (name is None or q.name == name) and (rrtype is None or q.type == rrtype)
                 and (server is None or q.server == server)]
 
+    def questions(self, *which):
+        """The (name, type) of those, once each: a slow server is asked again, or another beside it."""
+        return {(q.name, q.type) for q in self.queries(*which)}
+
     def refusals(self, everyone=False):
         """What daemons have said of system calls that their sandbox refused: never a line, but of
         those (EVERYONE: too) from whom a test wants it."""

@@ -74,7 +74,7 @@ class Names(case.DaemonCase):
         self.assertData(reply, "db-instance-2.abc.eu-west-1.rds.amazonaws.com.", "10.0.2.12")
         self.assertEqual([rrset.ttl for rrset in reply.answer], [5, 5])
         self.assertEqual(self.net.queries("db-instance-2.abc.eu-west-1.rds.amazonaws.com."), [])
-        self.assertLessEqual(len(self.net.queries()), 2)        # a minimised one may go ahead
+        self.assertLessEqual(len(self.net.questions()), 2)      # a minimised one may go ahead
         reply = self.ask("master.sessions.abc.euw1.cache.amazonaws.com")
         self.assertData(reply, "sessions-001.sessions.abc.euw1.cache.amazonaws.com.", "10.0.1.21")
 
@@ -100,7 +100,7 @@ class Cache(case.DaemonCase):
         time.sleep(1.1)
         self.net.clear_queries()
         self.assertEqual(self.ask("ttl2.plain.com").answer[0].ttl, 2)
-        self.assertIn(len(self.net.queries("ttl2.plain.com.")), (1, 2))     # one may be a hedge
+        self.assertEqual(self.net.questions("ttl2.plain.com."), {("ttl2.plain.com.", "A")})
 
     def test_negative(self):
         """RFC 2308 §5: denials are remembered with the SOA's minimum, counting down."""
@@ -121,7 +121,7 @@ class Cache(case.DaemonCase):
         time.sleep(3.2)
         self.net.clear_queries()
         self.assertEmpty(self.ask("nosuch.pair.org"), "NXDOMAIN")
-        self.assertIn(len(self.net.queries()), (1, 2))      # one may be a hedge
+        self.assertEqual(self.net.questions(), {("nosuch.pair.org.", "A")})
 
     def test_coalesced(self):
         """Fifty clients with one question make one upstream query."""
