@@ -170,7 +170,7 @@ static void step_text(const struct trace_blame *b, const struct trace_step *s, c
 		check_text(s, out, size);
 		break;
 	case TRACE_ELSEWHERE:
-		(void)snprintf(out, size, "another server is asked before that is believed");
+		(void)snprintf(out, size, "it is asked for once more before that is believed");
 		break;
 	case TRACE_PATIENCE:
 		(void)snprintf(out, size, "clients wait no longer: they get %s",

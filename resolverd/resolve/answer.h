@@ -38,6 +38,7 @@ struct answer {		      /* everything borrowed from an arena that outlives it */
 	bool from_cache; /* taken from the cache whole: nothing new to store */
 	bool synthesised; /* made from cached denial records (RFC 8198) */
 	bool no_store;	  /* must not enter the cache */
+	bool unproven;	  /* "bogus" for want of keys that nobody told: not bad, but failed */
 	bool local;	  /* local data: told with AA */
 };
 

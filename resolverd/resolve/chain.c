@@ -133,6 +133,7 @@ static bool ds_is_usable(struct query *q, const struct rrset *ds, const struct e
 static void blame_answer(struct query *q, const struct answer *a, const uint8_t *zone,
 			 uint16_t type)
 {
+	q->answer.unproven |= a->unproven || a->verdict != VERDICT_BOGUS;
 	if (a->ede != EDE_NONE && a->text)
 		query_trouble(q, a->ede, "%s", a->text);
 	else

@@ -426,6 +426,8 @@ static COLD size_t answer_without_fresh(struct client_context *ctx, struct now n
 		cache_find(ctx->reader, ENTRY_FAILURE, qname.at, qname.len, c->qtype);
 	if (!failure || !entry_is_fresh(failure, now))
 		return 0;
+	if (failure->verdict == VERDICT_BOGUS && client_checking_disabled(c))
+		return 0; /* query_is_unproven() */
 	/* RFC 8767 §5: resolving has been tried just now, so what is stale may be told at once. */
 	if (stale && client_may_use_stale(ctx, c, stale, now)) {
 		prefetch_hit(ctx->prefetch, stale, qname.at, c->qtype, now);

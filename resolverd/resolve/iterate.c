@@ -365,6 +365,7 @@ void iterate_reply(struct query *q, struct send *s, const struct message *m)
 		query_fail(q);
 		return;
 	}
+	reply->unsigned_ok = s->plain_try;
 	bool doubtful = is_doubtful(q, reply, m->flags);
 	note_reply(q, s, m, reply, doubtful);
 	upstream_cancel_all(q);

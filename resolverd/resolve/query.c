@@ -511,6 +511,46 @@ static void report_end(struct query *q)
 	r->report(r->report_context, &report);
 }
 
+bool query_is_unproven(const struct query *q)
+{
+	return q->answer.verdict == VERDICT_BOGUS && q->answer.unproven;
+}
+
+/* Remember the failure (RFC 9520), twice as long as the last time. */
+static void store_failure(struct query *q)
+{
+	struct resolver *r = q->resolver;
+	uint8_t room[sizeof(struct entry) + DNAME_MAX + 256] __attribute__((aligned(8)));
+	const struct entry *last = cache_find(r->client_context.reader, ENTRY_FAILURE, q->qname,
+					      dname_len(q->qname), q->qtype);
+	uint32_t ttl_s = LIMIT_FAILURE_MIN_MS / 1000;
+	bool spent = q->budget->sends >= LIMIT_SENDS || q->budget->subqueries >= LIMIT_SUBQUERIES ||
+		     q->budget->signature_checks >= LIMIT_SIGNATURE_CHECKS;
+	if (last && entry_is_fresh(last, r->now))
+		return; /* whose end comes no later for being asked for: it may be why Q fails */
+	if (q->internal && spent)
+		return; /* whoever spent the budget must not make others' names fail */
+	if (last && !q->held_back &&
+	    r->now.cache_ms < last->expires_ms + (int64_t)last->ttl_s * 1000)
+		ttl_s = MIN(MAX(last->ttl_s * 2, ttl_s), (uint32_t)LIMIT_FAILURE_MAX_MS / 1000);
+	if (q->refresh)
+		ttl_s = 0; /* repeated soon: nobody is refused, but it shows who waits in vain */
+	struct entry_parts parts = {.kind = ENTRY_FAILURE,
+				    .name = q->qname,
+				    .type = q->qtype,
+				    .ttl_s = ttl_s,
+				    .fetched_ms = r->now.cache_ms,
+				    .rank = RANK_ANSWER,
+				    .verdict = query_is_unproven(q) ? VERDICT_BOGUS
+								    : VERDICT_INDETERMINATE,
+				    .rcode = RCODE_SERVFAIL,
+				    .ede = q->trouble.ede,
+				    .text = q->trouble.text};
+	if (entry_size(&parts) <= sizeof(room) &&
+	    cache_put_since(&q->since, entry_make(&parts, room), r->now) != OK)
+		log_debug("failure not cached");
+}
+
 void query_finish(struct query *q)
 {
 	struct resolver *r = q->resolver;
@@ -522,6 +562,10 @@ void query_finish(struct query *q)
 		a->ttl_s = 0;
 	a->fetched_ms = r->now.cache_ms;
 	bool store = !a->no_store && !a->from_cache && a->rcode != RCODE_SERVFAIL && a->ttl_s > 0;
+	if (query_is_unproven(q)) {
+		store_failure(q);
+		store = false;
+	}
 	/* What settings of before have brought may lie on the other side of a forward zone's
 	 * border, or of a trust anchor, and what was there has been forgotten when they changed. */
 	store &= q->settings == r->settings;
@@ -544,40 +588,6 @@ void query_finish(struct query *q)
 		q->ready_next = r->finished;
 		r->finished = q;
 	}
-}
-
-/* Remember the failure (RFC 9520), twice as long as the last time. */
-static void store_failure(struct query *q)
-{
-	struct resolver *r = q->resolver;
-	uint8_t room[sizeof(struct entry) + DNAME_MAX + 256] __attribute__((aligned(8)));
-	const struct entry *last = cache_find(r->client_context.reader, ENTRY_FAILURE, q->qname,
-					      dname_len(q->qname), q->qtype);
-	uint32_t ttl_s = LIMIT_FAILURE_MIN_MS / 1000;
-	bool spent = q->budget->sends >= LIMIT_SENDS || q->budget->subqueries >= LIMIT_SUBQUERIES ||
-		     q->budget->signature_checks >= LIMIT_SIGNATURE_CHECKS;
-	if (q->refresh && last && entry_is_fresh(last, r->now))
-		return;
-	if (q->internal && spent)
-		return; /* whoever spent the budget must not make others' names fail */
-	if (last && !q->held_back &&
-	    r->now.cache_ms < last->expires_ms + (int64_t)last->ttl_s * 1000)
-		ttl_s = MIN(MAX(last->ttl_s * 2, ttl_s), (uint32_t)LIMIT_FAILURE_MAX_MS / 1000);
-	if (q->refresh)
-		ttl_s = 0; /* repeated soon: nobody is refused, but it shows who waits in vain */
-	struct entry_parts parts = {.kind = ENTRY_FAILURE,
-				    .name = q->qname,
-				    .type = q->qtype,
-				    .ttl_s = ttl_s,
-				    .fetched_ms = r->now.cache_ms,
-				    .rank = RANK_ANSWER,
-				    .verdict = VERDICT_INDETERMINATE,
-				    .rcode = RCODE_SERVFAIL,
-				    .ede = q->trouble.ede,
-				    .text = q->trouble.text};
-	if (entry_size(&parts) <= sizeof(room) &&
-	    cache_put_since(&q->since, entry_make(&parts, room), r->now) != OK)
-		log_debug("failure not cached");
 }
 
 void query_fail(struct query *q)

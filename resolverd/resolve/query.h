@@ -87,8 +87,9 @@ struct send {		/* one packet that may be answered; slots of the resolver */
 	uint8_t qname[DNAME_MAX]; /* with the letters' case as sent */
 	uint8_t cookie[COOKIE_CLIENT_SIZE];
 	bool with_cookie, with_edns, minimized;
-	bool stubborn; /* over TCP because UDP lost, not because the server wants it */
-	bool expired;  /* its time is over, but a late reply is still welcome */
+	bool plain_try; /* without EDNS, though the server may know it */
+	bool stubborn;	/* over TCP because UDP lost, not because the server wants it */
+	bool expired;	/* its time is over, but a late reply is still welcome */
 	uint8_t mismatches;
 	uint8_t number; /* in the trace */
 	uint64_t sent_us;
@@ -131,10 +132,11 @@ struct zone_context { /* the zone whose servers are asked now */
 	unsigned server_count;
 	struct ns_name ns_names[NS_NAMES_MAX];
 	unsigned ns_name_count, ns_lookups;
-	uint64_t since_ms;	       /* mono: when its servers began to be asked */
-	bool ready;		       /* servers are filled in */
-	bool glue_tried;	       /* add_parent_glue() has run */
-	bool from_hints;	       /* the root's, not yet primed */
+	uint64_t since_ms; /* mono: when its servers began to be asked */
+	bool ready;	   /* servers are filled in */
+	bool glue_tried;   /* add_parent_glue() has run */
+	bool from_hints;   /* the root's, not yet primed */
+	bool signed_data;  /* nothing that lacks signatures is of use: always with EDNS */
 	bool unroutable4, unroutable6; /* has addresses of a family that is off or has no route */
 };
 
@@ -320,6 +322,9 @@ MUST_USE enum err query_need(struct query *q, const uint8_t *name, uint16_t type
  * step ends. */
 void query_finish(struct query *q);
 void query_fail(struct query *q);
+/* Q's data can neither be shown to be good nor to be bad, as the keys for that are out of reach: a
+ * failure, but for who does not want it checked. */
+bool query_is_unproven(const struct query *q);
 /* ... whose fault is the alias chain itself: it is told beside the SERVFAIL. */
 void query_fail_chain(struct query *q);
 /* Free what has ended. */

@@ -41,8 +41,9 @@ struct reply {
 	uint8_t rcode;
 	bool authoritative;
 	bool doubtful; /* NODATA of a kind that nothing but the lack of other answers speaks for */
-	const uint8_t *target;		    /* end of the chain; qname if there is no alias */
-	unsigned alias_count;		    /* hops taken in this reply */
+	bool unsigned_ok;      /* lack of signatures says nothing: it was asked for without EDNS */
+	const uint8_t *target; /* end of the chain; qname if there is no alias */
+	unsigned alias_count;  /* hops taken in this reply */
 	struct rrset sets[ANSWER_SETS_MAX]; /* the chain and its end, in order */
 	uint32_t set_count;
 	struct rrset authority[ANSWER_AUTHORITY_MAX]; /* SOA, NSEC and NSEC3 sets with signatures */

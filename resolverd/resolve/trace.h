@@ -33,7 +33,7 @@ enum trace_kind {
 	TRACE_LIMIT,	 /* a limit was reached: text */
 	TRACE_CHECK, /* the set name, type was validated: code: enum verdict; text: if bogus, why */
 	TRACE_DENIAL,	 /* the denial of name was validated: the same */
-	TRACE_ELSEWHERE, /* bogus data: another server is asked before that is believed */
+	TRACE_ELSEWHERE, /* bogus data: asked for once more before that is believed */
 	TRACE_PATIENCE,	 /* a client could wait no longer: code: enum trace_told */
 	TRACE_END,	 /* it ends: type: rcode; code: enum verdict; value: EDE; text */
 	TRACE_KIND_COUNT

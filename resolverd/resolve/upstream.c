@@ -358,8 +358,9 @@ bool upstream_send(struct query *q, unsigned index)
 	s->minimized = q->minimize.active;
 	s->qtype = s->minimized ? q->minimize.type : q->qtype;
 	/* A server that stayed silent so far may be one that drops what it does not know. */
-	bool plain_try = server->losses == 2;
-	s->with_edns = !server->no_edns && !plain_try && !(known.quirks & INFRA_NO_EDNS);
+	bool knows_edns = !server->no_edns && !(known.quirks & INFRA_NO_EDNS);
+	s->plain_try = knows_edns && server->losses == 2 && !q->zone.signed_data;
+	s->with_edns = knows_edns && !s->plain_try;
 	s->sent_us = server->last_sent_us = r->now.mono_us;
 	dname_copy(s->minimized ? q->minimize.name : q->name, s->qname);
 	if (!tcp && !(known.quirks & INFRA_NO_CASE))

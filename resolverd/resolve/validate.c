@@ -550,7 +550,15 @@ enum step validate_conclude_bogus(struct query *q)
 	return leg_checked(q, VERDICT_BOGUS);
 }
 
-/* Ask elsewhere before anything is called bogus. */
+static enum step ask_again(struct query *q)
+{
+	query_note(q, (struct trace_step){.kind = TRACE_ELSEWHERE});
+	q->reply = NULL;
+	q->state = QUERY_ASK;
+	return STEP_AGAIN;
+}
+
+/* Ask elsewhere before anything is called bogus; with EDNS, if that was left out after losses. */
 static enum step on_bogus(struct query *q)
 {
 	char text[DNAME_TEXT_MAX];
@@ -561,16 +569,19 @@ static enum step on_bogus(struct query *q)
 			q->budget->denial.hashes_left > 0;
 	if (q->reply_cached && worth_it)
 		return leg_ask_in_full(q);
+	if (q->answer.unproven) /* by whatever server */
+		return leg_checked(q, VERDICT_BOGUS);
+	if (q->reply->unsigned_ok && !q->zone.signed_data) {
+		q->zone.signed_data = true;
+		return ask_again(q);
+	}
 	if (!worth_it || q->bogus_retries >= BOGUS_RETRIES || !has_other_server(q) ||
 	    q->reply_cached)
 		return validate_conclude_bogus(q);
-	query_note(q, (struct trace_step){.kind = TRACE_ELSEWHERE});
 	q->bogus_retries++;
 	q->zone.servers[q->reply_server].bad = true;
 	q->bogus_reply = q->reply;
-	q->reply = NULL;
-	q->state = QUERY_ASK;
-	return STEP_AGAIN;
+	return ask_again(q);
 }
 
 enum step validate_step(struct query *q)

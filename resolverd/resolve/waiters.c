@@ -217,7 +217,9 @@ static const struct entry *find_stale(struct resolver *r, const struct query *q,
 static void answer_waiter(struct query *q, struct waiter *w)
 {
 	struct resolver *r = q->resolver;
-	const struct entry *stale = q->answer.rcode == RCODE_SERVFAIL ? find_stale(r, q, w) : NULL;
+	bool failed = q->answer.rcode == RCODE_SERVFAIL ||
+		      (query_is_unproven(q) && !client_checking_disabled(&w->client));
+	const struct entry *stale = failed ? find_stale(r, q, w) : NULL;
 	size_t len =
 		stale ? client_reply_entry(&r->client_context, &w->client, stale, r->now,
 					   CLIENT_STALE, r->reply_buffer, sizeof(r->reply_buffer))

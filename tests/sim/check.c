@@ -323,6 +323,18 @@ static void allow_denial(const struct checked *x, struct oracle *o)
 	o->verdict = MAX(o->verdict, SIM_INSECURE);
 }
 
+/* Where packets are lost and nobody lies, no data that is good is called bogus for it, unless by a clock
+ * that is wrong. */
+static void check_blame(struct checked *x, const struct oracle *o)
+{
+	uint16_t ede = x->c->ede;
+	bool is_blamed =
+		ede == EDE_DNSSEC_BOGUS || (ede >= EDE_DNSKEY_MISSING && ede <= EDE_NSEC_MISSING);
+	if (is_blamed && o->verdict != SIM_BOGUS && x->s->world.mood != MOOD_HOSTILE && !o->shaky &&
+	    !o->tainted && !o->dangling)
+		wrong(x, "what is called bogus is bogus", x->c->reason);
+}
+
 static void check_content(struct checked *x)
 {
 	struct oracle o;
@@ -333,6 +345,7 @@ static void check_content(struct checked *x)
 	if (x->rcode == RCODE_SERVFAIL) {
 		if (!may_fail(x, &o) && c->recursion_desired)
 			wrong(x, "no SERVFAIL in a healthy world", text);
+		check_blame(x, &o);
 		return;
 	}
 	if (!c->recursion_desired &&

@@ -478,6 +478,42 @@ static void finish_wrong_clock(struct sim *s)
 		sim_fail(s, "the operator is told that the clock is behind", "%d", is_behind);
 }
 
+/* ---- loss, and signatures -------------------------------------------------------------------- */
+
+/* A server whose every second packet is lost is also asked without EDNS, and so without signatures:
+ * nothing is bogus for that (check_blame()). */
+static void build_lossy_signed(struct sim *s)
+{
+	struct world *w = &s->world;
+	s->settings.dnssec = true;
+	s->world.mood = MOOD_ROUGH;
+	struct zone *com = brick_top(s), *z = brick_zone(s, "lossy.com.", com);
+	for (unsigned i = 0; i < w->zone_count; i++) {
+		struct secure_options o = {
+			.algorithm = 15, .with_ds = true, .unix_s = sim_now(s).unix_s};
+		secure_zone(w, s->keyring, w->zones[i], &o);
+	}
+	z->hosts[0]->quirks.loss_percent = 50;
+	for (unsigned i = 0; i < 40; i++) {
+		brick_a(s, z, world_label(w, z->apex, "n%u", i), 60);
+		struct stub *c = stub_plan(s, (i + 1) * 2 * second_us,
+					   world_label(w, z->apex, "n%u", i), TYPE_A);
+		c->has_edns = true;
+		c->edns_size = 1232;
+	}
+	brick_finish(s, 3600, 3600);
+}
+
+static void finish_lossy_signed(struct sim *s)
+{
+	unsigned answered = 0;
+	for (unsigned i = 0; i < s->stubs.count; i++)
+		answered += s->stubs.list[i]->rcode == RCODE_NOERROR;
+	if (answered < s->stubs.count / 2)
+		sim_fail(s, "half the packets are enough for most", "%u of %zu", answered,
+			 (size_t)s->stubs.count);
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct profile profiles[] = {
@@ -503,6 +539,7 @@ static const struct profile profiles[] = {
 	{"stray-signer", 1, build_stray_signer, NULL},
 	{"aliased-ds", 1, build_aliased_ds, NULL},
 	{"wrong-clock", 1, build_wrong_clock, finish_wrong_clock},
+	{"lossy-signed", 1, build_lossy_signed, finish_lossy_signed},
 	{"reasons", 1, build_reasons, finish_reasons},
 	{"keytrap", 1, build_keytrap, finish_attack},
 	{"nsec3-flood", 1, build_nsec3_flood, finish_attack},

@@ -1,9 +1,50 @@
 """Servers that are slow, dead, lame or lie, and how soon all is well again."""
 import time
 
+import dns.flags
+import dns.message
+import dns.rdatatype
+
 import case
+from control import Ctl
 
 PATIENCE_S = 1.8 + 0.1      # the client's budget, and what Python takes
+
+
+class KeysOutOfReach(case.DaemonCase):
+    """RFC 4033 §5: what cannot be checked, as the keys do not come, is no more bogus than it is secure."""
+    config = {"prefetch": {"enabled": False}}
+
+    def test_stale(self):
+        """What was secure is told past its time, and all is well as soon as the keys come."""
+        hosts = [self.net.servers[name].link for name in ("host-a", "host-b")]
+        self.addCleanup(self.net.heal)
+        self.assertFlag(self.ask("ttl5.signed.org", ad=True), "AD")
+        for link in hosts:
+            link.edit = lambda reply: None if dns.message.from_wire(reply).question[0].rdtype == \
+                dns.rdatatype.DNSKEY else reply
+        Ctl(self.net, self.daemon).run("cache", "flush", "signed.org", "DNSKEY")
+        time.sleep(5.2)
+        self.assertStale()
+        self.assertData(self.ask("n90.signed.org"), status="SERVFAIL")
+        self.until(lambda: self.ask("n90.signed.org", cd=True).answer, 15)      # they were given up
+        for _ in range(12):
+            self.assertStale()
+            time.sleep(0.1)
+        self.assertData(self.ask("ttl5.signed.org", cd=True), "198.18.1.5")
+        self.net.heal()
+        # RFC 9520 §3.2: that they did not come is forgotten, however often they are needed meanwhile.
+        names = iter([f"n{i}.signed.org" for i in range(100, 1000)])
+        self.until(lambda: self.is_secure(next(names)))
+        self.until(lambda: self.is_secure("ttl5.signed.org") and self.is_secure("n90.signed.org"))
+
+    def assertStale(self):
+        reply = self.ask("ttl5.signed.org", ad=True)
+        self.assertData(reply, "198.18.1.5")
+        self.assertEde(reply, 3)
+
+    def is_secure(self, name):
+        return "AD" in dns.flags.to_text(self.ask(name, ad=True).flags)
 
 
 class Failures(case.DaemonCase):
@@ -18,6 +59,47 @@ class Failures(case.DaemonCase):
 
     def cold(self, number, **words):
         return self.timed(f"n{number}.pair.org", **words)
+
+    def lose_edns(self, plain):
+        """Of signed.org's servers no reply to a question with EDNS comes through, until PLAIN without it
+        have: the list of what came through. A server that lost two packets is asked without, as it
+        may drop what it does not know."""
+        hosts = [self.net.servers[name].link for name in ("host-a", "host-b")]
+        self.net.clear_queries()
+        for number in range(100, 400):      # until it is known how quick both are
+            self.ask(f"n{number}.signed.org")
+            if all(self.net.queries(server=link.name) for link in hosts):
+                break
+        passed = []
+
+        def edit(reply):
+            if len(passed) < plain and dns.message.from_wire(reply).edns >= 0:
+                return None
+            passed.append(dns.message.from_wire(reply))
+            return reply
+
+        for link in hosts:
+            link.edit = edit
+        return passed
+
+    def test_back_without_edns(self):
+        """RFC 4035 §3.2.1: without EDNS no signatures come. If a network comes back just when they
+        were not asked for, nothing is bogus for that."""
+        for number in 50, 51, 52:
+            passed = self.lose_edns(1)
+            reply = self.ask(f"n{number}.signed.org", ad=True)
+            self.assertEqual(passed[0].edns, -1)
+            self.assertData(reply, f"198.18.0.{number + 1}")
+            self.assertFlag(reply, "AD")
+            self.net.heal()
+
+    def test_only_without_edns(self):
+        """Who drops EDNS for a while fails a signed zone for that while, not for that of bogus data."""
+        passed = self.lose_edns(1000)
+        self.assertData(self.ask("n53.signed.org", ad=True), status="SERVFAIL")
+        self.assertTrue(passed)
+        self.net.heal()
+        self.until(lambda: "AD" in dns.flags.to_text(self.ask("n53.signed.org", ad=True).flags))
 
     def test_one_silent(self):
         """One of two servers is dead: every question is answered in time, later ones quickly."""
