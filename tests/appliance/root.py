@@ -1,24 +1,18 @@
 """The packages to be tried, and a Debian root in which to try them. Both are made while there is a
 network; what is done with them needs none: what the package depends on lies in apt's own cache."""
 import glob
-import hashlib
 import os
 import re
 import shutil
-import subprocess
+import sys
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HERE = os.path.join(TREE, "build", "appliance")
 SUITE = "bookworm"
 
-
-def run(*command, **words):
-    """Run COMMAND to its end; what it said."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False, **words)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.returncode}\n{done.stdout[-4000:]}")
-    return done.stdout
+sys.path.insert(0, os.path.join(TREE, "tests", "roots"))
+import debian
+from debian import run
 
 
 def field(deb, name):
@@ -64,20 +58,10 @@ def later_version(deb):
 def make_root(deb):
     """A minimal Debian with systemd, and what DEB depends on downloaded but not installed. Kept
     between runs as long as DEB depends on the same."""
-    root, stamp = os.path.join(HERE, "root"), os.path.join(HERE, "root.key")
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=systemd,systemd-sysv,dbus",
-               f"--customize-hook=copy-in {deb} /root",
-               '--customize-hook=chroot "$1" apt-get -y install --download-only '
-               f"/root/{os.path.basename(deb)}",
-               f'--customize-hook=rm "$1"/root/{os.path.basename(deb)}',
-               "--skip=cleanup/apt", SUITE, root]
-    key = hashlib.sha256("\n".join(command + [field(deb, "Depends")]).encode()).hexdigest()
-    if os.path.exists(stamp) and open(stamp).read() == key:
-        return root
-    if os.path.exists(stamp):
-        os.unlink(stamp)
-    shutil.rmtree(root, ignore_errors=True)
-    run(*command)
-    with open(stamp, "w") as out:
-        out.write(key)
-    return root
+    return debian.make(
+        "appliance/root", SUITE, ["systemd", "systemd-sysv", "dbus"],
+        f"--customize-hook=copy-in {deb} /root",
+        '--customize-hook=chroot "$1" apt-get -y install --download-only '
+        f"/root/{os.path.basename(deb)}",
+        f'--customize-hook=rm "$1"/root/{os.path.basename(deb)}', "--skip=cleanup/apt",
+        key=field(deb, "Depends"))
