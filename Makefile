@@ -205,6 +205,7 @@ tests: $(DAEMON) $(CTL) $(TESTS) ## build every test program
 # ---- tests -------------------------------------------------------------------------------------
 
 check: ## install what is missing, build, and run all quick tests
+	@tests/needs/check
 	@packaging/deps.sh
 	@+$(SUBMAKE) tests
 	@SEEDS=$(SEEDS) FIRST=$(FIRST) tests/run $(B) layers unit corpus sim scenario system
@@ -280,6 +281,9 @@ format-check: ## is every C file laid out as "make format" would?
 tidy: $(B)/flags ## clang-tidy over what has changed since it last passed
 	@tests/tidy $(sort $(filter-out tests/%,$(ALL_C))) -- $(OUR_CPPFLAGS) -std=gnu11
 
+print-packages:
+	@printf 'pc:%s\n' $(PACKAGES) cmocka
+
 layers: ## does every room include only rooms below it?
 	@awk -f tests/layers/check.awk tests/layers/table $(C_FILES)
 
@@ -290,7 +294,7 @@ docs: $(B)/tests/unit/daemon_exposition $(CTL) ## write what is generated in doc
 
 lint: $(DAEMON) $(CTL) ## shell scripts, units, man pages, dashboard, alert rules, what documents say
 	@shellcheck .ci/run packaging/deps.sh packaging/debian/build packaging/debian/resolverd.p* \
-		packaging/rpm/build tests/run tests/tidy tests/coverage tests/fuzz/run \
+		packaging/rpm/build tests/run tests/needs/check tests/tidy tests/coverage tests/fuzz/run \
 		tests/kubernetes/build
 	@mandoc -Tlint -Wwarning docs/*.[0-9]
 	@tests/monitoring/run
@@ -313,17 +317,17 @@ clean: ## remove build/
 # ---- use ---------------------------------------------------------------------------------------
 
 demo: ## names resolved through real servers in a private namespace, no Internet needed
-	@packaging/deps.sh
+	@packaging/deps.sh demo
 	@+$(SUBMAKE) all
 	@$(PYTHON) tests/demo/demo.py --binary $(B)/resolverd $(DEMO)
 
 demo-prefetch: ## two minutes of a name with a TTL of 5 s, with and without prefetch (DEMO=--fast)
-	@packaging/deps.sh
+	@packaging/deps.sh demo
 	@+$(SUBMAKE) all
 	@$(PYTHON) tests/demo/prefetch.py --binary $(B)/resolverd $(DEMO)
 
 demo-outage: ## an outage as its operator sees it: metrics, upstreams, explain, trace
-	@packaging/deps.sh
+	@packaging/deps.sh demo
 	@+$(SUBMAKE) all
 	@$(PYTHON) tests/demo/outage.py --binary $(B)/resolverd
 

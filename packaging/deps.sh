@@ -1,83 +1,106 @@
 #!/usr/bin/env bash
-# Installs what building and testing resolverd need; with the word "bench" also the resolvers and
-# tools it is measured against, with "package" what packages are made and tried with, with "kubernetes"
-# what stands in front of it in "make kubernetes". Looks first and does nothing, silently, when nothing
-# is missing.
-# Starts no service. Needs root or sudo without a password; otherwise it names the packages.
+# packaging/deps.sh [WORD]: installs what a word of the Makefile needs. Looks first and does nothing,
+# silently, when nothing is missing. Starts no service. Needs root or sudo without a password;
+# otherwise it names the packages.
+#
+# packaging/deps.sh --list [WORD]      the rows of WORD, for who checks them (tests/needs)
+# packaging/deps.sh --missing [WORD]   what is not there: a line each, with its package
+#
+# WORD: build, demo, check (which is what is meant without one), develop (format, lint, sanitizers,
+# fuzzing), bench, package, kubernetes, fresh. What a test runs, loads or imports stands here, or the
+# test fails on a machine as it comes: tests/needs compares, make fresh tries.
 set -u
 export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin" LC_ALL=C
 
-# how to see that it is there | Debian's packages | Fedora's packages
+# the first word that needs it | how to see that it is there | Debian's packages | Fedora's packages
 TABLE='
-cmd:make              | make                 | make
-cmd:cc                | build-essential      | gcc
-cmd:g++               | build-essential      | gcc-c++
-cmd:git               | git                  | git
-cmd:pkg-config        | pkg-config           | pkgconf-pkg-config
-pc:ldns               | libldns-dev          | ldns-devel
-pc:libcrypto          | libssl-dev           | openssl-devel
-pc:libsodium          | libsodium-dev        | libsodium-devel
-pc:lmdb               | liblmdb-dev          | lmdb-devel
-pc:libmnl             | libmnl-dev           | libmnl-devel
-pc:libcyaml           | libcyaml-dev         | libcyaml-devel
-pc:yaml-0.1           | libyaml-dev          | libyaml-devel
-pc:jansson            | libjansson-dev       | jansson-devel
-pc:libmicrohttpd      | libmicrohttpd-dev    | libmicrohttpd-devel
-pc:libsystemd         | libsystemd-dev       | systemd-devel
-pc:libseccomp         | libseccomp-dev       | libseccomp-devel
-pc:cmocka             | libcmocka-dev        | libcmocka-devel
-cmd:clang             | clang                | clang
-cmd:clang-tidy        | clang-tidy           | clang-tools-extra
-cmd:clang-format      | clang-format         | clang-tools-extra
-cmd:llvm-symbolizer   | llvm                 | llvm
-libfuzzer             | libclang-rt          | compiler-rt
-cmd:nsd               | nsd                  | nsd
-cmd:knotd             | knot                 | knot
-cmd:unbound           | unbound              | unbound
-cmd:kdig              | knot-dnsutils        | knot-utils
-cmd:ldns-signzone     | ldnsutils            | ldns-utils
-cmd:dig               | bind9-dnsutils       | bind-utils
-cmd:dnssec-signzone   | bind9-utils          | bind-dnssec-utils
-cmd:ip                | iproute2             | iproute
-cmd:unshare           | util-linux           | util-linux
-cmd:setpriv           | util-linux           | util-linux
-cmd:/usr/bin/python3  | python3              | python3
-py:dns                | python3-dnspython    | python3-dns
-py:ensurepip          | python3-venv         | python3
-py:yaml               | python3-yaml         | python3-pyyaml
-cmd:tmux              | tmux                 | tmux
-cmd:zsh               | zsh                  | zsh
-cmd:promtool          | prometheus           | golang-github-prometheus
-cmd:mandoc            | mandoc               | mandoc
-cmd:systemd-analyze   | systemd              | systemd
-cmd:shellcheck        | shellcheck           | ShellCheck
-'
-BENCH_TABLE='
-cmd:kresd             | knot-resolver        | knot-resolver
-cmd:pdns_recursor     | pdns-recursor        | pdns-recursor
-cmd:named             | bind9                | bind
-cmd:dnsperf           | dnsperf              | dnsperf
-cmd:perf              | linux-perf           | perf
-cmd:valgrind          | valgrind             | valgrind
-'
-PACKAGE_TABLE='
-cmd:dh                | debhelper            | debhelper
-cmd:dpkg-buildpackage | dpkg-dev             | dpkg-dev
-cmd:lintian           | lintian              | lintian
-cmd:rpmbuild          | rpm                  | rpm-build
-cmd:rpmlint           | rpmlint              | rpmlint
-cmd:mmdebstrap        | mmdebstrap           | mmdebstrap
-cmd:systemd-nspawn    | systemd-container    | systemd-container
+build      | cmd:make              | make                 | make
+build      | cmd:cc                | build-essential      | gcc
+build      | cmd:pkg-config        | pkg-config           | pkgconf-pkg-config
+build      | pc:ldns               | libldns-dev          | ldns-devel
+build      | pc:libcrypto          | libssl-dev           | openssl-devel
+build      | pc:libsodium          | libsodium-dev        | libsodium-devel
+build      | pc:lmdb               | liblmdb-dev          | lmdb-devel
+build      | pc:libmnl             | libmnl-dev           | libmnl-devel
+build      | pc:libcyaml           | libcyaml-dev         | libcyaml-devel
+build      | pc:yaml-0.1           | libyaml-dev          | libyaml-devel
+build      | pc:jansson            | libjansson-dev       | jansson-devel
+build      | pc:libmicrohttpd      | libmicrohttpd-dev    | libmicrohttpd-devel
+build      | pc:libsystemd         | libsystemd-dev       | systemd-devel
+build      | pc:libseccomp         | libseccomp-dev       | libseccomp-devel
+build      | pc:cmocka             | libcmocka-dev        | libcmocka-devel
+demo       | cmd:/usr/bin/python3  | python3              | python3
+demo       | py:dns                | python3-dnspython    | python3-dns
+demo       | py:yaml               | python3-yaml         | python3-pyyaml
+demo       | cmd:nsd               | nsd                  | nsd
+demo       | cmd:knotd             | knot                 | knot
+demo       | cmd:ldns-signzone     | ldnsutils            | ldns-utils
+demo       | cmd:dnssec-signzone   | bind9-utils          | bind-dnssec-utils
+demo       | cmd:dig               | bind9-dnsutils       | bind-utils
+demo       | cmd:ip                | iproute2             | iproute
+demo       | cmd:unshare           | util-linux           | util-linux
+check      | cmd:unbound           | unbound              | unbound
+check      | cmd:named             | bind9                | bind
+check      | cmd:prometheus        | prometheus           | golang-github-prometheus
+check      | cmd:setpriv           | util-linux           | util-linux
+check      | cmd:tmux              | tmux                 | tmux
+check      | cmd:zsh               | zsh                  | zsh
+check      | py:ensurepip          | python3-venv         | python3
+develop    | cmd:git               | git                  | git
+develop    | cmd:g++               | build-essential      | gcc-c++
+develop    | cmd:clang             | clang                | clang
+develop    | cmd:clang-tidy        | clang-tidy           | clang-tools-extra
+develop    | cmd:clang-format      | clang-format         | clang-tools-extra
+develop    | cmd:llvm-symbolizer   | llvm                 | llvm
+develop    | libfuzzer             | libclang-rt          | compiler-rt
+develop    | cmd:promtool          | prometheus           | golang-github-prometheus
+develop    | cmd:mandoc            | mandoc               | mandoc
+develop    | cmd:systemd-analyze   | systemd              | systemd
+develop    | cmd:shellcheck        | shellcheck           | ShellCheck
+develop    | cmd:strace            | strace               | strace
+bench      | cmd:kresd             | knot-resolver        | knot-resolver
+bench      | cmd:pdns_recursor     | pdns-recursor        | pdns-recursor
+bench      | cmd:dnsperf           | dnsperf              | dnsperf
+bench      | cmd:perf              | linux-perf           | perf
+bench      | cmd:valgrind          | valgrind             | valgrind
+package    | cmd:git               | git                  | git
+package    | cmd:dh                | debhelper            | debhelper
+package    | cmd:dpkg-buildpackage | dpkg-dev             | dpkg-dev
+package    | cmd:lintian           | lintian              | lintian
+package    | cmd:rpmbuild          | rpm                  | rpm-build
+package    | cmd:rpmlint           | rpmlint              | rpmlint
+package    | cmd:mmdebstrap        | mmdebstrap           | mmdebstrap
+package    | cmd:systemd-nspawn    | systemd-container    | systemd-container
+fresh      | cmd:git               | git                  | git
+fresh      | cmd:mmdebstrap        | mmdebstrap           | mmdebstrap
+kubernetes | cmd:go                | golang-go            | golang
+kubernetes | cmd:musl-gcc          | musl-tools           | musl-gcc
+kubernetes | pc:libcares           | libc-ares-dev        | c-ares-devel
+kubernetes | cmd:dnsmasq           | dnsmasq-base         | dnsmasq
+kubernetes | cmd:nft               | nftables             | nftables
 '
 # Debian's Go may be older than what CoreDNS wants; then it fetches a newer one.
-KUBERNETES_TABLE='
-cmd:go                | golang-go            | golang
-cmd:musl-gcc          | musl-tools           | musl-gcc
-pc:libcares           | libc-ares-dev        | c-ares-devel
-cmd:dnsmasq           | dnsmasq-base         | dnsmasq
-cmd:unbound           | unbound              | unbound
-cmd:nft               | nftables             | nftables
-'
+
+# The words whose rows WORD needs, its own among them.
+words_of() {
+	case $1 in
+	build) echo build ;;
+	demo) echo build demo ;;
+	check) echo build demo check ;;
+	fresh) echo demo fresh ;;
+	develop | bench | package | kubernetes) echo build demo check "$1" ;;
+	*) return 1 ;;
+	esac
+}
+
+# The rows of WORD without that column: probe, Debian's package, Fedora's.
+rows() {
+	local word probe debian fedora words
+	words=" $(words_of "$1") "
+	while read -r word _ probe _ debian _ fedora; do
+		[[ -z $word || $words != *" $word "* ]] || echo "$probe $debian $fedora"
+	done <<<"$TABLE"
+}
 
 present() {
 	case $1 in
@@ -88,12 +111,17 @@ present() {
 	esac
 }
 
+# The rows of which nothing is there.
+missing_rows() {
+	local probe debian fedora
+	rows "$word" | while read -r probe debian fedora; do
+		present "$probe" || echo "$probe $debian $fedora"
+	done
+}
+
 # The packages of column $1 (2: Debian, 3: Fedora) that stand beside what is missing.
 missing() {
-	local probe debian fedora
-	while read -r probe _ debian _ fedora; do
-		[ -z "$probe" ] || present "$probe" || { [ "$1" = 2 ] && echo "$debian" || echo "$fedora"; }
-	done <<<"$TABLE" | sort -u
+	missing_rows | cut -d ' ' -f "$1" | sort -u
 }
 
 # libFuzzer's package carries the version of the clang that is installed or would be.
@@ -143,16 +171,18 @@ install_fedora() {
 	quietly dnf -y -q --setopt=install_weak_deps=False install "${packages[@]}"
 }
 
+do=install
 case ${1-} in
-'') ;;
-bench) TABLE+=$BENCH_TABLE ;;
-package) TABLE+=$PACKAGE_TABLE ;;
-kubernetes) TABLE+=$KUBERNETES_TABLE ;;
-*)
-	echo "usage: $0 [bench | package | kubernetes]" >&2
-	exit 64
+--list | --missing)
+	do=${1#--}
+	shift
 	;;
 esac
+word=${1:-check}
+if [ $# -gt 1 ] || ! words_of "$word" >/dev/null; then
+	echo "usage: $0 [--list | --missing] [build | demo | check | develop | bench | package | kubernetes | fresh]" >&2
+	exit 64
+fi
 
 if command -v apt-get >/dev/null; then
 	column=2 install=install_debian
@@ -162,6 +192,18 @@ else
 	column=2 install=
 fi
 
+case $do in
+list)
+	rows "$word"
+	exit
+	;;
+missing)
+	missing_rows | while read -r probe debian fedora; do
+		[ $column = 2 ] && echo "${probe#*:} (package $debian)" || echo "${probe#*:} (package $fedora)"
+	done
+	exit
+	;;
+esac
 names=$(missing $column | tr '\n' ' ')
 [ -n "$names" ] || exit 0
 if [ -z "$install" ]; then
@@ -170,7 +212,7 @@ if [ -z "$install" ]; then
 fi
 if [ "$(id -u)" -ne 0 ]; then
 	if sudo -n true 2>/dev/null; then
-		exec sudo -n "$0" "$@"
+		exec sudo -n "$0" "$word"
 	fi
 	echo "deps: root is needed to install: $names" >&2
 	exit 1
