@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "hang.h"
+
 /* More than a DNS message over TCP; libFuzzer itself stops at less. */
 enum { INPUT_MAX_BYTES = 1 << 20 };
 
@@ -33,6 +35,7 @@ static int replay_file(const char *path)
 		return -1;
 	}
 	memcpy(exact, whole, size_bytes);
+	hang_at(path, 0);
 	LLVMFuzzerTestOneInput(exact, size_bytes);
 	free(exact);
 	return 1;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "hang.h"
 #include "scenario/scene.h"
 
 static void say_nothing(void *context, enum log_level level, const char *line)
@@ -50,8 +51,10 @@ int main(int argc, char **argv)
 {
 	int passed = 0;
 	log_init(LOG_LEVEL_ERROR, say_nothing, NULL);
-	for (int i = 1; i < argc; i++)
+	for (int i = 1; i < argc; i++) {
+		hang_at(argv[i], 0);
 		passed += play(argv[i]);
+	}
 	printf("%d passed, %d failed\n", passed, argc - 1 - passed);
 	return passed == argc - 1 && passed > 0 ? 0 : 1;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "hang.h"
 #include "sim/sim.h"
 
 enum { FAILURES_SHOWN = 400 };
@@ -57,6 +58,7 @@ static bool run_one(struct sim *s, const struct options *o, uint64_t seed,
 {
 	struct keyring *keyring = s->keyring;
 	memset(s, 0, sizeof(*s));
+	hang_at("seed", seed);
 	s->keyring = keyring;
 	s->seed = seed;
 	s->verbose = o->verbose;

@@ -11,12 +11,14 @@ the loopback interface of the namespace; no packet leaves it. Nothing is kept: f
 temporary directory, and every process that was started is ended by its pid, whatever happens.
 """
 import atexit
+import contextlib
 import ctypes
 import glob
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -27,8 +29,26 @@ from wire import BACKEND_PORT, Wire
 from zones import SERVERS, ZONES
 
 MARK = "RESOLVERD_LAB_PID"
+DEPS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../packaging/deps.sh")
 CLIENT_ADDRESSES = ["192.0.2.1", "192.0.2.2", "192.0.2.53", "198.51.100.53", "10.9.9.9",
                     "2001:db8:2::1", "2001:db8:2::53"]
+
+
+def need(word):
+    """End this program at once, with the names, unless all is there that packaging/deps.sh installs
+    for WORD. Where that cannot be asked, whatever is missing is told when it is wanted."""
+    done = subprocess.run([DEPS, "--missing", word], capture_output=True, text=True, check=False)
+    if done.returncode == 0 and done.stdout:
+        sys.exit(f"Missing: {', '.join(done.stdout.splitlines())}.\n"
+                 f"packaging/deps.sh {word} installs what this needs.")
+
+
+class Missing(RuntimeError):
+    """A program that is not installed, and who installs it."""
+
+    def __init__(self, program):
+        super().__init__(f"{program} is not installed, or not in PATH; a test may only run what a row "
+                         "of packaging/deps.sh has installed for its word of make")
 
 
 def enter_namespace():
@@ -208,8 +228,12 @@ class Lab:
         """Start COMMAND; its output goes to the file LOG. It ends with the lab. INHERIT: descriptors
         that it gets."""
         with open(log, "ab") as out:
-            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                     preexec_fn=end_with_parent, cwd=self.dir, pass_fds=inherit)
+            try:
+                child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                         preexec_fn=end_with_parent, cwd=self.dir,
+                                         pass_fds=inherit)
+            except FileNotFoundError as error:
+                raise Missing(command[0]) from error
         self.children.append(child)
         return child
 
@@ -228,8 +252,11 @@ class Lab:
 
     def tool(self, *command, cwd=None):
         """Run a helper to its end; its output."""
-        done = subprocess.run(command, cwd=cwd or self.dir, stdin=subprocess.DEVNULL, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            done = subprocess.run(command, cwd=cwd or self.dir, stdin=subprocess.DEVNULL, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        except FileNotFoundError as error:
+            raise Missing(command[0]) from error
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)}: {done.stderr or done.stdout}")
         return done.stdout
@@ -398,6 +425,28 @@ class Lab:
             if os.path.exists(resolver.log) and (everyone or not resolver.may_be_refused):
                 found += [line for line in resolver.said().splitlines() if "sandbox refused" in line]
         return found
+
+    def links(self):
+        """Names of this namespace's network interfaces."""
+        return {name for _, name in socket.if_nameindex()}
+
+    @contextlib.contextmanager
+    def restored(self):
+        """What is begun inside ends with it, however it ends: processes, interfaces, what stands on
+        the wire. A set-up that fails half way so leaves nothing behind for the next."""
+        children, links = list(self.children), self.links()
+        wired = set(self.wire.links) if self.wire else set()
+        try:
+            yield
+        finally:
+            servers = [server.process for server in self.servers.values()]
+            for child in [c for c in self.children if c not in children + servers]:
+                self.end(child)
+            for name in set(self.wire.links) - wired if self.wire else ():
+                self.wire.close(self.wire.links.pop(name))
+            for name in self.links() - links:       # one of a pair takes the other with it
+                subprocess.run(["ip", "link", "del", name], stderr=subprocess.DEVNULL, check=False)
+            self.heal()
 
     def heal(self):
         """Undo what tests did to the wire and the servers."""

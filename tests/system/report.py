@@ -1,21 +1,53 @@
-"""What is said of a run of tests: only what failed, unless asked for more."""
+"""Tests run class by class, and what is said of them: what failed, unless asked for more."""
+import contextlib
+import faulthandler
+import itertools
+import os
+import signal
+import sys
 import time
 import unittest
+
+TEST_S = 300        # one that takes longer hangs: it fails, by its name, and the rest goes on
 
 
 class Result(unittest.TestResult):
     """Says what failed as soon as it did, and how long the slowest took."""
 
-    def __init__(self, verbose):
+    def __init__(self, verbose=False, seconds=TEST_S):
         super().__init__()
-        self.verbose, self.passed, self.bad, self.times = verbose, 0, set(), []
+        self.verbose, self.seconds = verbose, seconds
+        self.passed, self.bad, self.times = 0, {}, []
+        self.running = "nothing yet"
+
+    def run(self, tests):
+        """Run TESTS, which share a set-up. unittest keeps in a result whose set-up holds, so that
+        each such run has one of its own, which this one takes in."""
+        one = Result(self.verbose, self.seconds)
+        watch(one)
+        one.running = f"the set-up of {unittest.util.strclass(type(tests[0]))}"
+        try:
+            signal.alarm(self.seconds)
+            unittest.TestSuite(tests).run(one)
+        finally:
+            signal.alarm(0)
+            self.take(one.passed, one.bad, one.times)
+
+    def take(self, passed, bad, times=()):
+        self.passed += passed
+        self.times += times
+        for name, cause in bad.items():
+            self.bad.setdefault(name, cause)
 
     def startTest(self, test):
         super().startTest(test)
+        self.running = test.id()
         self.begin = time.monotonic()
+        signal.alarm(self.seconds)
 
     def stopTest(self, test):
         super().stopTest(test)
+        signal.alarm(0)
         took = time.monotonic() - self.begin
         self.times.append((took, test.id()))
         if self.verbose:
@@ -25,27 +57,75 @@ class Result(unittest.TestResult):
     def addSuccess(self, test):
         self.passed += 1
 
-    def complain(self, test, error, words=""):
-        name = test.id()
-        self.bad.add(name)
-        text = self._exc_info_to_string(error, test)
-        print(f"FAIL {name} {words}\n     {test.shortDescription() or ''}\n{text}", flush=True)
+    def complain(self, name, what, text, why=""):
+        """NAME has failed: WHY it is there, the TEXT of the error, which ends with its cause."""
+        self.bad.setdefault(name, text.strip().splitlines()[-1] if text.strip() else "")
+        print(f"FAIL {name} {what}\n     {why}\n{text}", flush=True)
 
-    def addFailure(self, test, err):
-        self.complain(test, err)
+    def addFailure(self, test, err, what=""):
+        self.complain(test.id(), what, self._exc_info_to_string(err, test),
+                      test.shortDescription() or "")
 
-    def addError(self, test, err):
-        self.complain(test, err)
+    addError = addFailure
 
     def addSubTest(self, test, subtest, err):
         if err is not None:
-            self.complain(test, err, subtest._subDescription())
+            self.addFailure(test, err, subtest._subDescription())
 
 
-def run(suite, verbose):
-    """Run SUITE; the Result."""
-    result = Result(verbose)
-    suite.run(result)
+def classes(suite):
+    """The tests of SUITE, class by class: lists of those that share a set-up."""
+    def flat(tests):
+        for test in tests:
+            yield from flat(test) if isinstance(test, unittest.TestSuite) else [test]
+    return [list(tests) for _, tests in itertools.groupby(flat(suite), type)]
+
+
+def watch(result):
+    """From now on a test that hangs fails, and who ends this program is told what it was at."""
+    def hangs(*_):
+        raise TimeoutError(f"{result.running} hangs: it has not ended in {result.seconds} s")
+
+    def ended(*_):
+        print(f"FAIL {result.running} ended from outside while it ran, here:", flush=True)
+        faulthandler.dump_traceback(sys.stdout)
+        result.bad.setdefault(result.running, "ended from outside while it ran")
+        raise KeyboardInterrupt     # the one exception that unittest lets through
+    signal.signal(signal.SIGALRM, hangs)
+    signal.signal(signal.SIGTERM, ended)
+
+
+def run(groups, verbose, around=contextlib.nullcontext, seconds=TEST_S):
+    """Run GROUPS (as of classes(), any iterable) to the Result. AROUND() is a context manager that
+    cleans up after a class, however that ended; SECONDS are for one test or set-up."""
+    result = Result(verbose, seconds)
+    for tests in groups:
+        try:
+            with around():
+                result.run(tests)
+        except KeyboardInterrupt:
+            break
+        except Exception as error:      # what cleans up has failed
+            result.complain(unittest.util.strclass(type(tests[0])), "after its tests",
+                            f"{type(error).__name__}: {error}")
     for took, name in sorted(result.times, reverse=True)[:5] if verbose else []:
         print(f"{took:7.2f} s {name}")
     return result
+
+
+def progress_fds():
+    """The descriptor that tests/run hands on for lines to who waits, for children to inherit."""
+    return [int(os.environ["PROGRESS_FD"])] if "PROGRESS_FD" in os.environ else []
+
+
+def progress(what):
+    for fd in progress_fds():
+        os.write(fd, f"  {what}\n".encode())
+
+
+def close(result):
+    """The last lines of a run: what failed first, and the counts. The exit status."""
+    for name, cause in list(result.bad.items())[:1]:
+        print(f"first failure: {name}: {cause}")
+    print(f"{result.passed} passed, {len(result.bad)} failed")
+    return 1 if result.bad or not result.passed else 0
