@@ -310,6 +310,7 @@ deps: ## install what building and testing need (apt or dnf)
 
 deps-bench: ## install the resolvers and tools that "make bench" compares with
 	@packaging/deps.sh bench
+	@$(PYTHON) tests/system/programs.py
 
 clean: ## remove build/
 	rm -rf build

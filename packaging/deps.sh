@@ -63,6 +63,7 @@ bench      | cmd:pdns_recursor     | pdns-recursor        | pdns-recursor
 bench      | cmd:dnsperf           | dnsperf              | dnsperf
 bench      | cmd:perf              | linux-perf           | perf
 bench      | cmd:valgrind          | valgrind             | valgrind
+bench      | cmd:mmdebstrap        | mmdebstrap           | mmdebstrap
 package    | cmd:git               | git                  | git
 package    | cmd:dh                | debhelper            | debhelper
 package    | cmd:dpkg-buildpackage | dpkg-dev             | dpkg-dev

@@ -4,9 +4,13 @@
     with debian.Layer(root) as layer:           # what is changed goes, when it ends, with the layer
         layer.run("apt-get", "-y", "install", "hello")
 
+    debian.open_up(root)                        # its programs among this machine's files:
+    subprocess.run(["chroot", root, "hello"])   # in this network, with the pid of who starts them
+
 Packages come from the sources of this machine's apt, of another suite where one is asked for, and
 where it has none of Debian's, from Debian's own mirror. Nothing else of this machine enters.
 """
+import ctypes
 import hashlib
 import os
 import re
@@ -19,6 +23,7 @@ MIRROR = "http://deb.debian.org/debian"
 RELEASES = {"bookworm": 12, "trixie": 13}
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+CLONE_NEWNS = 0x00020000
 
 # In a mount namespace of its own, enter the root at $1. Not by chroot(2): the kernel refuses user
 # namespaces to whoever has done that, and who is not root in there needs one for the tests.
@@ -98,6 +103,17 @@ def make(name, suite, include, *options, variant="minbase", key=""):
     with open(stamp, "w") as out:
         out.write(wanted)
     return root
+
+
+def open_up(root):
+    """From now on, for this process and all that it starts, in a mount namespace of theirs: programs
+    of ROOT see processes, devices and temporary files at the places where all others do."""
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS):
+        raise OSError(ctypes.get_errno(), "no mount namespace: be root")
+    run("mount", "--make-rprivate", "/")
+    for path in "/proc", "/sys", "/dev", tempfile.gettempdir():
+        os.makedirs(root + path, exist_ok=True)
+        run("mount", "--rbind", path, root + path)
 
 
 class Layer:

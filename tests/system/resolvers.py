@@ -9,6 +9,7 @@ import time
 
 import dns.exception
 import dns.message
+import programs
 import yaml
 
 
@@ -27,7 +28,8 @@ def ask_quickly(name, rrtype, address, port):
 
 
 class Resolver:
-    """One resolver process in the lab. Nothing runs before start()."""
+    """One resolver process in the lab: resolverd, or what a programs.Program is named. Nothing runs
+    before start()."""
 
     def __init__(self, lab, config=None, kind=None, address="127.0.0.1", threads=1, dnssec=True,
                  cache="64M", port=53, extra=(), wrapper=()):
@@ -37,6 +39,7 @@ class Resolver:
         self.threads, self.dnssec, self.cache = threads, dnssec, cache
         self.port, self.extra = port, extra     # extra: lines for Unbound's "server:"
         self.wrapper = list(wrapper)            # command before the command, as taskset
+        self.program = None if self.kind == "resolverd" else programs.Program(self.kind)
         self.process = None
         self.may_be_refused = False     # system calls, as a test wants to see that
         self.held, self.held_names = [], None   # sockets that outlive it
@@ -49,8 +52,9 @@ class Resolver:
 
     def configure(self, config=None):
         """Write the configuration; CONFIG (a dict) goes over resolverd's own."""
-        text, command = getattr(self, "setup_" + self.kind)(config or {})
-        self.command = self.wrapper + command
+        kind = self.program.kind if self.program else self.kind
+        text, command = getattr(self, "setup_" + kind)(config or {})
+        self.command = self.wrapper + (self.program.prefix if self.program else []) + command
         with open(self.file, "w") as out:
             out.write(text)
 
@@ -195,7 +199,7 @@ class Resolver:
                 "max-concurrent-requests-per-tcp-connection=100", "client-tcp-timeout=30",
                 "edns-outgoing-bufsize=1232", "udp-truncation-threshold=1232",
                 "structured-logging=no"]) + "\n")
-        return "", ["pdns_recursor", f"--config-dir={self.dir}"]
+        return "", ["pdns_recursor", f"--config-dir={self.dir}", *self.program.options]
 
     def setup_bind(self, _):
         anchors = "".join(f'  "." static-ds {ds[0]} {ds[1]} {ds[2]} "{ds[3]}";\n' for ds in
