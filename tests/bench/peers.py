@@ -1,7 +1,10 @@
 """Resolvers beside each other behind the same bad upstream: how each is set up at its best for names
-with a TTL of five seconds. Each runs in a network namespace of its own, with one server thread."""
+with a TTL of five seconds. Each runs in a network namespace of its own, with one server thread.
+With "-13" behind its name it is Debian 13's, else this machine's."""
 import json
 import os
+
+import programs
 
 ADDRESS = "127.0.0.1"
 AUTHORITY = ["198.51.100.1", "198.51.100.2"]    # loopback's would be refused by some
@@ -58,7 +61,7 @@ def unbound(setup, *lines):
              "remote-control:", "control-enable: no"]
     for zone in setup.zones:
         lines += ["forward-zone:", f"name: {zone}", f"forward-addr: {PROVIDER}"]
-    return ["unbound", "-d", "-c", setup.write("unbound.conf", "\n".join(lines) + "\n")]
+    return ["-d", "-c", setup.write("unbound.conf", "\n".join(lines) + "\n")]
 
 
 def unbound_stale(setup, wait_ms):
@@ -69,7 +72,7 @@ def unbound_stale(setup, wait_ms):
 def kresd(setup):
     forward = "".join(f"policy.add(policy.suffix(policy.STUB('{PROVIDER}'), "
                       f"policy.todnames({{'{zone}'}})))\n" for zone in setup.zones)
-    return ["kresd", "-n", "-c", setup.write("kresd.conf", f"""
+    return ["-n", "-c", setup.write("kresd.conf", f"""
 net.listen('{ADDRESS}', 53, {{ kind = 'dns' }})
 net.ipv6 = false
 cache.open(64 * MB, 'lmdb://{setup.directory}')
@@ -94,13 +97,13 @@ def pdns(setup):
         "daemon=no", "write-pid=no", "dont-query=", "security-poll-suffix=", "quiet=yes",
         "loglevel=3", "disable-syslog=yes", "structured-logging=no", "refresh-on-ttl-perc=80",
         "serve-stale-extensions=120", "network-timeout=50", f"forward-zones={forward}"]) + "\n")
-    return ["pdns_recursor", f"--config-dir={setup.directory}"]
+    return [f"--config-dir={setup.directory}"]
 
 
 def bind(setup):
     forward = "".join(f'zone "{zone}" {{ type forward; forward only; forwarders {{ {PROVIDER}; }}; }};\n'
                       for zone in setup.zones)
-    return ["named", "-f", "-n", "1", "-L", f"{setup.directory}/named.log", "-c",
+    return ["-f", "-n", "1", "-L", f"{setup.directory}/named.log", "-c",
             setup.write("named.conf", f"""
 options {{
     directory "{setup.directory}"; pid-file none; session-keyfile none;
@@ -114,13 +117,44 @@ zone "." {{ type hint; file "{setup.directory}/hints"; }};
 """)]
 
 
-# What to call it, the program it needs, its command.
+# What to call it, the kind of program that it is, the options of its command.
 KINDS = {
     "resolverd": (None, resolverd),
     "unbound-prefetch": ("unbound", unbound),
     "unbound-stale": ("unbound", lambda s: unbound_stale(s, 0)),
     "unbound-stale-1800": ("unbound", lambda s: unbound_stale(s, 1800)),
     "kresd": ("kresd", kresd),
-    "pdns": ("pdns_recursor", pdns),
-    "bind": ("named", bind),
+    "pdns": ("pdns", pdns),
+    "bind": ("bind", bind),
 }
+SUFFIX = f"-{programs.RELEASE}"
+
+
+def kind(name):
+    return name.removesuffix(SUFFIX)
+
+
+def program(name):
+    """The programs.Program that NAME is; None for resolverd."""
+    what = KINDS[kind(name)][0]
+    return programs.Program(what + name[len(kind(name)):]) if what else None
+
+
+def names(only=None, kinds=tuple(KINDS)):
+    """Of those that are here, all of KINDS; ONLY some if given."""
+    there = list(programs.names())
+    for each in kinds:
+        for name in each, each + SUFFIX:
+            if (program(name).name in there if KINDS[each][0] else name == each) and \
+                    name in (only or [name]):
+                yield name
+
+
+def title(name):
+    """NAME with the version: "unbound-stale 1.26.2"."""
+    return f"{kind(name)} {program(name).version}" if program(name) else name
+
+
+def command(name, setup):
+    words = KINDS[kind(name)][1](setup)
+    return program(name).run(*words) if program(name) else words

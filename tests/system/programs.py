@@ -68,12 +68,10 @@ class Program:
     def title(self):
         return f"{KINDS[self.kind][2]} {self.version}"
 
-    @property
-    def options(self):
-        """What it needs to be told so that configurations here suit all of its versions."""
-        if self.kind == "pdns" and int(self.version.split(".")[0]) >= 5:
-            return ["--enable-old-settings"]    # else it wants YAML, which 4 does not read
-        return []
+    def run(self, *words):
+        """What runs it with WORDS, and has it understand configurations that suit older versions."""
+        old = self.kind == "pdns" and int(self.version.split(".")[0]) >= 5      # else wants YAML
+        return [*self.prefix, self.command, *words, *["--enable-old-settings"] * old]
 
 
 def names():

@@ -54,7 +54,7 @@ class Resolver:
         """Write the configuration; CONFIG (a dict) goes over resolverd's own."""
         kind = self.program.kind if self.program else self.kind
         text, command = getattr(self, "setup_" + kind)(config or {})
-        self.command = self.wrapper + (self.program.prefix if self.program else []) + command
+        self.command = self.wrapper + (self.program.run(*command) if self.program else command)
         with open(self.file, "w") as out:
             out.write(text)
 
@@ -142,7 +142,7 @@ class Resolver:
                     return int(line.split()[1]) * 1024
         return 0
 
-    # ---- configurations
+    # ---- configurations, each with the command; a peer's without its program
 
     def setup_resolverd(self, config):
         own = {
@@ -180,7 +180,7 @@ class Resolver:
             lines += [f'  trust-anchor: "{ds}"' for ds in self.lab.trust_anchors]
         lines += ["  " + line for line in self.extra]
         lines += ["remote-control:", "  control-enable: no"]
-        return "\n".join(lines) + "\n", ["unbound", "-d", "-c", self.file]
+        return "\n".join(lines) + "\n", ["-d", "-c", self.file]
 
     def setup_pdns(self, _):
         with open(os.path.join(self.dir, "trust.lua"), "w") as out:
@@ -199,7 +199,7 @@ class Resolver:
                 "max-concurrent-requests-per-tcp-connection=100", "client-tcp-timeout=30",
                 "edns-outgoing-bufsize=1232", "udp-truncation-threshold=1232",
                 "structured-logging=no"]) + "\n")
-        return "", ["pdns_recursor", f"--config-dir={self.dir}", *self.program.options]
+        return "", [f"--config-dir={self.dir}"]
 
     def setup_bind(self, _):
         anchors = "".join(f'  "." static-ds {ds[0]} {ds[1]} {ds[2]} "{ds[3]}";\n' for ds in
@@ -216,7 +216,7 @@ zone "." {{ type hint; file "{self.lab.hints}"; }};
 trust-anchors {{
 {anchors}}};
 controls {{ }};
-""", ["named", "-f", "-n", str(self.threads), "-c", self.file, "-L", self.log]
+""", ["-f", "-n", str(self.threads), "-c", self.file, "-L", self.log]
 
     def setup_kresd(self, _):
         anchors = "".join(f"trust_anchors.add('{a}')\n" for a in self.lab.trust_anchors)
@@ -234,4 +234,4 @@ modules.unload('ta_signal_query')
 modules.unload('priming')
 modules.unload('ta_update')
 modules.unload('ta_sentinel')
-""", ["kresd", "-n", "-c", self.file, self.dir]
+""", ["-n", "-c", self.file, self.dir]
