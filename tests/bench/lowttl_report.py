@@ -74,20 +74,24 @@ def failure_table(results):
                            for kind, phase, said in each_phase(results)])
 
 
+def tables(part, results):
+    """Name and text of each table of PART, as it stands in docs/figures.md."""
+    if part == "throttled":
+        return {"provider": table(PROVIDER, provider_rows(results)), "failed": failure_table(results)}
+    if part == "changes":
+        return {"changes": table(CHANGES, change_rows(results))}
+    return {part: table(LATENCY, latency_rows(results))}
+
+
 def print_part(part, results):
     print(f"\n{part}\n")
-    if part == "throttled":
-        print(table(PROVIDER, provider_rows(results)))
-        print("\nFailed:\n\n" + failure_table(results), flush=True)
-    elif part == "changes":
-        print(table(CHANGES, change_rows(results)), flush=True)
-    else:
-        print(table(LATENCY, latency_rows(results)), flush=True)
+    for name, text in tables(part, results).items():
+        print(("\nFailed:\n\n" if name == "failed" else "") + text, flush=True)
 
 
 # ---- the plot: a panel for each resolver, its latency in each second
 
-WIDTH, HEIGHT, LEFT, TOP, GAP = 760, 74, 190, 46, 14
+WIDTH, HEIGHT, LEFT, TOP, GAP = 760, 74, 240, 46, 14
 LOW_MS, HIGH_MS = 0.03, 2000.0
 CURVES = [(3, "#d62728", "worst"), (2, "#ff9f1c", "99th percentile"), (1, "#1f77b4", "median")]
 

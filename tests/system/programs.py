@@ -10,7 +10,6 @@ import functools
 import os
 import re
 import shutil
-import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -45,6 +44,16 @@ def prepare():
         print(f"Only this machine's own resolvers, none of Debian {RELEASE}: {why}", flush=True)
 
 
+@functools.cache
+def asked(command):
+    """The version that COMMAND prints."""
+    said = debian.run(*command)
+    found = re.search(r"\d+(\.\d+)+", said)
+    if not found:
+        raise RuntimeError(f"{' '.join(command)}: no version in: {said}")
+    return found.group()
+
+
 class Program:
     """KIND is this machine's, KIND-13 Debian 13's."""
 
@@ -57,12 +66,10 @@ class Program:
         self.path = root and shutil.which(self.command, path=os.pathsep.join(
             os.path.join(root, place) for place in ("usr/sbin", "usr/bin", "usr/local/sbin")))
 
-    @functools.cached_property
+    @property
     def version(self):
         """What it says of itself: "1.26.2"."""
-        said = subprocess.run([*self.prefix, self.command, KINDS[self.kind][1]], text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False).stdout
-        return re.search(r"\d+(\.\d+)+", said).group()
+        return asked((*self.prefix, self.command, KINDS[self.kind][1]))
 
     @property
     def title(self):
