@@ -11,6 +11,7 @@ Packages come from the sources of this machine's apt, of another suite where one
 where it has none of Debian's, from Debian's own mirror. Nothing else of this machine enters.
 """
 import ctypes
+import fcntl
 import hashlib
 import os
 import re
@@ -91,17 +92,23 @@ def make(name, suite, include, *options, variant="minbase", key=""):
                *options, suite, root, *sources(suite)]
     stamp = root + ".key"
     wanted = hashlib.sha256("\n".join(command + [key]).encode()).hexdigest()
-    if os.path.exists(stamp) and open(stamp).read() == wanted:
+
+    def is_made():
+        return os.path.exists(stamp) and open(stamp).read() == wanted
+    if is_made():
         return root
-    if os.path.exists(stamp):
-        os.unlink(stamp)
     if os.getuid() != 0:
         raise RuntimeError("A root is made by root: be root.")
-    shutil.rmtree(root, ignore_errors=True)
     os.makedirs(os.path.dirname(root), exist_ok=True)
-    run(*command)
-    with open(stamp, "w") as out:
-        out.write(wanted)
+    with open(root + ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)        # two that want it must not make it in one place
+        if not is_made():
+            if os.path.exists(stamp):
+                os.unlink(stamp)
+            shutil.rmtree(root, ignore_errors=True)
+            run(*command)
+            with open(stamp, "w") as out:
+                out.write(wanted)
     return root
 
 
