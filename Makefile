@@ -119,7 +119,7 @@ TESTS := $(UNITS) $(FUZZERS) $(SIM) $(SCENARIO)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
-.PHONY: all help tests check check-variant asan tsan fuzz scenario system appliance packages sim bench \
+.PHONY: all help tests check check-variant asan tsan fuzz scenario system fresh appliance packages sim bench \
 	kubernetes bench-attacks bench-instructions bench-lowttl bench-restart bench-scrape coverage format format-check tidy layers docs lint \
 	deps deps-bench demo demo-prefetch demo-outage run install install-units uninstall dist deb rpm clean FORCE
 
@@ -240,6 +240,10 @@ kubernetes: ## CoreDNS and pods in front of the daemon, through restarts, crashe
 appliance: ## the package on a Debian that systemd has booted, in a private network (as root)
 	@packaging/deps.sh package
 	@tests/appliance/run
+
+fresh: ## demo and check on a Debian 12 and 13 as they come (as root; FRESH="--suite trixie --who user")
+	@packaging/deps.sh fresh
+	@tests/fresh/run $(FRESH)
 
 packages: ## Debian, RPM and arm64 packages: built twice alike, inspected, tested (as root)
 	@packaging/deps.sh package

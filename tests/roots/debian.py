@@ -124,9 +124,11 @@ def open_up(root):
 
 
 class Layer:
-    """A root to be changed: what changes goes into a layer over it, and away with it."""
+    """A root to be changed: what changes goes into a layer over it, and away with it. BINDS are
+    directories of this machine that are seen inside: path here -> path there."""
 
-    def __init__(self, root):
+    def __init__(self, root, binds=None):
+        self.binds = dict(binds or {})
         self.dir = tempfile.mkdtemp(prefix="layer.", dir=os.path.dirname(root))
         self.root = os.path.join(self.dir, "root")
         for name in "upper", "work", "root":
@@ -137,10 +139,12 @@ class Layer:
 
     def __enter__(self):
         run(*self.mount)
+        for here, there in self.binds.items():
+            run("mount", "--bind", here, self.root + there)
         return self
 
     def __exit__(self, *unused):
-        subprocess.run(["umount", "--lazy", self.root], check=False)
+        subprocess.run(["umount", "--recursive", "--lazy", self.root], check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def command(self, *command):

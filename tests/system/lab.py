@@ -261,7 +261,7 @@ class Lab:
             raise RuntimeError(f"{' '.join(command)}: {done.stderr or done.stdout}")
         return done.stdout
 
-    def wait_for(self, address, port, name, who, timeout_s=10):
+    def wait_for(self, address, port, name, who, timeout_s=40):
         """Until ADDRESS answers NAME SOA with NOERROR."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
