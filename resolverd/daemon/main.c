@@ -15,6 +15,7 @@
 #include "daemon/sandbox.h"
 #include "daemon/server.h"
 #include "daemon/signals.h"
+#include "daemon/state_path.h"
 
 static const char usage[] =
 	"usage: resolverd [--config FILE] [--foreground]\n"
@@ -107,6 +108,7 @@ int main(int argc, char **argv)
 	bool journal = journal_is_stream(STDERR_FILENO, getenv("JOURNAL_STREAM"));
 	log_init(config->log_level, journal ? journal_sink : NULL, &fields);
 	signals_block();
+	state_path_make(config);
 	if (sandbox_enter(config) != OK) {
 		config_free(config);
 		return EX_OSERR;

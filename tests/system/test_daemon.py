@@ -1,10 +1,12 @@
 """The process: configuration, signals, sockets."""
 import os
+import pwd
 import signal
 import socket
 import time
 
 import case
+from control import Varlink
 
 EX_CONFIG = 78
 
@@ -146,6 +148,52 @@ class Life(case.DaemonCase):
         self.net.clear_queries()
         self.assertData(self.ask("www.signed.org", address="127.0.0.2"), "198.18.1.1")
         self.assertEqual(self.net.queries("www.signed.org."), [])
+
+
+class StatePath(case.FreshCase):
+    """cache.path, as far as it is there or not."""
+
+    def begin(self, *parts, **config):
+        """A daemon whose cache.path ends with PARTS, none of which exists; that path."""
+        daemon = self.net.resolver({**config, "listen": ["127.0.0.2:53"]}, address="127.0.0.2")
+        path = os.path.join(daemon.dir, *parts)
+        daemon.configure({**config, "listen": ["127.0.0.2:53"], "cache": {
+            "memory": "16M", "disk": "16M", "path": path}})
+        daemon.start()
+        self.addCleanup(daemon.stop)
+        self.daemon = daemon
+        return path
+
+    def disk(self):
+        control = Varlink(os.path.join(self.daemon.dir, "control.sock"))
+        try:
+            return control.call("Status")["cache"]["disk"]["state"]
+        finally:
+            control.close()
+
+    def test_last_part_is_made(self):
+        path = self.begin("new")
+        self.until(lambda: self.disk() == "good")
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o750)
+        self.assertIn(f"directory made path={path}", self.daemon.said())
+
+    def test_no_more_is_made(self):
+        """What lacks more is perhaps a disk that is not mounted yet."""
+        path = self.begin("not-mounted", "new")
+        self.until(lambda: self.disk() != "good" and "not-mounted" in self.daemon.said())
+        self.assertFalse(os.path.exists(os.path.dirname(path)))
+
+    def test_for_its_account(self):
+        """Made by root, it is the account's that the daemon takes."""
+        if os.getuid() != 0:
+            self.skipTest("only root can take another account")
+        with open("/proc/self/uid_map") as ids:
+            if ids.read().split()[2] == "1":
+                self.skipTest("this namespace has one account only")
+        os.chmod(self.net.dir, 0o755)
+        path = self.begin("new", sandbox={"user": "nobody"})
+        self.until(lambda: os.path.exists(path + "/data.mdb"))
+        self.assertEqual(os.stat(path).st_uid, pwd.getpwnam("nobody").pw_uid)
 
 
 class Wildcard(case.DaemonCase):
