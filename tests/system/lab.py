@@ -370,8 +370,8 @@ class Lab:
             size = ["-b", "2048"] if zone.algorithm.startswith("RSA") else []
             names = [self.tool("ldns-keygen", "-a", zone.algorithm, *size, *flags, zone.name,
                                cwd=keys).strip() for flags in [["-k"], []]]
-            self.tool("ldns-signzone", "-i", start, "-e", end, "-o", zone.name, "-f", zone.file,
-                      plain, *names, cwd=keys)
+            self.tool("ldns-signzone", *zone.nsec3.split(), "-i", start, "-e", end, "-o", zone.name,
+                      "-f", zone.file, plain, *names, cwd=keys)
             ds = self.tool("ldns-key2ds", "-n", "-2", names[0] + ".key", cwd=keys)
         return re.findall(r"\sDS\s+(.*\S)", ds)
 
