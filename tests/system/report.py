@@ -17,7 +17,7 @@ class Result(unittest.TestResult):
     def __init__(self, verbose=False, seconds=TEST_S):
         super().__init__()
         self.verbose, self.seconds = verbose, seconds
-        self.passed, self.bad, self.times = 0, {}, []
+        self.passed, self.bad, self.times, self.left_out = 0, {}, [], {}
         self.running = "nothing yet"
 
     def run(self, tests):
@@ -31,11 +31,13 @@ class Result(unittest.TestResult):
             unittest.TestSuite(tests).run(one)
         finally:
             signal.alarm(0)
-            self.take(one.passed, one.bad, one.times)
+            self.take(one.passed, one.bad, one.left_out)
+            self.times += one.times
 
-    def take(self, passed, bad, times=()):
+    def take(self, passed, bad, left_out):
         self.passed += passed
-        self.times += times
+        for why, count in left_out.items():
+            self.left_out[why] = self.left_out.get(why, 0) + count
         for name, cause in bad.items():
             self.bad.setdefault(name, cause)
 
@@ -56,6 +58,9 @@ class Result(unittest.TestResult):
 
     def addSuccess(self, test):
         self.passed += 1
+
+    def addSkip(self, test, reason):
+        self.left_out[reason] = self.left_out.get(reason, 0) + 1
 
     def complain(self, name, what, text, why=""):
         """NAME has failed: WHY it is there, the TEXT of the error, which ends with its cause."""
@@ -127,5 +132,7 @@ def close(result):
     """The last lines of a run: what failed first, and the counts. The exit status."""
     for name, cause in list(result.bad.items())[:1]:
         print(f"first failure: {name}: {cause}")
+    for why, count in result.left_out.items():
+        print(f"skipped {count}: {why}")
     print(f"{result.passed} passed, {len(result.bad)} failed")
     return 1 if result.bad or not result.passed else 0
