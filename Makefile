@@ -125,10 +125,11 @@ MAKEFLAGS += --no-builtin-rules
 
 all: $(DAEMON) $(CTL) ## build the daemon and its client (VARIANT=release)
 
-help: ## this list
+help: ##- this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | \
 		while read -r word what; do printf '  %-14s %s\n' "$$word" "$$what"; done
-	@echo 'With: VARIANT= SEEDS= FUZZ_SECONDS= WERROR=1 CC= CFLAGS= LDFLAGS= DESTDIR= PREFIX='
+	@echo "Also:" $$(sed -n 's/^\([a-z-]*\):.*##- .*/\1/p' Makefile) | fold -s -w 78
+	@echo 'With: VARIANT= SEEDS= FUZZ_SECONDS= WERROR=1 V=1 CC= CFLAGS= LDFLAGS= DESTDIR='
 
 # Two stamps, rewritten only when what they record has changed: the flags, on which every object
 # depends, and the list of sources, on which the archive does.
@@ -198,7 +199,7 @@ $(FUZZERS): $(B)/%: $(O)/%.o $(call objects,$(REPLAY_C)) $(LIB)
 	$(call link)
 endif
 
-tests: $(DAEMON) $(CTL) $(TESTS) ## build every test program
+tests: $(DAEMON) $(CTL) $(TESTS) ##- build every test program
 .SECONDARY: $(call objects,$(ALL_C))
 -include $(patsubst %.o,%.d,$(call objects,$(ALL_C)))
 
@@ -226,49 +227,49 @@ fuzz: ## every fuzz target for FUZZ_SECONDS, from its corpus
 	@+$(SUBMAKE) VARIANT=fuzz $(patsubst build/$(VARIANT)/%,build/fuzz/%,$(FUZZERS))
 	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS)
 
-scenario: $(DAEMON) $(SCENARIO) ## text scenarios, and those written for other resolvers
+scenario: $(DAEMON) $(SCENARIO) ##- text scenarios, and those written for other resolvers
 	@REPLAY=$(REPLAY) tests/run $(B) scenario replay
 
-system: $(DAEMON) $(CTL) ## the real daemon against real servers in a private namespace
+system: $(DAEMON) $(CTL) ## the real daemon against real servers, in a namespace
 	@tests/run $(B) system-full
 
-kubernetes: ## CoreDNS and pods in front of the daemon, through restarts, crashes, loss and outages
+kubernetes: ## CoreDNS and pods in front of the daemon, through outages
 	@packaging/deps.sh kubernetes
 	@+$(SUBMAKE) all
 	@tests/run $(B) kubernetes
 
-appliance: ## the package on a Debian that systemd has booted, in a private network (as root)
+appliance: ## the package on a Debian that systemd has booted (root)
 	@packaging/deps.sh package
 	@tests/appliance/run
 
-fresh: ## demo and check on a Debian 12 and 13 as they come (as root; FRESH="--suite trixie --who user")
+fresh: ## demo and check on machines as they come (root; FRESH=...)
 	@packaging/deps.sh fresh
 	@tests/fresh/run $(FRESH)
 
-packages: ## Debian, RPM and arm64 packages: built twice alike, inspected, tested (as root)
+packages: ## Debian, RPM, arm64: built twice alike, inspected (root)
 	@packaging/deps.sh package
 	@tests/packaging/run
 
-coverage: ## lines that the unit tests, corpora and simulator reach
+coverage: ##- lines that the unit tests, corpora and simulator reach
 	@+$(SUBMAKE) VARIANT=coverage SEEDS=$$(( ($(SEEDS) + 9) / 10 )) check-variant
 	@tests/coverage build/coverage/obj
 
 bench: $(DAEMON) $(BENCHES) ## figures beside other resolvers (make deps-bench first)
 	@tests/bench/run $(B)
 
-bench-instructions: $(DAEMON) $(BENCHES) ## user instructions per UDP hit
+bench-instructions: $(DAEMON) $(BENCHES) ##- user instructions per UDP hit
 	@tests/bench/run --only instructions $(B)
 
-bench-lowttl: $(DAEMON) $(BENCHES) ## figures for names with a TTL of 5 seconds (PLOT=1 FAST=1)
+bench-lowttl: $(DAEMON) $(BENCHES) ##- figures for names with a TTL of 5 seconds (PLOT=1 FAST=1)
 	@tests/bench/lowttl $(if $(FAST),--fast) $(if $(PLOT),--plot docs/lowttl.svg) $(LOWTTL) $(B)
 
-bench-scrape: $(DAEMON) $(CTL) ## figures of clients while /metrics is read 100 times a second
+bench-scrape: $(DAEMON) $(CTL) ##- figures of clients while /metrics is read 100 times a second
 	@tests/bench/scrape $(B)
 
-bench-restart: $(DAEMON) $(BENCHES) ## figures of restarts, crashes and outages
+bench-restart: $(DAEMON) $(BENCHES) ##- figures of restarts, crashes and outages
 	@tests/bench/restart $(B)
 
-bench-attacks: $(DAEMON) $(SIM) $(BENCHES) ## figures for zones that are made to cost much
+bench-attacks: $(DAEMON) $(SIM) $(BENCHES) ##- figures for zones that are made to cost much
 	@tests/bench/attacks $(B)
 	@tests/bench/attacked $(B)
 
@@ -276,27 +277,27 @@ bench-attacks: $(DAEMON) $(SIM) $(BENCHES) ## figures for zones that are made to
 
 C_FILES = $(sort $(wildcard $(foreach d,resolverd/* ctl tests/*,$(d)/*.c $(d)/*.h)))
 
-format: ## lay out all C files
+format: ##- lay out all C files
 	@$(CLANG_FORMAT) -i $(C_FILES)
 
-format-check: ## is every C file laid out as "make format" would?
+format-check: ##- is every C file laid out as "make format" would?
 	@$(CLANG_FORMAT) --dry-run -Werror $(C_FILES)
 
-tidy: $(B)/flags ## clang-tidy over what has changed since it last passed
+tidy: $(B)/flags ##- clang-tidy over what has changed since it last passed
 	@tests/tidy $(sort $(filter-out tests/%,$(ALL_C))) -- $(OUR_CPPFLAGS) -std=gnu11
 
 print-packages:
 	@printf 'pc:%s\n' $(PACKAGES) cmocka
 
-layers: ## does every room include only rooms below it?
+layers: ##- does every room include only rooms below it?
 	@awk -f tests/layers/check.awk tests/layers/table $(C_FILES)
 
-docs: $(B)/tests/unit/daemon_exposition $(CTL) ## write what is generated in docs/ and ctl/completion/
+docs: $(B)/tests/unit/daemon_exposition $(CTL) ##- write what is generated in docs/ and ctl/completion/
 	$< --write > docs/metrics.md
 	$(CTL) completion bash > ctl/completion/resolverctl.bash
 	$(CTL) completion zsh > ctl/completion/resolverctl.zsh
 
-lint: $(DAEMON) $(CTL) ## shell scripts, units, man pages, dashboard, alert rules, what documents say
+lint: $(DAEMON) $(CTL) ## scripts, units, man pages, dashboard, what documents say
 	@shellcheck .ci/run packaging/deps.sh packaging/debian/build packaging/debian/resolverd.p* \
 		packaging/rpm/build tests/run tests/needs/check tests/tidy tests/coverage tests/fuzz/run \
 		tests/kubernetes/build
@@ -312,31 +313,31 @@ lint: $(DAEMON) $(CTL) ## shell scripts, units, man pages, dashboard, alert rule
 deps: ## install what building and testing need (apt or dnf)
 	@packaging/deps.sh
 
-deps-bench: ## install the resolvers and tools that "make bench" compares with
+deps-bench: ##- install the resolvers and tools that "make bench" compares with
 	@packaging/deps.sh bench
 	@$(PYTHON) tests/system/programs.py
 
-clean: ## remove build/
+clean: ##- remove build/
 	rm -rf build
 
 # ---- use ---------------------------------------------------------------------------------------
 
-demo: ## names resolved through real servers in a private namespace, no Internet needed
+demo: ## names resolved through real servers, no Internet needed
 	@packaging/deps.sh demo
 	@+$(SUBMAKE) all
 	@$(PYTHON) tests/demo/demo.py --binary $(B)/resolverd $(DEMO)
 
-demo-prefetch: ## two minutes of a name with a TTL of 5 s, with and without prefetch (DEMO=--fast)
+demo-prefetch: ## a name with a TTL of 5 s, with and without prefetch
 	@packaging/deps.sh demo
 	@+$(SUBMAKE) all
 	@$(PYTHON) tests/demo/prefetch.py --binary $(B)/resolverd $(DEMO)
 
-demo-outage: ## an outage as its operator sees it: metrics, upstreams, explain, trace
+demo-outage: ## an outage as its operator sees it
 	@packaging/deps.sh demo
 	@+$(SUBMAKE) all
 	@$(PYTHON) tests/demo/outage.py --binary $(B)/resolverd
 
-run: all ## the daemon on 127.0.0.1:5300 and [::1]:5300 with the real root
+run: all ## the daemon on port 5300 of loopback, with the real root
 	@mkdir -p build/run
 	@printf 'listen: ["127.0.0.1:5300", "[::1]:5300"]\ncontrol: {socket: "%s"}\n' \
 		$(CURDIR)/build/run/control.sock > build/run/resolverd.yaml
@@ -355,7 +356,7 @@ install-units:
 	chmod 644 $(DESTDIR)$(UNITDIR)/resolverd.service $(DESTDIR)$(UNITDIR)/resolverd@.service
 	$(INSTALL) -m 644 systemd/resolverd.socket $(DESTDIR)$(UNITDIR)/resolverd.socket
 
-install: all install-units ## install below DESTDIR; an edited configuration stays as it is
+install: all install-units ## install below DESTDIR; an edited configuration stays
 	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(SYSCONFDIR)/resolverd \
 		$(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(DOCDIR)
 	$(INSTALL) -m 755 $(B)/resolverd $(DESTDIR)$(SBINDIR)/resolverd
@@ -374,7 +375,7 @@ install: all install-units ## install below DESTDIR; an edited configuration sta
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; \
 	done
 
-uninstall: ## remove what install put there, less the configuration and state
+uninstall: ##- remove what install put there, less the configuration and state
 	rm -f $(DESTDIR)$(SBINDIR)/resolverd $(DESTDIR)$(BINDIR)/resolverctl
 	rm -f $(DESTDIR)$(COMPLETIONDIR)/resolverctl $(DESTDIR)$(ZSHCOMPLETIONDIR)/_resolverctl
 	rm -f $(foreach u,resolverd.service resolverd@.service resolverd.socket,$(DESTDIR)$(UNITDIR)/$(u))
@@ -382,15 +383,15 @@ uninstall: ## remove what install put there, less the configuration and state
 	rm -f $(foreach p,$(MAN_PAGES),$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(p)))/$(notdir $(p)))
 	rm -rf $(DESTDIR)$(DOCDIR)
 
-dist: ## a source archive of the last commit
+dist: ##- a source archive of the last commit
 	@mkdir -p build
 	git archive --prefix=resolverd-$(VERSION)/ HEAD | gzip -9n > build/resolverd-$(VERSION).tar.gz
 	@echo build/resolverd-$(VERSION).tar.gz
 
-deb: ## Debian packages of the last commit, into build/deb/
+deb: ##- Debian packages of the last commit, into build/deb/
 	@packaging/deps.sh package
 	@packaging/debian/build -b
 
-rpm: ## RPM packages of the last commit, into build/rpm/
+rpm: ##- RPM packages of the last commit, into build/rpm/
 	@packaging/deps.sh package
 	@packaging/rpm/build $(if $(shell command -v apt-get),--nodeps)
