@@ -8,7 +8,7 @@
 #include "base/log.h"
 
 /* Who may look in sees what was asked. */
-enum { STATE_PATH_MODE = 0750 };
+enum { STATE_PATH_MODE = 0700 };
 
 void state_path_make(const struct config *config)
 {

@@ -174,7 +174,7 @@ class StatePath(case.FreshCase):
     def test_last_part_is_made(self):
         path = self.begin("new")
         self.until(lambda: self.disk() == "good")
-        self.assertEqual(os.stat(path).st_mode & 0o777, 0o750)
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o700)
         self.assertIn(f"directory made path={path}", self.daemon.said())
 
     def test_no_more_is_made(self):
