@@ -438,15 +438,23 @@ class Lab:
         wired = set(self.wire.links) if self.wire else set()
         try:
             yield
-        finally:
-            servers = [server.process for server in self.servers.values()]
-            for child in [c for c in self.children if c not in children + servers]:
-                self.end(child)
-            for name in set(self.wire.links) - wired if self.wire else ():
-                self.wire.close(self.wire.links.pop(name))
-            for name in self.links() - links:       # one of a pair takes the other with it
-                subprocess.run(["ip", "link", "del", name], stderr=subprocess.DEVNULL, check=False)
-            self.heal()
+        except KeyboardInterrupt:
+            raise               # the lab ends too
+        except Exception:
+            self.restore(children, links, wired)
+            raise
+        self.restore(children, links, wired)
+
+    def restore(self, children, links, wired):
+        """End and remove what is not among these."""
+        servers = [server.process for server in self.servers.values()]
+        for child in [c for c in self.children if c not in children + servers]:
+            self.end(child)
+        for name in set(self.wire.links) - wired if self.wire else ():
+            self.wire.close(self.wire.links.pop(name))
+        for name in self.links() - links:       # one of a pair takes the other with it
+            subprocess.run(["ip", "link", "del", name], stderr=subprocess.DEVNULL, check=False)
+        self.heal()
 
     def heal(self):
         """Undo what tests did to the wire and the servers."""

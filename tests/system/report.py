@@ -19,6 +19,7 @@ class Result(unittest.TestResult):
         self.verbose, self.seconds = verbose, seconds
         self.passed, self.bad, self.times, self.left_out = 0, {}, [], {}
         self.running = "nothing yet"
+        self.is_over = False        # somebody has ended the run
 
     def run(self, tests):
         """Run TESTS, which share a set-up. unittest keeps in a result whose set-up holds, so that
@@ -33,6 +34,7 @@ class Result(unittest.TestResult):
             signal.alarm(0)
             self.take(one.passed, one.bad, one.left_out)
             self.times += one.times
+            self.is_over = one.is_over
 
     def take(self, passed, bad, left_out):
         self.passed += passed
@@ -62,14 +64,14 @@ class Result(unittest.TestResult):
     def addSkip(self, test, reason):
         self.left_out[reason] = self.left_out.get(reason, 0) + 1
 
-    def complain(self, name, what, text, why=""):
-        """NAME has failed: WHY it is there, the TEXT of the error, which ends with its cause."""
-        self.bad.setdefault(name, text.strip().splitlines()[-1] if text.strip() else "")
+    def complain(self, name, what, text, why="", cause=None):
+        """NAME has failed: WHY it is there, the TEXT of the error and its CAUSE (or that is TEXT)."""
+        self.bad.setdefault(name, (cause or text or "no reason told").strip().splitlines()[0])
         print(f"FAIL {name} {what}\n     {why}\n{text}", flush=True)
 
     def addFailure(self, test, err, what=""):
         self.complain(test.id(), what, self._exc_info_to_string(err, test),
-                      test.shortDescription() or "")
+                      test.shortDescription() or "", f"{err[0].__name__}: {err[1]}")
 
     addError = addFailure
 
@@ -95,6 +97,7 @@ def watch(result):
         print(f"FAIL {result.running} ended from outside while it ran, here:", flush=True)
         faulthandler.dump_traceback(sys.stdout)
         result.bad.setdefault(result.running, "ended from outside while it ran")
+        result.is_over = True
         raise KeyboardInterrupt     # the one exception that unittest lets through
     signal.signal(signal.SIGALRM, hangs)
     signal.signal(signal.SIGTERM, ended)
@@ -109,10 +112,12 @@ def run(groups, verbose, around=contextlib.nullcontext, seconds=TEST_S):
             with around():
                 result.run(tests)
         except KeyboardInterrupt:
-            break
+            pass
         except Exception as error:      # what cleans up has failed
             result.complain(unittest.util.strclass(type(tests[0])), "after its tests",
                             f"{type(error).__name__}: {error}")
+        if result.is_over:
+            break
     for took, name in sorted(result.times, reverse=True)[:5] if verbose else []:
         print(f"{took:7.2f} s {name}")
     return result

@@ -98,7 +98,7 @@ class Managed(case.DaemonCase):
 
     def test_no_directory(self):
         """Said once; everything else works."""
-        path = os.path.join(self.net.dir, "nowhere")
+        path = os.path.join(self.net.dir, "nowhere", "deep")
         daemon = self.another(path)
         self.until(lambda: "kept in memory only" in daemon.said())
         self.assertEqual(daemon.said().count("kept in memory only"), 1)

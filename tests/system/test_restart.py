@@ -236,11 +236,12 @@ class Faults(RestartCase):
         self.assertIn(words, self.daemon.said())
 
     def test_missing_directory(self):
-        """It is used as soon as it is there."""
-        os.rmdir(self.path)
+        """It is used as soon as it is there. (Where only its last part is missing it is made.)"""
+        self.path = os.path.join(self.daemon.dir, "later", "cache")
+        self.daemon.configure({**self.config, "cache": {"memory": "16M", "path": self.path}})
         self.daemon.start()
         self.check("failed", "No such file or directory")
-        os.mkdir(self.path)
+        os.makedirs(self.path)
         self.until_state("good")
 
     def test_foreign_file(self):
