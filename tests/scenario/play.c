@@ -24,11 +24,16 @@ void scene_fail(struct scene *s, const char *format, ...)
 	putchar('\n');
 }
 
+int64_t scene_unix_ms(const struct scene *s)
+{
+	return cache_start_ms + (int64_t)s->now_ms;
+}
+
 static struct now now_of(const struct scene *s)
 {
 	return (struct now){.mono_us = (mono_start_ms + s->now_ms) * 1000,
-			    .cache_ms = cache_start_ms + (int64_t)s->now_ms,
-			    .unix_s = (cache_start_ms + (int64_t)s->now_ms) / 1000};
+			    .cache_ms = scene_unix_ms(s),
+			    .unix_s = scene_unix_ms(s) / 1000};
 }
 
 /* ---- actions --------------------------------------------------------------------------------- */
@@ -243,10 +248,13 @@ void scene_begin(struct scene *s)
 	REQUIRE(cache_new(&memory, &s->cache) == OK);
 	REQUIRE(cache_reader_new(s->cache, &s->reader) == OK);
 	REQUIRE(infra_new(&s->infra) == OK);
+	if (s->with_ranges)
+		REQUIRE(ranges_new(RANGES_MEMORY_MIN, &s->ranges) == OK);
 	struct resolver_parts parts = {.settings = &s->settings,
 				       .cache = s->cache,
 				       .reader = s->reader,
 				       .infra = s->infra,
+				       .ranges = s->ranges,
 				       .metrics = &s->metrics,
 				       .cookie_secret = &s->cookie_secret};
 	rng_init_seeded(&parts.rng, 1);
@@ -275,6 +283,8 @@ void scene_end(struct scene *s)
 		check_quiet(s);
 	resolver_free(s->resolver);
 	infra_free(s->infra);
+	ranges_free(s->ranges);
+	scene_keys_end(s);
 	cache_reader_free(s->reader);
 	cache_free(s->cache);
 	while ((first = heap_min(&s->events)) != NULL) {

@@ -102,9 +102,22 @@ static void set(struct scene *s, struct words *w)
 		o->client_ms = number(s, value);
 	} else if (strcmp(key, "max-negative") == 0) {
 		o->max_negative_ttl_s = number(s, value);
+	} else if (strcmp(key, "aggressive") == 0) {
+		s->with_ranges = strcmp(value, "on") == 0;
 	} else {
 		scene_fail(s, "no setting is called %s", key);
 	}
+}
+
+static void signed_zone(struct scene *s, struct words *w)
+{
+	uint8_t name[DNAME_MAX];
+	name_into(s, w->at[1], name);
+	const struct scene_key *key = scene_key_make(s, name);
+	if (w->count > 2 && strcmp(w->at[2], "anchor") == 0)
+		scene_anchor(s, key);
+	else if (w->count > 2)
+		scene_fail(s, "no signed zone is %s", w->at[2]);
 }
 
 static void root(struct scene *s, struct words *w)
@@ -246,27 +259,82 @@ static void reply(struct scene *s, struct words *w)
 		reply_word(s, r, w->at[i]);
 }
 
+static struct scene_key *key_named(struct scene *s, const char *text)
+{
+	uint8_t zone[DNAME_MAX];
+	name_into(s, text, zone);
+	struct scene_key *key = scene_key_of(s, zone);
+	if (!key)
+		scene_fail(s, "zone %s has no key", text);
+	return key;
+}
+
+/* A word before the record that tells how it is signed. */
+static bool signature_word(struct scene *s, struct scene_signature *how, const char *word)
+{
+	const char *value;
+	if ((value = value_of(word, "good")) != NULL) {
+		how->key = key_named(s, value);
+	} else if ((value = value_of(word, "forged")) != NULL) {
+		how->key = key_named(s, value);
+		how->is_forged = true;
+	} else if ((value = value_of(word, "from")) != NULL) {
+		how->from = keep_name(s, value);
+	} else if ((value = value_of(word, "until")) != NULL) {
+		how->is_until = true;
+		how->until_s = value[0] == '-' ? -(int)number(s, value + 1) : (int)number(s, value);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* TEXT, a record's, with "=ZONE" at its end replaced by what the zone's key is. */
+static const char *keep_record(struct scene *s, const char *text)
+{
+	char line[SCENE_TEXT_MAX], data[SCENE_TEXT_MAX - 100];
+	const char *zone = strstr(text, " =");
+	if (!zone)
+		return keep(s, text);
+	const struct scene_key *key = key_named(s, zone + 2);
+	if (!key)
+		return "";
+	scene_key_text(key, memmem(text, (size_t)(zone - text), " DS", 3) != NULL, data,
+		       sizeof(data));
+	snprintf(line, sizeof(line), "%.*s %s", (int)(zone - text), text, data);
+	return keep(s, line);
+}
+
+/* TEXT behind the word that it begins with. */
+static const char *behind(const char *text, const char *word)
+{
+	text = strstr(text, word) + strlen(word);
+	return text + strspn(text, " \t");
+}
+
 static void record(struct scene *s, struct words *w)
 {
 	static const char *const sections[] = {"answer", "authority", "additional"};
 	const char *text = w->line;
-	unsigned copies = 1;
+	unsigned i = 1;
 	if (!s->reply_count || s->replies[s->reply_count - 1].record_count == SCENE_RECORDS_MAX) {
 		scene_fail(s, "no reply to put it into");
 		return;
 	}
 	struct scene_reply *r = &s->replies[s->reply_count - 1];
+	struct scene_record *out = &r->records[r->record_count++];
+	*out = (struct scene_record){.copies = 1};
 	if (w->count > 2 && strcmp(w->at[1], "each") == 0) {
-		copies = number(s, w->at[2]);
-		text = strstr(text, w->at[2]) + strlen(w->at[2]);
-		text += strspn(text, " \t");
+		out->copies = number(s, w->at[2]);
+		text = behind(text, w->at[2]);
+		i = 3;
 	}
-	for (unsigned i = 0; i < ARRAY_LEN(sections); i++)
-		if (strcmp(w->at[0], sections[i]) == 0)
-			r->records[r->record_count++] =
-				(struct scene_record){.section = (enum section)i,
-						      .copies = copies,
-						      .text = keep(s, text)};
+	for (; i < w->count && signature_word(s, &out->signature, w->at[i]); i++)
+		text = behind(text, w->at[i]);
+	for (unsigned n = 0; n < ARRAY_LEN(sections); n++)
+		if (strcmp(w->at[0], sections[n]) == 0)
+			out->section = (enum section)n;
+	out->text = keep_record(s, text);
 }
 
 /* ---- steps ----------------------------------------------------------------------------------- */
@@ -354,6 +422,9 @@ static void check_word(struct scene *s, const struct scene_client *c, const stru
 	} else if (strcmp(word, "hit") == 0 || strcmp(word, "miss") == 0) {
 		if (c->is_hit != (word[0] == 'h'))
 			scene_fail(s, "is a %s", c->is_hit ? "hit" : "miss");
+	} else if (strcmp(word, "ad") == 0 || strcmp(word, "no-ad") == 0) {
+		if (!(s->answer.flags & FLAG_AD) == (word[0] == 'a'))
+			scene_fail(s, "is %sauthentic data", word[0] == 'a' ? "no " : "");
 	} else if (strcmp(word, "tc") == 0) {
 		if (!(s->answer.flags & FLAG_TC))
 			scene_fail(s, "is not truncated");
@@ -382,7 +453,8 @@ static void check_answer(struct scene *s, struct words *w, struct scene_client *
 		if (strcmp(w->at[i], "all") != 0)
 			check_word(s, c, &edns, w->at[i]);
 	s->looked_at = c;
-	s->left = record_iter_of(&s->answer);
+	s->left = s->left_beside = record_iter_of(&s->answer);
+	s->looks_beside = false;
 }
 
 static void answer_step(struct scene *s, struct words *w)
@@ -395,9 +467,13 @@ static void answer_step(struct scene *s, struct words *w)
 	}
 }
 
-static bool next_answer_record(struct scene *s, struct record *r)
+/* The next record of SECTION; what stands before it is passed over. */
+static bool next_record_of(struct record_iter *it, enum section section, struct record *r)
 {
-	return record_next(&s->left, r) && r->section == SECTION_ANSWER;
+	while (record_next(it, r))
+		if (r->section >= section)
+			return r->section == section;
+	return false;
 }
 
 static void record_words(struct scene *s, const struct record *r, char *out, size_t size)
@@ -412,34 +488,52 @@ static void record_words(struct scene *s, const struct record *r, char *out, siz
 		 text_rdata(r->type, span_of(rdata, len), data, sizeof(data)));
 }
 
-static void has(struct scene *s, struct words *w)
+/* GOT is what the words say; the last of them may be "..." for all that is left. */
+static bool words_fit(const struct words *w, const char *got)
+{
+	char copy[SCENE_TEXT_MAX * 2], *rest, *word;
+	unsigned i = 1;
+	snprintf(copy, sizeof(copy), "%s", got);
+	for (word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest), i++) {
+		if (i < w->count && strcmp(w->at[i], "...") == 0)
+			return true;
+		if (i == w->count || (strcmp(w->at[i], "*") != 0 && strcmp(w->at[i], word) != 0))
+			return false;
+	}
+	return i == w->count;
+}
+
+static void has_next(struct scene *s, struct words *w, struct record_iter *it, enum section section)
 {
 	char got[SCENE_TEXT_MAX * 2] = "nothing";
 	struct record r;
-	bool same = false;
-	if (s->looked_at && next_answer_record(s, &r)) {
-		char *rest, *word;
+	bool found = s->looked_at && next_record_of(it, section, &r);
+	if (found)
 		record_words(s, &r, got, sizeof(got));
-		char copy[sizeof(got)];
-		unsigned i = 1;
-		memcpy(copy, got, sizeof(copy));
-		same = true;
-		for (word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
-			same &= i < w->count &&
-				(strcmp(w->at[i], "*") == 0 || strcmp(w->at[i], word) == 0) &&
-				i++ < SCENE_WORDS_MAX;
-		same &= i == w->count;
-	}
-	if (!same)
+	if (!words_fit(w, got))
 		scene_fail(s, "there is %s", got);
 }
 
-/* Behind the "has" lines of an answer nothing else may stand. */
+static void has(struct scene *s, struct words *w)
+{
+	has_next(s, w, &s->left, SECTION_ANSWER);
+}
+
+static void beside(struct scene *s, struct words *w)
+{
+	s->looks_beside = true;
+	has_next(s, w, &s->left_beside, SECTION_AUTHORITY);
+}
+
+/* Behind the "has" lines of an answer, and its "beside" lines if there are any, nothing else may
+ * stand. */
 static void end_answer(struct scene *s)
 {
 	char got[SCENE_TEXT_MAX * 2];
 	struct record r;
-	if (s->looked_at && next_answer_record(s, &r)) {
+	if (s->looked_at &&
+	    (next_record_of(&s->left, SECTION_ANSWER, &r) ||
+	     (s->looks_beside && next_record_of(&s->left_beside, SECTION_AUTHORITY, &r)))) {
 		record_words(s, &r, got, sizeof(got));
 		scene_fail(s, "there is also %s", got);
 	}
@@ -568,14 +662,32 @@ static const struct {
 	unsigned least; /* words, this one included */
 	void (*run)(struct scene *s, struct words *w);
 } statements[] = {
-	{"set", 3, set},	 {"root", 3, root},	    {"forward", 3, zone},
-	{"stub", 3, zone},	 {"server", 2, server},	    {"reply", 3, reply},
-	{"answer", 2, record},	 {"authority", 2, record},  {"additional", 2, record},
-	{"silence", 2, silence}, {"wake", 2, silence},	    {"ask", 3, ask},
-	{"wait", 2, wait_step},	 {"run", 1, run},	    {"expect", 2, answer_step},
-	{"has", 2, has},	 {"pending", 1, no_answer}, {"sent", 2, sent},
-	{"unsent", 2, sent},	 {"clear", 1, clear},	    {"metric", 3, metric},
-	{"refresh", 3, refresh}, {"stall", 2, stall},	    {"open", 3, open_sends},
+	{"set", 3, set},
+	{"root", 3, root},
+	{"forward", 3, zone},
+	{"stub", 3, zone},
+	{"server", 2, server},
+	{"reply", 3, reply},
+	{"answer", 2, record},
+	{"authority", 2, record},
+	{"additional", 2, record},
+	{"silence", 2, silence},
+	{"wake", 2, silence},
+	{"ask", 3, ask},
+	{"wait", 2, wait_step},
+	{"run", 1, run},
+	{"expect", 2, answer_step},
+	{"has", 2, has},
+	{"pending", 1, no_answer},
+	{"sent", 2, sent},
+	{"unsent", 2, sent},
+	{"clear", 1, clear},
+	{"metric", 3, metric},
+	{"refresh", 3, refresh},
+	{"stall", 2, stall},
+	{"open", 3, open_sends},
+	{"signed", 2, signed_zone},
+	{"beside", 2, beside},
 };
 
 void scene_read(struct scene *s, char *line)
@@ -593,7 +705,7 @@ void scene_read(struct scene *s, char *line)
 	w.line = whole + strspn(whole, " \t");
 	w.line += strcspn(w.line, " \t");
 	w.line += strspn(w.line, " \t");
-	if (strcmp(w.at[0], "has") != 0)
+	if (strcmp(w.at[0], "has") != 0 && strcmp(w.at[0], "beside") != 0)
 		end_answer(s);
 	for (size_t i = 0; i < ARRAY_LEN(statements); i++) {
 		if (strcmp(statements[i].word, w.at[0]) != 0)

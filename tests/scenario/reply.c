@@ -40,6 +40,17 @@ static struct scene_reply *find_reply(struct scene *s, const struct scene_server
 	return NULL;
 }
 
+static bool add_signature(struct scene *s, struct builder *b, const struct scene_record *r,
+			  const struct text_record *record)
+{
+	uint8_t rdata[SIGNER_RDATA_MAX];
+	if (!r->signature.key)
+		return true;
+	size_t len = scene_sign(s, &r->signature, record, rdata);
+	return builder_record(b, r->section, record->owner, TYPE_RRSIG, CLASS_IN, record->ttl_s,
+			      span_of(rdata, len));
+}
+
 static void add_record(struct scene *s, struct builder *b, const struct scene_record *r,
 		       unsigned copy, const char *qname)
 {
@@ -56,7 +67,8 @@ static void add_record(struct scene *s, struct builder *b, const struct scene_re
 		return;
 	}
 	if (!builder_record(b, r->section, record.owner, record.type, CLASS_IN, record.ttl_s,
-			    record.rdata))
+			    record.rdata) ||
+	    !add_signature(s, b, r, &record))
 		scene_fail(s, "the reply grows too large: say tc, and the rest over tcp");
 }
 

@@ -7,10 +7,14 @@
  *
  *   main.c   files, one after the other      read.c   the words of a line
  *   play.c   clock, events, actions          reply.c  what servers reply
+ *   sign.c   keys of zones, signatures
  */
 #include "base/heap.h"
+#include "cache/ranges.h"
 #include "dns/message.h"
+#include "dns/text.h"
 #include "resolve/resolver.h"
+#include "sim/signer.h"
 
 enum {
 	SCENE_SERVERS_MAX = 32,
@@ -19,6 +23,7 @@ enum {
 	SCENE_CLIENTS_MAX = 1024,
 	SCENE_SENT_MAX = 2048,
 	SCENE_ZONES_MAX = 4,
+	SCENE_KEYS_MAX = 8,
 	SCENE_WORDS_MAX = 40,
 	SCENE_TEXT_MAX = 400,
 };
@@ -35,10 +40,23 @@ enum before { /* packets that come before the right one */
 	      BEFORE_GARBAGE,
 };
 
+struct scene_key { /* of a signed zone */
+	uint8_t zone[DNAME_MAX];
+	struct signer_key good, forged; /* the latter bears the tag of the other */
+};
+
+struct scene_signature {       /* over one record */
+	struct scene_key *key; /* NULL: none */
+	const uint8_t *from;   /* the wildcard it was expanded from, or NULL */
+	bool is_forged, is_until;
+	int until_s; /* its end, from now */
+};
+
 struct scene_record {
 	enum section section;
 	unsigned copies;  /* "each N": made N times, %d in it counts */
 	const char *text; /* presentation; a leading @ is the question's name */
+	struct scene_signature signature;
 };
 
 struct scene_reply { /* what SERVER says to one question */
@@ -101,6 +119,9 @@ struct scene {
 	struct heap events;
 	struct settings settings;
 	struct settings_zone zones[SCENE_ZONES_MAX];
+	struct scene_key keys[SCENE_KEYS_MAX];
+	unsigned key_count;
+	struct anchor anchors[SCENE_KEYS_MAX];
 	struct scene_server servers[SCENE_SERVERS_MAX];
 	unsigned server_count;
 	struct scene_reply replies[SCENE_REPLIES_MAX]; /* the last that fits is taken */
@@ -114,13 +135,16 @@ struct scene {
 	struct cache *cache;
 	struct cache_reader *reader;
 	struct infra *infra;
+	bool with_ranges;
+	struct ranges *ranges; /* or NULL */
 	struct metrics metrics;
 	struct hash_key cookie_secret;
 	struct resolver *resolver; /* made by the first step */
 
 	/* of the answer that "has" lines are about */
 	struct scene_client *looked_at;
-	struct record_iter left;
+	struct record_iter left, left_beside; /* of the answer and of the authority section */
+	bool looks_beside;
 	struct message answer;
 };
 
@@ -131,6 +155,25 @@ void scene_fail(struct scene *s, const char *format, ...) PRINTF_LIKE(2, 3);
 void scene_read(struct scene *s, char *line);
 /* After the last line. */
 void scene_read_end(struct scene *s);
+
+/* --- sign.c --- */
+
+/* The key of ZONE; NULL: it has none. */
+struct scene_key *scene_key_of(struct scene *s, const uint8_t *zone);
+struct scene_key *scene_key_make(struct scene *s, const uint8_t *zone);
+void scene_keys_end(struct scene *s);
+/* KEY is a trust anchor. */
+void scene_anchor(struct scene *s, const struct scene_key *key);
+/* KEY's RDATA, as DS or as DNSKEY, in the form of RFC 3597. */
+void scene_key_text(const struct scene_key *key, bool as_ds, char *out, size_t size);
+/* RDATA of the RRSIG over R; its length. */
+size_t scene_sign(const struct scene *s, const struct scene_signature *how,
+		  const struct text_record *r, uint8_t out[static SIGNER_RDATA_MAX]);
+
+/* --- play.c, reply.c --- */
+
+/* The time of day. */
+int64_t scene_unix_ms(const struct scene *s);
 
 struct ask_how {
 	enum transport transport;
