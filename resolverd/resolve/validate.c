@@ -294,27 +294,96 @@ static bool is_denial(const struct rrset *set)
 	return set->type == TYPE_NSEC || set->type == TYPE_NSEC3;
 }
 
-/* Verify the authority's denial records and SOA; those of other signers are left out. What is good
- * goes into OUT. VERDICT_UNCHECKED: wait; VERDICT_SECURE otherwise, also if nothing was good. */
+static bool is_negative(const struct reply *reply)
+{
+	return reply->kind == REPLY_NODATA || reply->kind == REPLY_NXDOMAIN;
+}
+
+/* SIGNER's own SOA, beside its denial: without a good signature it would be told as authentic (RFC 4035
+ * §3.2.3). It is as bogus as a bogus answer then, and another server may have better. */
+static enum verdict check_soa(struct query *q, const uint8_t *signer, struct rrset *soa,
+			      struct checked *memo)
+{
+	const uint8_t *own = find_signer(q, soa);
+	if (own && dname_equal(own, signer))
+		return check_set(q, soa, memo);
+	blame_set(q, EDE_RRSIGS_MISSING, soa, signer, "no signature although its zone is signed");
+	return VERDICT_BOGUS;
+}
+
+/* Verify what SIGNER has said in the authority section: its denial records, of which the good ones go
+ * into OUT and the others are left out, and beside a denial its SOA. VERDICT_UNCHECKED: wait;
+ * VERDICT_BOGUS: because of the SOA; VERDICT_SECURE otherwise, also if no record was good. */
 static enum verdict check_authority(struct query *q, const uint8_t *signer, struct rrset *out,
 				    size_t *count)
 {
 	struct reply *reply = q->reply;
+	enum verdict all = VERDICT_SECURE;
 	*count = 0;
 	for (uint32_t i = 0; i < reply->authority_count; i++) {
 		struct rrset *set = &reply->authority[i];
 		struct checked *memo = &q->authority_checks[i];
 		const uint8_t *own = find_signer(q, set);
-		if (!own || !dname_equal(own, signer))
-			continue;
-		enum verdict v = check_set(q, set, memo);
+		enum verdict v = VERDICT_BOGUS;
+		if (set->type == TYPE_SOA && is_negative(reply) && dname_equal(set->owner, signer))
+			all = v = check_soa(q, signer, set, memo);
+		else if (is_denial(set) && own && dname_equal(own, signer))
+			v = check_set(q, set, memo);
 		if (v == VERDICT_UNCHECKED)
 			return v;
 		bool expanded = memo->wildcard_labels < dname_label_count(set->owner);
 		if (v == VERDICT_SECURE && is_denial(set) && !expanded)
 			out[(*count)++] = *set;
 	}
-	return VERDICT_SECURE;
+	return all;
+}
+
+/* The denial is that of an unsigned zone. Verify what claims to be from anywhere else: its SOA, and what
+ * bears signatures. VERDICT_UNCHECKED: wait. */
+static enum verdict check_beside_unsigned(struct query *q)
+{
+	struct reply *reply = q->reply;
+	const struct trouble noted = q->trouble;
+	for (uint32_t i = 0; i < reply->authority_count; i++) {
+		struct rrset *set = &reply->authority[i];
+		if (set->type != TYPE_SOA && set->sig_count == 0)
+			continue;
+		if (check_set(q, set, &q->authority_checks[i]) == VERDICT_UNCHECKED)
+			return VERDICT_UNCHECKED;
+	}
+	q->trouble = noted; /* what does not verify is left out, and so is what it was */
+	return VERDICT_INSECURE;
+}
+
+/*
+ * What goes with the leg's sets, which are VERDICT: to clients, into the cache, and into the proof that a
+ * name is or is no delegation (chain.c). Only sets that were checked, of which each is as good as the
+ * whole; all else stood in the reply without saying anything. In a bogus leg it stays, for who sets CD.
+ */
+static void keep_checked(struct query *q, enum verdict verdict)
+{
+	struct reply *reply = q->reply;
+	uint32_t count = reply->authority_count;
+	bool had_soa = reply->has_soa;
+	reply->authority_count = 0;
+	reply->has_soa = false;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct rrset set = reply->authority[i];
+		const struct checked memo = q->authority_checks[i];
+		bool good = memo.done &&
+			    (memo.verdict == VERDICT_SECURE ||
+			     (memo.verdict == VERDICT_INSECURE && verdict == VERDICT_INSECURE));
+		if (!good)
+			continue;
+		if (set.type == TYPE_SOA) {
+			reply->has_soa = true;
+			reply->negative_ttl_s = MIN(reply->negative_ttl_s, set.ttl_s);
+		}
+		reply->authority[reply->authority_count] = set;
+		q->authority_checks[reply->authority_count++] = memo;
+	}
+	if (had_soa && !reply->has_soa && verdict == VERDICT_SECURE)
+		reply->negative_ttl_s = 0; /* nobody in the right place has said it */
 }
 
 /* Good denial records may answer later questions (RFC 8198). */
@@ -331,7 +400,8 @@ static void keep_ranges(struct query *q, const uint8_t *zone, const struct rrset
 		struct rrset soa = q->reply->authority[i];
 		if (soa.type != TYPE_SOA || q->authority_checks[i].verdict != VERDICT_SECURE)
 			continue;
-		soa.ttl_s = MIN(q->reply->negative_ttl_s, q->settings->max_negative_ttl_s);
+		soa.ttl_s = MIN(soa.ttl_s,
+				MIN(q->reply->negative_ttl_s, q->settings->max_negative_ttl_s));
 		const struct entry *known = cache_find(r->client_context.reader, ENTRY_RRSET, zone,
 						       dname_len(zone), TYPE_SOA);
 		if (known && entry_ttl_left_s(known, r->now) >= soa.ttl_s &&
@@ -433,6 +503,8 @@ static enum verdict unsigned_denial(struct query *q)
 {
 	const uint8_t *zone;
 	enum security s = chain_unsigned(q, q->reply->target, q->qtype == TYPE_DS, &zone);
+	if (s == SECURITY_INSECURE)
+		return check_beside_unsigned(q);
 	if (s != SECURITY_SECURE)
 		return from_security(s);
 	blame_denial(q, EDE_NSEC_MISSING, zone,
@@ -449,10 +521,15 @@ static enum verdict check_negative(struct query *q)
 	if (!signer)
 		return unsigned_denial(q);
 	enum security s = chain_zone(q, signer, q->keys_refetched, &keys);
+	if (s == SECURITY_NO_CUT)
+		return unsigned_denial(q);
+	if (s == SECURITY_INSECURE)
+		return check_beside_unsigned(q);
 	if (s != SECURITY_SECURE)
-		return s == SECURITY_NO_CUT ? unsigned_denial(q) : from_security(s);
-	if (check_authority(q, signer, good, &count) == VERDICT_UNCHECKED)
-		return VERDICT_UNCHECKED;
+		return from_security(s);
+	enum verdict v = check_authority(q, signer, good, &count);
+	if (v != VERDICT_SECURE)
+		return v;
 	unsigned hashes_left = q->budget->denial.hashes_left;
 	if (!verify_has_turn(q, 0))
 		return VERDICT_UNCHECKED;
@@ -473,11 +550,14 @@ static enum verdict check_negative(struct query *q)
 	}
 	if (has_to_pause(q, &result, hashes_left))
 		return VERDICT_UNCHECKED;
-	enum verdict v = from_denial(q, result, signer);
+	v = from_denial(q, result, signer);
 	if (v == VERDICT_SECURE)
 		keep_ranges(q, signer, good, count);
-	if (result == DENIAL_NONE && count == 0 && is_forwarded(q))
+	if (result == DENIAL_NONE && count == 0 && is_forwarded(q)) {
 		v = unless_unsigned(q, reply->target, q->qtype == TYPE_DS);
+		if (v == VERDICT_INSECURE)
+			return check_beside_unsigned(q);
+	}
 	return v;
 }
 
@@ -489,8 +569,9 @@ static enum verdict check_wildcard(struct query *q, const struct rrset *set, str
 	if (!memo->signer || memo->wildcard_labels >= dname_label_count(set->owner) ||
 	    memo->wildcard_proven)
 		return VERDICT_SECURE;
-	if (check_authority(q, memo->signer, good, &count) == VERDICT_UNCHECKED)
-		return VERDICT_UNCHECKED;
+	enum verdict v = check_authority(q, memo->signer, good, &count);
+	if (v != VERDICT_SECURE)
+		return v;
 	unsigned hashes_left = q->budget->denial.hashes_left;
 	if (!verify_has_turn(q, 0))
 		return VERDICT_UNCHECKED;
@@ -498,7 +579,7 @@ static enum verdict check_wildcard(struct query *q, const struct rrset *set, str
 	enum denial_result result = denial_wildcard(&records, set->owner, memo->wildcard_labels);
 	if (has_to_pause(q, &result, hashes_left))
 		return VERDICT_UNCHECKED;
-	enum verdict v = from_denial(q, result, memo->signer);
+	v = from_denial(q, result, memo->signer);
 	memo->wildcard_proven = v == VERDICT_SECURE;
 	if (v == VERDICT_SECURE)
 		keep_ranges(q, memo->signer, good, count);
@@ -599,8 +680,7 @@ enum step validate_step(struct query *q)
 	    (q->zone.configured && q->zone.configured->insecure))
 		return leg_checked(q, VERDICT_INSECURE);
 	enum verdict v = check_chain(q);
-	bool negative = q->reply->kind == REPLY_NODATA || q->reply->kind == REPLY_NXDOMAIN;
-	if (negative && v != VERDICT_UNCHECKED && v != VERDICT_BOGUS) {
+	if (is_negative(q->reply) && v != VERDICT_UNCHECKED && v != VERDICT_BOGUS) {
 		enum verdict denial = check_negative(q);
 		if (denial != VERDICT_UNCHECKED)
 			note_check(q, TRACE_DENIAL, denial, NULL);
@@ -611,6 +691,7 @@ enum step validate_step(struct query *q)
 		return STEP_WAIT;
 	if (v == VERDICT_BOGUS)
 		return on_bogus(q);
+	keep_checked(q, v);
 	metrics_add(metrics,
 		    v == VERDICT_SECURE ? METRIC_dnssec_secure_total : METRIC_dnssec_insecure_total,
 		    1);
