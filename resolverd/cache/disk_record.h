@@ -15,14 +15,15 @@
  * A value is struct disk_record and its body; integers are in host order, as LMDB's own are. The
  * body of an entry is the entry with expires_ms and last_hit_s in wall-clock time.
  *
- * DISK_FORMAT changes with struct entry and with all the above, but for blobs: their records stay
- * as they are, so that they can be rescued from a file of any format.
+ * DISK_FORMAT changes with struct entry and with all the above, and with what an entry that calls
+ * itself secure stands for (format 1 had records in it that nobody had validated); but for blobs: their
+ * records stay as they are, so that they can be rescued from a file of any format.
  */
 #include "base/span.h"
 #include "cache/entry.h"
 
 enum {
-	DISK_FORMAT = 1,
+	DISK_FORMAT = 2,
 	DISK_KEY_MAX = 511, /* LMDB's limit */
 	DISK_KEY_TAIL = 3,  /* kind and type */
 };

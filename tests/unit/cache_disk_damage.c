@@ -279,7 +279,27 @@ static void blob_is_rescued(void **state)
 	free(bytes);
 }
 
-/* A file as LMDB makes it, with META as the meta record's format, and a blob. */
+/* An entry under number 2, as a daemon of FORMAT has left it. */
+static void put_entry_of(MDB_txn *txn, MDB_dbi dbi, uint16_t format)
+{
+	struct unit_big_entry e;
+	static uint8_t record[sizeof(struct disk_record) + sizeof(e)] __attribute__((aligned(8)));
+	uint8_t name[DNAME_MAX];
+	struct disk_key key;
+	unit_number_name(2, name);
+	const struct entry *made =
+		unit_serial_entry(&e, name, TYPE_ONE, 1, UNIT_TTL_S, unit_now(0));
+	size_t len = sizeof(struct disk_record) + made->size_bytes;
+	disk_record_of_entry(record, made, 1, disk_clock_of(unit_now(0), unit_now(0).cache_ms));
+	memcpy(record + offsetof(struct disk_record, format), &format, sizeof(format));
+	disk_key_entry(&key, (enum entry_kind)made->kind, name, TYPE_ONE);
+	disk_record_seal(disk_key_span(&key), record, len);
+	MDB_val k = {key.len, key.bytes}, v = {len, record};
+	assert_int_equal(mdb_put(txn, dbi, &k, &v, 0), 0);
+}
+
+/* A file as LMDB makes it, of FORMAT as its records say, with a blob, an entry, and perhaps what tells
+ * that it is a cache. */
 static void make_format(uint16_t format, bool with_meta)
 {
 	struct {
@@ -312,6 +332,7 @@ static void make_format(uint16_t format, bool with_meta)
 	v = (MDB_val){sizeof(meta), &meta};
 	if (with_meta)
 		assert_int_equal(mdb_put(txn, dbi, &k, &v, 0), 0);
+	put_entry_of(txn, dbi, format);
 	assert_int_equal(mdb_txn_commit(txn), 0);
 	mdb_env_close(env);
 }
@@ -327,6 +348,7 @@ static void other_formats(void **state)
 	} cases[] = {
 		{"our own", DISK_FORMAT, true, 0},
 		{"an older one", DISK_FORMAT - 1, true, 1},
+		{"format 1 kept as secure what had not been validated", 1, true, 1},
 		{"a newer one", DISK_FORMAT + 1, true, 1},
 		{"somebody else's database", DISK_FORMAT, false, 1},
 	};
@@ -342,6 +364,9 @@ static void other_formats(void **state)
 		struct writer w = writer_of(back, sizeof(back));
 		if (disk_get_blob(r, "anchors", &w) != OK || memcmp(back, "old blob", 8) != 0)
 			fail_msg("%s: the blob is lost", cases[i].why);
+		if ((unit_get(r, 2, TYPE_ONE, unit_now(0)) == 1) != (cases[i].aside == 0))
+			fail_msg("%s: the entry is %sbelieved", cases[i].why,
+				 cases[i].aside ? "" : "not ");
 		unit_put(d, 1, TYPE_ONE, 1, unit_now(0));
 		assert_int_equal(disk_sync(d), OK);
 		disk_reader_free(r);
