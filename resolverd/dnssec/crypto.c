@@ -64,13 +64,28 @@ static bool serial_is_before(uint32_t a, uint32_t b)
 	return (int32_t)(a - b) < 0;
 }
 
+/* By how much a clock may be wrong about SIG, which does not expire before it is valid. */
+static uint32_t skew_of(const struct rrsig_view *sig)
+{
+	uint32_t skew_s = (sig->expiration - sig->inception) / SKEW_DIVISOR;
+	return MAX(SKEW_MIN_S, MIN(SKEW_MAX_S, skew_s));
+}
+
+uint32_t crypto_ttl_s(const struct rrsig_view *sig, int64_t unix_s)
+{
+	uint32_t now_s = (uint32_t)unix_s, end_s = sig->expiration + skew_of(sig);
+	if (!serial_is_before(sig->expiration, now_s))
+		return MIN(sig->original_ttl_s, sig->expiration - now_s);
+	uint32_t left_s = serial_is_before(now_s, end_s) ? end_s - now_s : 0;
+	return MIN(sig->original_ttl_s, MIN(left_s, CRYPTO_EXPIRED_TTL_S));
+}
+
 static enum crypto_result check_times(const struct rrsig_view *sig, int64_t unix_s)
 {
 	uint32_t now_s = (uint32_t)unix_s; /* RFC 4034 §3.1.5: times are modulo 2^32 */
 	if (serial_is_before(sig->expiration, sig->inception))
 		return CRYPTO_EXPIRED_BEFORE_VALID;
-	uint32_t skew_s = (sig->expiration - sig->inception) / SKEW_DIVISOR;
-	skew_s = MAX(SKEW_MIN_S, MIN(SKEW_MAX_S, skew_s));
+	uint32_t skew_s = skew_of(sig);
 	if (serial_is_before(now_s + skew_s, sig->inception))
 		return CRYPTO_NOT_YET_VALID;
 	if (serial_is_before(sig->expiration + skew_s, now_s))

@@ -11,8 +11,9 @@
 enum crypto_result {
 	CRYPTO_GOOD,
 	CRYPTO_BAD_SIGNATURE, /* the mathematics say no */
-	CRYPTO_EXPIRED, /* RRSIG expiration in the past (with the fudge of RFC 4035 §5.3.3 ...) */
-	CRYPTO_NOT_YET_VALID, /* inception in the future */
+	/* By more than a clock may be wrong: a tenth of the validity, from an hour to a day. */
+	CRYPTO_EXPIRED,
+	CRYPTO_NOT_YET_VALID,
 	CRYPTO_EXPIRED_BEFORE_VALID,
 	CRYPTO_UNSUPPORTED, /* algorithm not validated here */
 	CRYPTO_BAD_KEY,	    /* key does not parse */
@@ -62,6 +63,12 @@ enum crypto_result crypto_precheck(const struct crypto_check *check);
 /* About what crypto_verify() takes for CHECK, in microseconds of a server's core of 2024: for those
  * who share time out. By algorithm, length of the key and size of the set; parsing the key included. */
 unsigned crypto_cost_us(const struct crypto_check *check);
+
+/* For how long SIG, which was good at UNIX_S, lets its set be kept and told (RFC 4035 §5.3.3): until it
+ * expires. One that has expired by a clock that may be wrong is good for CRYPTO_EXPIRED_TTL_S more at a
+ * time, and not past what is allowed for such clocks: its zone is about to sign anew, or to go dark. */
+enum { CRYPTO_EXPIRED_TTL_S = 60 };
+uint32_t crypto_ttl_s(const struct rrsig_view *sig, int64_t unix_s);
 
 /* DS (RDATA) names DNSKEY (RDATA) of OWNER: tag, algorithm, digest (RFC 4034 §5.1.4). Whether the
  * DS's algorithms are acceptable is the caller's question. */

@@ -94,16 +94,6 @@ static enum err spend(struct query *q, const struct crypto_check *check)
 	return OK;
 }
 
-/* TTLs never outlive what the signature says (RFC 4035 §5.3.3). */
-static void cap_ttl(const struct query *q, struct rrset *set, const struct rrsig_view *sig)
-{
-	int32_t left_s = (int32_t)(sig->expiration - (uint32_t)q->resolver->now.unix_s);
-	set->ttl_s = MIN(set->ttl_s, sig->original_ttl_s);
-	if (left_s >=
-	    0) /* within the fudge it may be past: then the TTL as it stands is short enough */
-		set->ttl_s = MIN(set->ttl_s, (uint32_t)left_s);
-}
-
 struct trial { /* of one set */
 	struct query *query;
 	struct rrset *set;
@@ -169,7 +159,7 @@ enum err verify_set(struct query *q, struct rrset *set, struct checked *memo,
 		if (err != OK)
 			return err;
 		if (*out == CRYPTO_GOOD) {
-			cap_ttl(q, set, &sig);
+			set->ttl_s = MIN(set->ttl_s, crypto_ttl_s(&sig, q->resolver->now.unix_s));
 			return OK;
 		}
 		tried += *out != CRYPTO_MISMATCH;

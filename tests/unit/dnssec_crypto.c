@@ -421,6 +421,42 @@ static const struct precheck_case {
 #undef TIMES
 };
 
+/* Times are relative to NOW_S; the original TTL is a day. */
+static const struct {
+	const char *why;
+	int64_t inception_s, expiration_s;
+	uint32_t want_s;
+} lives[] = {
+	{"RFC 4035 §5.3.3: no longer than the original TTL", -DAY_S, 30 * DAY_S, DAY_S},
+	{"RFC 4035 §5.3.3: no longer than the signature", -DAY_S, 300, 300},
+	{"in its last second", -DAY_S, 0, 0},
+	{"expired by a clock that may be wrong: a minute at a time", -30 * DAY_S, -1, 60},
+	{"the end of what such clocks are allowed: a day", -30 * DAY_S, -DAY_S + 61, 60},
+	{"... and not past it", -30 * DAY_S, -DAY_S + 7, 7},
+	{"... a tenth of the validity", -5 * DAY_S - 43200, -43200 + 7, 7},
+	{"... an hour", -3700, -3600 + 7, 7},
+	{"its last moment", -30 * DAY_S, -DAY_S, 0},
+	{"past it", -30 * DAY_S, -2 * DAY_S, 0},
+};
+
+static void test_ttl(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(lives); i++) {
+		const struct rrsig_view sig = {
+			.original_ttl_s = DAY_S,
+			.inception = (uint32_t)(NOW_S + lives[i].inception_s),
+			.expiration = (uint32_t)(NOW_S + lives[i].expiration_s)};
+		uint32_t got_s = crypto_ttl_s(&sig, NOW_S);
+		if (got_s != lives[i].want_s)
+			fail_msg("%s: %u s", lives[i].why, got_s);
+	}
+	const struct rrsig_view late = {
+		.original_ttl_s = DAY_S, .inception = 0xffff0000, .expiration = 0x00000100};
+	if (crypto_ttl_s(&late, 0xffffff00) != 0x200)
+		fail_msg("RFC 1982: across 2106");
+}
+
 static void check_precheck(const struct precheck_case *c)
 {
 	struct arena arena;
@@ -590,10 +626,10 @@ static void test_keys_are_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_vectors),		 cmocka_unit_test(test_ds),
-		cmocka_unit_test(test_nsec3_hash),	 cmocka_unit_test(test_signed),
-		cmocka_unit_test(test_precheck),	 cmocka_unit_test(test_bad_keys),
-		cmocka_unit_test(test_keys_are_bounded),
+		cmocka_unit_test(test_vectors),	 cmocka_unit_test(test_ttl),
+		cmocka_unit_test(test_ds),	 cmocka_unit_test(test_nsec3_hash),
+		cmocka_unit_test(test_signed),	 cmocka_unit_test(test_precheck),
+		cmocka_unit_test(test_bad_keys), cmocka_unit_test(test_keys_are_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
