@@ -324,11 +324,12 @@ static struct skiplist_node *store(struct ranges *r, struct zone *z, const struc
 	return dropped;
 }
 
-void ranges_put(struct ranges *r, const uint8_t *zone, const struct rrset *set, int64_t expires_ms,
-		struct now now)
+void ranges_put(struct ranges *r, const struct proven *set, int64_t expires_ms, struct now now)
 {
+	const uint8_t *zone = set->signer;
 	struct range_parsed p;
-	if (expires_ms <= now.cache_ms || !range_parse(zone, set, &p))
+	if (expires_ms <= now.cache_ms || proven_is_expanded(set) ||
+	    !range_parse(zone, &set->set, &p))
 		return;
 	struct range *range = make_range(r, &p, expires_ms);
 	struct zone *fresh = range ? obtain(r, sizeof(*fresh)) : NULL;
@@ -398,7 +399,7 @@ size_t ranges_zone(struct ranges *r, const uint8_t *name, struct now now,
 }
 
 static enum err copy_range(const struct zone *z, const struct range *range, struct now now,
-			   struct arena *arena, struct rrset *out)
+			   struct arena *arena, struct proven *out)
 {
 	struct rrset set = {
 		.owner = range->owner,
@@ -410,7 +411,8 @@ static enum err copy_range(const struct zone *z, const struct range *range, stru
 		.rdata = range->rdata,
 		.sigs = range->sigs,
 	};
-	return rrset_copy(&set, arena, out);
+	enum err err = rrset_copy(&set, arena, &set);
+	return err ? err : proven_again(&set, out);
 }
 
 /* NODE of Z has expired; Z goes with its last range. */
@@ -440,7 +442,7 @@ static bool range_holds(const struct range *range, const struct wanted *wanted,
 }
 
 static enum err find(struct ranges *r, const uint8_t *zone, const struct wanted *wanted,
-		     struct now now, struct arena *arena, struct rrset *out)
+		     struct now now, struct arena *arena, struct proven *out)
 {
 	uint8_t lower[DNAME_MAX];
 	size_t len = dname_lower(zone, lower);
@@ -467,7 +469,7 @@ static enum err find(struct ranges *r, const uint8_t *zone, const struct wanted 
 }
 
 enum err ranges_find_nsec(struct ranges *r, const uint8_t *zone, const uint8_t *name,
-			  struct now now, struct arena *arena, struct rrset *out)
+			  struct now now, struct arena *arena, struct proven *out)
 {
 	if (!dname_is_within(name, zone))
 		return ERR_NOT_FOUND;
@@ -492,7 +494,7 @@ enum err ranges_nsec3_params(struct ranges *r, const uint8_t *zone, struct range
 }
 
 enum err ranges_find_nsec3(struct ranges *r, const uint8_t *zone, const uint8_t hash[static 20],
-			   struct now now, struct arena *arena, struct rrset *out)
+			   struct now now, struct arena *arena, struct proven *out)
 {
 	struct wanted wanted = {.type = TYPE_NSEC3, .key = span_of(hash, RANGE_HASH_LEN)};
 	return find(r, zone, &wanted, now, arena, out);

@@ -11,7 +11,7 @@
  */
 #include "base/arena.h"
 #include "base/now.h"
-#include "dns/rrset.h"
+#include "dns/proven.h"
 
 struct ranges;
 
@@ -24,10 +24,10 @@ enum {
 MUST_USE enum err ranges_new(size_t memory_bytes, struct ranges **out);
 void ranges_free(struct ranges *r);
 
-/* Keep SET (type NSEC or NSEC3 with its signatures) of ZONE until EXPIRES_MS. NSEC3 records are kept
- * only for one parameter set (salt, iterations) per zone: a new one drops the old. */
-void ranges_put(struct ranges *r, const uint8_t *zone, const struct rrset *set, int64_t expires_ms,
-		struct now now);
+/* Keep SET (type NSEC or NSEC3 with its signatures) of the zone that signed it until EXPIRES_MS. One that
+ * was expanded from a wildcard is not kept. NSEC3 records are kept only for one parameter set (salt,
+ * iterations) per zone: a new one drops the old. */
+void ranges_put(struct ranges *r, const struct proven *set, int64_t expires_ms, struct now now);
 
 /* The deepest zone that encloses NAME and has ranges; its length, 0 if none. ZONE_TYPE into TYPE
  * (TYPE_NSEC or TYPE_NSEC3). */
@@ -37,7 +37,7 @@ size_t ranges_zone(struct ranges *r, const uint8_t *name, struct now now,
 /* The NSEC of ZONE whose owner is NAME or that covers it: a copy in ARENA (owner too), with ttl_s
  * set to the seconds that are left. ERR_NOT_FOUND. */
 MUST_USE enum err ranges_find_nsec(struct ranges *r, const uint8_t *zone, const uint8_t *name,
-				   struct now now, struct arena *arena, struct rrset *out);
+				   struct now now, struct arena *arena, struct proven *out);
 
 struct ranges_nsec3_params {
 	uint8_t algorithm;
@@ -51,7 +51,7 @@ MUST_USE enum err ranges_nsec3_params(struct ranges *r, const uint8_t *zone,
 /* The NSEC3 of ZONE that matches or covers HASH (20 bytes). As ranges_find_nsec(). */
 MUST_USE enum err ranges_find_nsec3(struct ranges *r, const uint8_t *zone,
 				    const uint8_t hash[static 20], struct now now,
-				    struct arena *arena, struct rrset *out);
+				    struct arena *arena, struct proven *out);
 
 /* Drop everything of zones at or below NAME (flush, changed anchors). */
 void ranges_flush(struct ranges *r, const uint8_t *name);

@@ -9,33 +9,13 @@ struct proof { /* what one call works with */
 	struct nsec3_records nsec3;
 };
 
-/*
- * SET bears a signature of ZONE, and none of ZONE's by which it was expanded from a wildcard: an
- * NSEC that answers at a name of the asker's choice denies names of his choice. Labels count as in
- * RFC 4034 §3.1.3.
- */
-static bool is_signed_in_place(const struct rrset *set, const uint8_t *zone)
+/* One record each: a second one beside the first is no chain. And an NSEC that answers at a name of the
+ * asker's choice would deny names of his choice. */
+static bool set_is_usable(const struct denial_records *d, const struct proven *p)
 {
-	struct span rdata;
-	struct rrsig_view sig;
-	bool found = false;
-	unsigned labels = dname_label_count(set->owner) - (dname_is_wildcard(set->owner) ? 1 : 0);
-	struct rrset_iter it = rrset_sigs(set);
-	for (unsigned i = 0; i < RRSET_SIGS_MAX && rrset_next(&it, &rdata); i++) {
-		if (rdata_rrsig(rdata, &sig) != OK || !dname_equal(sig.signer, zone))
-			continue;
-		if (sig.type_covered != set->type || sig.labels != labels)
-			return false;
-		found = true;
-	}
-	return found;
-}
-
-/* One record each: a second one beside the first is no chain. */
-static bool set_is_usable(const struct denial_records *d, const struct rrset *set)
-{
-	return set->rclass == CLASS_IN && set->rr_count == 1 &&
-	       dname_is_within(set->owner, d->zone) && is_signed_in_place(set, d->zone);
+	return p->set.rclass == CLASS_IN && p->set.rr_count == 1 &&
+	       dname_is_within(p->set.owner, d->zone) && dname_equal(p->signer, d->zone) &&
+	       !proven_is_expanded(p);
 }
 
 /* Sort the usable records into OUT. False if QNAME is none of the zone's business. */
@@ -50,11 +30,11 @@ static bool gather(const struct denial_records *d, const uint8_t *qname, struct 
 	out->nsec3.memo = d->memo;
 	out->nsec3.iterations_exceeded = false;
 	for (size_t i = 0; i < d->count && seen < DENIAL_SETS_MAX; i++) {
-		const struct rrset *set = &d->sets[i];
+		const struct rrset *set = &d->sets[i].set;
 		if (set->type != TYPE_NSEC && set->type != TYPE_NSEC3)
 			continue;
 		seen++;
-		if (!set_is_usable(d, set))
+		if (!set_is_usable(d, &d->sets[i]))
 			continue;
 		if (set->type == TYPE_NSEC)
 			nsec_add(&out->nsec, set);

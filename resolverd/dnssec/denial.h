@@ -1,16 +1,16 @@
 #pragma once
 /*
  * Proofs of non-existence from validated NSEC (RFC 4035 §5.4, RFC 6840 §4) and NSEC3 (RFC 5155 §8,
- * RFC 9276) records. Pure functions over the records of one authority section. The caller has
- * verified each signature with ZONE as the signer; these functions check everything else: owner,
- * next name and hash labels inside ZONE, bitmaps that belong to the right side of a zone cut, and
- * that ancestor delegations (NS without SOA, DNAME) prove nothing below themselves. The RRSIGs stay
- * with the sets: one that lacks a signature of ZONE, or has one by which the set was expanded from
- * a wildcard, says nothing about the place where it stands and is ignored.
+ * RFC 9276) records. Pure functions over the records of one authority section, each of which is proven
+ * to be some zone's; these functions check everything else: owner, next name and hash labels inside
+ * ZONE, bitmaps that belong to the right side of a zone cut, and that ancestor delegations (NS without
+ * SOA, DNAME) prove nothing below themselves. A set of another zone, or one that was expanded from a
+ * wildcard, says nothing about the place where it stands and is ignored. A proof is made from NSEC or
+ * from NSEC3 records, never from both together.
  */
 #include "base/err.h"
 #include "dns/dname.h"
-#include "dns/rrset.h"
+#include "dns/proven.h"
 
 enum denial_result {
 	DENIAL_NONE,   /* the records do not prove what was asked */
@@ -42,8 +42,8 @@ struct denial_memo {
 };
 
 struct denial_records {
-	const uint8_t *zone;	  /* the signer of all of them */
-	const struct rrset *sets; /* NSEC and NSEC3 RRsets (the first DENIAL_SETS_MAX of them),
+	const uint8_t *zone;	   /* whose denial it is */
+	const struct proven *sets; /* NSEC and NSEC3 RRsets (the first DENIAL_SETS_MAX of them),
 					 anything else is ignored */
 	size_t count;
 	struct denial_budget *budget;

@@ -45,12 +45,41 @@ void answer_store_rrset(const struct rrset *set, enum rank rank, enum verdict ve
 			struct arena *scratch)
 {
 	struct entry_parts parts = rrset_parts(set);
+	REQUIRE(verdict != VERDICT_SECURE && rank != RANK_SECURE);
 	parts.fetched_ms = now.cache_ms;
 	parts.rank = rank;
 	parts.verdict = verdict;
-	parts.flags = (uint8_t)(flags | (verdict == VERDICT_SECURE ? ENTRY_AUTHENTIC : 0));
+	parts.flags = flags;
 	/* What the cache does not take is asked again. */
 	(void)!put(&parts, to, now, scratch);
+}
+
+void answer_store_proven(const struct proven *set, const struct cache_since *to, struct now now,
+			 struct arena *scratch)
+{
+	struct entry_parts parts = rrset_parts(&set->set);
+	parts.fetched_ms = now.cache_ms;
+	parts.rank = RANK_SECURE;
+	parts.verdict = VERDICT_SECURE;
+	parts.flags = ENTRY_AUTHENTIC;
+	(void)!put(&parts, to, now, scratch);
+}
+
+enum err answer_proven(const struct answer *a, const struct rrset *set, struct proven *out)
+{
+	return a->verdict == VERDICT_SECURE ? proven_again(set, out) : ERR_NOT_FOUND;
+}
+
+enum err answer_proven_entry(const struct entry *e, struct now now, struct arena *arena,
+			     struct proven *out)
+{
+	struct rrset set;
+	if (e->kind != ENTRY_RRSET || e->verdict != VERDICT_SECURE || !entry_is_fresh(e, now))
+		return ERR_NOT_FOUND;
+	entry_rrset(e, &set);
+	set.ttl_s = entry_ttl_left_s(e, now);
+	enum err err = rrset_copy(&set, arena, &set);
+	return err ? err : proven_again(&set, out);
 }
 
 static bool is_proof(uint16_t type)

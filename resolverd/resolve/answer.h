@@ -8,7 +8,7 @@
 #include "base/now.h"
 #include "cache/cache.h"
 #include "dns/builder.h"
-#include "dns/rrset.h"
+#include "dns/proven.h"
 #include "resolve/limits.h"
 
 enum {
@@ -54,10 +54,23 @@ struct answer {		      /* everything borrowed from an arena that outlives it */
 void answer_store(const struct answer *a, const struct cache_since *to, struct now now,
 		  struct arena *scratch);
 
-/* One RRset as an ENTRY_RRSET under its owner's name. */
+/* One RRset as an ENTRY_RRSET under its owner's name. VERDICT is not VERDICT_SECURE. */
 void answer_store_rrset(const struct rrset *set, enum rank rank, enum verdict verdict,
 			uint8_t flags, const struct cache_since *to, struct now now,
 			struct arena *scratch);
+
+/* The same for what is secure. */
+void answer_store_proven(const struct proven *set, const struct cache_since *to, struct now now,
+			 struct arena *scratch);
+
+/* SET, one of A's, was validated when A was. ERR_NOT_FOUND if A is not secure or SET has no signature. */
+MUST_USE enum err answer_proven(const struct answer *a, const struct rrset *set,
+				struct proven *out);
+
+/* The set of E copied into ARENA, its TTL what is left. ERR_NOT_FOUND unless E is one set that was
+ * validated and is fresh, ERR_NO_MEMORY. */
+MUST_USE enum err answer_proven_entry(const struct entry *e, struct now now, struct arena *arena,
+				      struct proven *out);
 
 /* The cached entry that answers (QNAME lower case, QTYPE), fresh or expired, or NULL: the RRset
  * itself, a rendered answer, or an NXDOMAIN of the name. WITH_SIGS: for a DO client. A fresh one is

@@ -47,8 +47,9 @@ static bool signs_itself(struct query *q, const struct rrset *set, struct span k
 	return false;
 }
 
-void chain_observe(struct query *q, const struct anchor *anchor, const struct rrset *set)
+void chain_observe(struct query *q, const struct anchor *anchor, const struct proven *proven)
 {
+	const struct rrset *set = &proven->set;
 	struct resolver *r = q->resolver;
 	size_t index = (size_t)(anchor - q->settings->anchors);
 	bool self_signed[RRSET_RECORDS_MAX] = {false};
@@ -80,15 +81,12 @@ static void renew(struct query *q, const struct entry *e, const uint8_t *zone, u
 }
 
 /* Copy the cached, validated set (ZONE, TYPE). */
-static bool cached_secure(struct query *q, const uint8_t *zone, uint16_t type, struct rrset *out)
+static bool cached_secure(struct query *q, const uint8_t *zone, uint16_t type, struct proven *out)
 {
 	struct resolver *r = q->resolver;
 	const struct entry *e =
 		cache_find(r->client_context.reader, ENTRY_RRSET, zone, dname_len(zone), type);
-	if (!e || !entry_is_fresh(e, r->now) || e->verdict != VERDICT_SECURE)
-		return false;
-	entry_rrset(e, out);
-	if (rrset_copy(out, &q->arena, out) != OK)
+	if (!e || answer_proven_entry(e, r->now, &q->arena, out) != OK)
 		return false;
 	renew(q, e, zone, type);
 	return true;
@@ -104,9 +102,9 @@ static void blame_zone(struct query *q, uint16_t ede, const uint8_t *zone, uint1
 }
 
 /* At least one DS could be used here; otherwise the zone counts as unsigned (RFC 4035 §5.2). */
-static bool ds_is_usable(struct query *q, const struct rrset *ds, const struct endpoint *server)
+static bool ds_is_usable(struct query *q, const struct proven *ds, const struct endpoint *server)
 {
-	struct rrset_iter it = rrset_records(ds);
+	struct rrset_iter it = rrset_records(&ds->set);
 	struct span rdata;
 	struct ds_view view;
 	bool digest_known = false;
@@ -121,12 +119,18 @@ static bool ds_is_usable(struct query *q, const struct rrset *ds, const struct e
 			return true;
 	}
 	blame_zone(q, digest_known ? EDE_UNSUPPORTED_DNSKEY_ALGORITHM : EDE_UNSUPPORTED_DS_DIGEST,
-		   ds->owner, TYPE_DS,
+		   ds->set.owner, TYPE_DS,
 		   (struct blame){.server = server,
 				  .why = digest_known ? "no algorithm that is validated here"
 						      : "no digest that is validated here"});
 	query_remark(q);
 	return false;
+}
+
+/* A was validated: only then its verdict says something, be it that nothing is signed. */
+static bool is_checked(const struct answer *a)
+{
+	return a->verdict == VERDICT_SECURE || a->verdict == VERDICT_INSECURE;
 }
 
 /* Why the sub-question's answer, of TYPE, is of no use. */
@@ -141,11 +145,35 @@ static void blame_answer(struct query *q, const struct answer *a, const uint8_t 
 			   (struct blame){.unanswered = true, .why = "could not be resolved"});
 }
 
-/* What a validated answer to (ZONE, DS) says. */
-static enum security read_ds_answer(struct query *q, const uint8_t *zone, const struct answer *a,
-				    struct rrset *ds)
+/* A denies that ZONE has a DS: is it a delegation for all that? What proved the denial tells. */
+static enum security read_ds_denial(struct query *q, const uint8_t *zone, const struct answer *a)
 {
-	if (a->rcode == RCODE_SERVFAIL || a->verdict == VERDICT_BOGUS) {
+	struct proven sets[ANSWER_AUTHORITY_MAX];
+	size_t count = 0;
+	const uint8_t *signer = NULL;
+	for (uint32_t i = 0; i < a->authority_count; i++) {
+		if (answer_proven(a, &a->authority[i], &sets[count]) != OK)
+			continue;
+		if (!signer && sets[count].set.type != TYPE_SOA)
+			signer = sets[count].signer;
+		count++;
+	}
+	if (!signer || a->rcode == RCODE_NXDOMAIN)
+		return SECURITY_NO_CUT;
+	struct denial_records proof = {
+		.zone = signer, .sets = sets, .count = count, .budget = &q->budget->denial};
+	unsigned hashes_left = q->budget->denial.hashes_left;
+	enum denial_result result = denial_no_ds(&proof, zone);
+	verify_charge_hashes(q, hashes_left);
+	return result == DENIAL_PROVEN || result == DENIAL_OPT_OUT ? SECURITY_INSECURE
+								   : SECURITY_NO_CUT;
+}
+
+/* What the answer to (ZONE, DS) says. */
+static enum security read_ds_answer(struct query *q, const uint8_t *zone, const struct answer *a,
+				    struct proven *ds)
+{
+	if (a->rcode == RCODE_SERVFAIL || !is_checked(a)) {
 		blame_answer(q, a, zone, TYPE_DS);
 		return SECURITY_BOGUS;
 	}
@@ -157,36 +185,14 @@ static enum security read_ds_answer(struct query *q, const uint8_t *zone, const 
 			return SECURITY_NO_CUT;
 	if (a->verdict != VERDICT_SECURE)
 		return SECURITY_INSECURE;
-	for (uint32_t i = 0; i < a->answer_count; i++) {
-		if (a->answer[i].type != TYPE_DS)
-			continue;
-		*ds = a->answer[i];
-		return ds_is_usable(q, ds, &a->source) ? SECURITY_SECURE : SECURITY_INSECURE;
-	}
-	/* The proof was validated when the answer was; here it only tells a delegation from none. */
-	const uint8_t *signer = NULL;
-	for (uint32_t i = 0; i < a->authority_count && !signer; i++) {
-		struct rrset_iter it = rrset_sigs(&a->authority[i]);
-		struct rrsig_view sig;
-		struct span rdata;
-		if (a->authority[i].type != TYPE_SOA && rrset_next(&it, &rdata) &&
-		    rdata_rrsig(rdata, &sig) == OK)
-			signer = sig.signer;
-	}
-	if (!signer)
-		return SECURITY_NO_CUT;
-	struct denial_records proof = {.zone = signer,
-				       .sets = a->authority,
-				       .count = a->authority_count,
-				       .budget = &q->budget->denial};
-	unsigned hashes_left = q->budget->denial.hashes_left;
-	enum denial_result result = denial_no_ds(&proof, zone);
-	verify_charge_hashes(q, hashes_left);
-	return result == DENIAL_PROVEN || result == DENIAL_OPT_OUT ? SECURITY_INSECURE
-								   : SECURITY_NO_CUT;
+	for (uint32_t i = 0; i < a->answer_count; i++)
+		if (a->answer[i].type == TYPE_DS && answer_proven(a, &a->answer[i], ds) == OK)
+			return ds_is_usable(q, ds, &a->source) ? SECURITY_SECURE
+							       : SECURITY_INSECURE;
+	return read_ds_denial(q, zone, a);
 }
 
-enum security chain_ds(struct query *q, const uint8_t *zone, struct rrset *ds)
+enum security chain_ds(struct query *q, const uint8_t *zone, struct proven *ds)
 {
 	const struct answer *a;
 	if (cached_secure(q, zone, TYPE_DS, ds))
@@ -206,29 +212,28 @@ enum security chain_ds(struct query *q, const uint8_t *zone, struct rrset *ds)
 }
 
 static enum security read_key_answer(struct query *q, const uint8_t *zone, const struct answer *a,
-				     struct rrset *keys)
+				     struct proven *keys)
 {
-	if (a->rcode == RCODE_SERVFAIL || a->verdict == VERDICT_BOGUS) {
+	if (a->rcode == RCODE_SERVFAIL || !is_checked(a)) {
 		blame_answer(q, a, zone, TYPE_DNSKEY);
 		return SECURITY_BOGUS;
 	}
 	if (a->verdict != VERDICT_SECURE)
 		return SECURITY_INSECURE;
 	for (uint32_t i = 0; i < a->answer_count; i++)
-		if (a->answer[i].type == TYPE_DNSKEY && dname_equal(a->answer[i].owner, zone)) {
-			*keys = a->answer[i];
+		if (a->answer[i].type == TYPE_DNSKEY && dname_equal(a->answer[i].owner, zone) &&
+		    answer_proven(a, &a->answer[i], keys) == OK)
 			return SECURITY_SECURE;
-		}
 	blame_zone(q, EDE_DNSKEY_MISSING, zone, TYPE_DNSKEY,
 		   (struct blame){.server = &a->source, .why = "none although the zone has DS"});
 	return SECURITY_BOGUS;
 }
 
-enum security chain_zone(struct query *q, const uint8_t *zone, bool refetch, struct rrset *keys)
+enum security chain_zone(struct query *q, const uint8_t *zone, bool refetch, struct proven *keys)
 {
 	const struct anchor *anchor = chain_anchor(q, zone);
 	const struct answer *a;
-	struct rrset ds;
+	struct proven ds;
 	uint8_t lower[DNAME_MAX];
 	dname_lower(zone, lower);
 	if (!anchor || settings_is_insecure(q->settings, lower))
@@ -261,7 +266,7 @@ enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds,
 			     const uint8_t **zone)
 {
 	uint8_t lower[DNAME_MAX];
-	struct rrset keys, ds;
+	struct proven keys, ds;
 	if (for_ds && name[0] != 0)
 		name = dname_skip(name, 1); /* DS is the parent's data */
 	const struct anchor *anchor = chain_anchor(q, name);

@@ -18,14 +18,14 @@ enum security {
 
 /* How far ZONE can be trusted, from the closest anchor down; its validated DNSKEY set into KEYS.
  * REFETCH: do not take keys from the cache (they may have rolled). */
-enum security chain_zone(struct query *q, const uint8_t *zone, bool refetch, struct rrset *keys);
+enum security chain_zone(struct query *q, const uint8_t *zone, bool refetch, struct proven *keys);
 /* The DS set of ZONE, validated: SECURITY_SECURE with DS holding at least one usable record. */
-enum security chain_ds(struct query *q, const uint8_t *zone, struct rrset *ds);
+enum security chain_ds(struct query *q, const uint8_t *zone, struct proven *ds);
 /* NAME came without signatures: SECURITY_INSECURE if it lies in an insecure zone; SECURITY_SECURE if
  * it lies in *ZONE (within NAME), which is signed. FOR_DS: the zone above NAME counts. */
 enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds,
 			     const uint8_t **zone);
 /* SET is the DNSKEY set of ANCHOR's zone, validated just now: tell who follows rollovers. */
-void chain_observe(struct query *q, const struct anchor *anchor, const struct rrset *set);
+void chain_observe(struct query *q, const struct anchor *anchor, const struct proven *set);
 /* The deepest anchor at or above NAME, or NULL. */
 const struct anchor *chain_anchor(const struct query *q, const uint8_t *name);

@@ -1,5 +1,6 @@
 #include "resolve/leg.h"
 
+#include "base/log.h"
 #include "cache/entry.h"
 #include "dns/rdata.h"
 #include "resolve/synthesise.h"
@@ -293,47 +294,65 @@ static enum rank rank_of(const struct query *q, enum verdict verdict)
 	return zone && zone->forward ? RANK_FORWARDED : RANK_ANSWER;
 }
 
-static bool is_expanded(const struct checked *check, const struct rrset *set)
+static bool is_expanded(const struct checked *check)
 {
-	return check->done && check->wildcard_labels < dname_label_count(set->owner);
+	return check->proven && proven_is_expanded(check->proven);
 }
 
-/* The wildcard that SET was made from. */
-static bool wildcard_of(const struct checked *check, const struct rrset *set,
-			uint8_t out[static DNAME_MAX])
+/* PROVEN as it stands in its zone: at the wildcard that it was expanded from, whose name goes to OWNER. */
+static bool at_its_source(struct proven *proven, uint8_t owner[static DNAME_MAX])
 {
-	unsigned skip = dname_label_count(set->owner) - check->wildcard_labels;
-	return dname_wildcard(dname_skip(set->owner, skip), out) == OK;
+	const uint8_t *name = proven->set.owner;
+	unsigned skip = dname_label_count(name) - proven->encloser_labels;
+	if (!proven_is_expanded(proven))
+		return true;
+	if (dname_wildcard(dname_skip(name, skip), owner) != OK)
+		return false;
+	proven->set.owner = owner;
+	proven->encloser_labels = dname_label_count(owner);
+	return true;
+}
+
+/* A set that is not proven may be stored as what it is. */
+static void store_set(struct query *q, const struct checked *check, struct rrset set,
+		      enum verdict verdict)
+{
+	struct resolver *r = q->resolver;
+	uint8_t wildcard[DNAME_MAX];
+	set.ttl_s = resolver_clamp_ttl(r, set.ttl_s);
+	if (set.ttl_s == 0)
+		return;
+	if (verdict != VERDICT_SECURE) {
+		answer_store_rrset(&set, rank_of(q, verdict), verdict, 0, &q->since, r->now,
+				   &q->arena);
+		return;
+	}
+	if (!check->proven)
+		return;
+	/* A wildcard's set is kept under the wildcard's name, where it was signed (RFC 8198 §5.3). */
+	struct proven proven = *check->proven;
+	proven.set.ttl_s = set.ttl_s;
+	if (at_its_source(&proven, wildcard))
+		answer_store_proven(&proven, &q->since, r->now, &q->arena);
 }
 
 /* Keep the leg's sets on their own: the first always, those behind it only if validated, so that a
  * forger of one name gains no other. The last is left to query_finish() where it is the answer. */
 static void store_sets(struct query *q, const struct reply *reply, enum verdict verdict)
 {
-	struct resolver *r = q->resolver;
 	bool plain =
 		reply->kind == REPLY_ANSWER && reply->set_count == 1 && q->answer.answer_count == 0;
 	if (verdict == VERDICT_BOGUS)
 		return;
 	for (uint32_t i = 0; i < reply->set_count; i++) {
-		struct rrset set = reply->sets[i];
-		uint8_t wildcard[DNAME_MAX];
-		bool expanded = is_expanded(&q->set_checks[i], &set);
+		bool expanded = is_expanded(&q->set_checks[i]);
 		if ((i > 0 && verdict != VERDICT_SECURE) || (plain && !expanded))
 			continue;
 		if (i > 0 && scrub_made_by_dname(reply, i))
 			continue;
-		/* A wildcard's set is kept under the wildcard's name, where it was signed (RFC 8198
-		 * §5.3). */
-		if (expanded &&
-		    (verdict != VERDICT_SECURE || !wildcard_of(&q->set_checks[i], &set, wildcard)))
+		if (expanded && verdict != VERDICT_SECURE)
 			continue;
-		if (expanded)
-			set.owner = wildcard;
-		set.ttl_s = resolver_clamp_ttl(r, set.ttl_s);
-		if (set.ttl_s > 0)
-			answer_store_rrset(&set, rank_of(q, verdict), verdict, 0, &q->since, r->now,
-					   &q->arena);
+		store_set(q, &q->set_checks[i], reply->sets[i], verdict);
 	}
 }
 
@@ -364,7 +383,7 @@ static bool append_leg(struct query *q, const struct reply *reply)
 			return false;
 		if (!append_set(q, &set))
 			return false;
-		q->answer.wildcard |= is_expanded(&q->set_checks[i], &set);
+		q->answer.wildcard |= is_expanded(&q->set_checks[i]);
 	}
 	bool negative = reply->kind == REPLY_NODATA || reply->kind == REPLY_NXDOMAIN;
 	for (uint32_t i = 0; i < reply->authority_count; i++) {
@@ -388,9 +407,29 @@ enum step leg_ask_in_full(struct query *q)
 	return STEP_AGAIN;
 }
 
+/* Each set of the leg bears its proof, but for a CNAME whose DNAME does (RFC 6672 §5.3.1). */
+static bool is_proven(const struct query *q)
+{
+	const struct reply *reply = q->reply;
+	for (uint32_t i = 0; i < reply->set_count; i++)
+		if (!q->set_checks[i].proven && !scrub_made_by_dname(reply, i))
+			return false;
+	for (uint32_t i = 0; i < reply->authority_count; i++)
+		if (!q->authority_checks[i].proven)
+			return false;
+	return true;
+}
+
 enum step leg_checked(struct query *q, enum verdict verdict)
 {
 	struct reply *reply = q->reply;
+	/* Nothing is told or kept as secure that comes past here without its proof: whatever has gone
+	 * wrong before, the question fails. */
+	if (verdict == VERDICT_SECURE && !is_proven(q)) {
+		log_error("leg called secure without proof");
+		query_trouble(q, EDE_OTHER, "validation went wrong");
+		verdict = VERDICT_BOGUS;
+	}
 	struct answer *a = &q->answer;
 	/* A client has joined a question of our own, which a referral could answer: him it cannot. */
 	if (q->waiters && rank_of(q, verdict) < RANK_FORWARDED)

@@ -115,12 +115,12 @@ struct checked {
 	enum verdict verdict;
 	bool done;
 	bool wildcard_proven;
-	unsigned wildcard_labels; /* labels of the closest encloser; the owner's count if none */
+	const struct proven *proven; /* in the arena; NULL unless VERDICT is secure */
 	const uint8_t *signer;
 	/* How far it got, if it had to wait for its turn in between (verify.c). */
-	const struct rrset *keys; /* being tried; NULL: not yet found */
-	unsigned attempts;	  /* that failed */
-	enum crypto_result worst; /* of them */
+	const struct proven *keys; /* being tried; NULL: not yet found */
+	unsigned attempts;	   /* that failed */
+	enum crypto_result worst;  /* of them */
 };
 
 struct zone_context { /* the zone whose servers are asked now */

@@ -8,28 +8,30 @@ enum { PROOF_MAX = 3 }; /* match or encloser, next closer, wildcard */
 struct proof {
 	struct query *q;
 	const uint8_t *zone;
-	struct rrset sets[PROOF_MAX + 1]; /* and the SOA */
+	struct proven sets[PROOF_MAX];
 	unsigned count;
 	uint32_t ttl_s;
 	unsigned hashes_left; /* of LIMIT_SYNTHESIS_HASHES */
 	struct denial_memo memo;
 };
 
-static bool add_set(struct proof *p, const struct rrset *set)
+static bool add_set(struct proof *p, const struct proven *proven)
 {
+	const struct rrset *set = &proven->set;
 	for (unsigned i = 0; i < p->count; i++)
-		if (p->sets[i].type == set->type && dname_equal(p->sets[i].owner, set->owner))
+		if (p->sets[i].set.type == set->type &&
+		    dname_equal(p->sets[i].set.owner, set->owner))
 			return true;
 	if (p->count == PROOF_MAX)
 		return false;
-	p->sets[p->count++] = *set;
+	p->sets[p->count++] = *proven;
 	p->ttl_s = MIN(p->ttl_s, set->ttl_s);
 	return true;
 }
 
 static bool add_nsec(struct proof *p, const uint8_t *name)
 {
-	struct rrset set;
+	struct proven set;
 	struct resolver *r = p->q->resolver;
 	return ranges_find_nsec(r->ranges, p->zone, name, r->now, &p->q->arena, &set) == OK &&
 	       add_set(p, &set);
@@ -38,7 +40,7 @@ static bool add_nsec(struct proof *p, const uint8_t *name)
 static bool add_nsec3(struct proof *p, const struct ranges_nsec3_params *params,
 		      const uint8_t *name)
 {
-	struct rrset set;
+	struct proven set;
 	struct resolver *r = p->q->resolver;
 	uint8_t hash[20];
 	if (p->q->budget->denial.hashes_left == 0 || p->hashes_left == 0)
@@ -103,30 +105,26 @@ static bool gather_nsec3(struct proof *p, const uint8_t *name)
 	return false;
 }
 
-static const struct entry *find_secure(struct resolver *r, const uint8_t *name, uint16_t type)
+static bool find_proven(struct query *q, const uint8_t *name, uint16_t type, struct proven *out)
 {
+	struct resolver *r = q->resolver;
 	const struct entry *e =
 		cache_find(r->client_context.reader, ENTRY_RRSET, name, dname_len(name), type);
-	return e && entry_is_fresh(e, r->now) && e->verdict == VERDICT_SECURE ? e : NULL;
+	return e && answer_proven_entry(e, r->now, &q->arena, out) == OK;
 }
 
 /* The zone's SOA, validated, is part of every negative answer. It may have been evicted. */
 static bool add_soa(struct proof *p, struct answer *out)
 {
-	struct resolver *r = p->q->resolver;
-	const struct entry *e = find_secure(r, p->zone, TYPE_SOA);
-	struct rrset soa;
-	if (!e && resolver_recall(r, p->zone))
-		e = find_secure(r, p->zone, TYPE_SOA);
-	if (!e)
+	struct proven soa;
+	if (!find_proven(p->q, p->zone, TYPE_SOA, &soa) &&
+	    !(resolver_recall(p->q->resolver, p->zone) &&
+	      find_proven(p->q, p->zone, TYPE_SOA, &soa)))
 		return false;
-	entry_rrset(e, &soa);
-	soa.ttl_s = entry_ttl_left_s(e, r->now);
-	if (rrset_copy(&soa, &p->q->arena, &soa) != OK)
-		return false;
-	soa.ttl_s = MIN(soa.ttl_s, p->ttl_s); /* the answer lives no longer than its proof */
-	out->authority[out->authority_count++] = soa;
-	out->ttl_s = MIN(out->ttl_s, soa.ttl_s);
+	/* the answer lives no longer than its proof */
+	soa.set.ttl_s = MIN(soa.set.ttl_s, p->ttl_s);
+	out->authority[out->authority_count++] = soa.set;
+	out->ttl_s = MIN(out->ttl_s, soa.set.ttl_s);
 	return true;
 }
 
@@ -142,21 +140,17 @@ static bool fill_answer(struct proof *p, enum dns_rcode rcode, struct answer *ou
 	if (!add_soa(p, out))
 		return false;
 	for (unsigned i = 0; i < p->count; i++)
-		out->authority[out->authority_count++] = p->sets[i];
+		out->authority[out->authority_count++] = p->sets[i].set;
 	out->synthesised = true;
 	return true;
 }
 
 /* The name itself is denied, but a wildcard stands beside it whose set is in the cache: the answer
  * that its zone would have given (RFC 8198 §5.3). The proof is the denial of the name. */
-static bool expand_wildcard(struct proof *p, const struct entry *e, struct answer *out)
+static void expand_wildcard(const struct proof *p, const struct proven *source, struct answer *out)
 {
-	struct query *q = p->q;
-	struct rrset set;
-	entry_rrset(e, &set);
-	set.ttl_s = entry_ttl_left_s(e, q->resolver->now);
-	if (rrset_copy(&set, &q->arena, &set) != OK)
-		return false;
+	const struct query *q = p->q;
+	struct rrset set = source->set;
 	set.owner = q->name;
 	*out = (struct answer){.qname = q->name,
 			       .qtype = q->qtype,
@@ -169,22 +163,7 @@ static bool expand_wildcard(struct proof *p, const struct entry *e, struct answe
 			       .wildcard = true,
 			       .synthesised = true};
 	for (unsigned i = 0; i < p->count; i++)
-		out->authority[out->authority_count++] = p->sets[i];
-	return true;
-}
-
-/* The signatures of E are ZONE's. */
-static bool is_signed_by(const struct entry *e, const uint8_t *zone)
-{
-	struct rrset set;
-	struct span sig;
-	struct rrsig_view view;
-	entry_rrset(e, &set);
-	struct rrset_iter it = rrset_sigs(&set);
-	while (rrset_next(&it, &sig))
-		if (rdata_rrsig(sig, &view) != OK || !dname_equal(view.signer, zone))
-			return false;
-	return set.sig_count > 0;
+		out->authority[out->authority_count++] = p->sets[i].set;
 }
 
 static bool from_wildcard(struct proof *p, uint16_t denial_type, struct answer *out)
@@ -192,6 +171,7 @@ static bool from_wildcard(struct proof *p, uint16_t denial_type, struct answer *
 	struct query *q = p->q;
 	struct resolver *r = q->resolver;
 	struct ranges_nsec3_params params;
+	struct proven source;
 	uint8_t wildcard[DNAME_MAX];
 	unsigned all = dname_label_count(q->name), zone = dname_label_count(p->zone);
 	bool hashed = denial_type == TYPE_NSEC3;
@@ -202,21 +182,21 @@ static bool from_wildcard(struct proof *p, uint16_t denial_type, struct answer *
 		const uint8_t *encloser = dname_skip(q->name, all - labels);
 		if (dname_wildcard(encloser, wildcard) != OK)
 			continue;
-		const struct entry *e = find_secure(r, wildcard, q->qtype);
-		if (!e)
-			e = find_secure(r, wildcard, TYPE_CNAME);
-		if (!e)
+		if (!find_proven(q, wildcard, q->qtype, &source) &&
+		    !find_proven(q, wildcard, TYPE_CNAME, &source))
 			continue;
 		/* A zone above the cut may not say what lies below it: its own wildcard only. */
-		if (!is_signed_by(e, p->zone))
+		if (!dname_equal(source.signer, p->zone))
 			return false;
 		p->count = 0;
 		p->ttl_s = UINT32_MAX;
 		bool found = hashed ? add_nsec3(p, &params, dname_skip(q->name, all - labels - 1))
 				    : add_nsec(p, q->name);
 		struct denial_records records = records_of(p);
-		return found && denial_wildcard(&records, q->name, labels) == DENIAL_PROVEN &&
-		       expand_wildcard(p, e, out);
+		if (!found || denial_wildcard(&records, q->name, labels) != DENIAL_PROVEN)
+			return false;
+		expand_wildcard(p, &source, out);
+		return true;
 	}
 	return false;
 }

@@ -86,14 +86,14 @@ static enum verdict verify(struct query *q, struct rrset *set, struct checked *m
 	case ERR_BUSY:
 		return VERDICT_UNCHECKED;
 	default:
-		blame_set(q, EDE_DNSSEC_BOGUS, set, memo->keys->owner,
+		blame_set(q, EDE_DNSSEC_BOGUS, set, memo->keys->set.owner,
 			  "limit of signature checks reached");
 		return VERDICT_BOGUS;
 	}
 	if (result == CRYPTO_GOOD)
 		return VERDICT_SECURE;
 	*fits = result != CRYPTO_MISMATCH;
-	blame_signature(q, set, memo->keys->owner, result);
+	blame_signature(q, set, memo->keys->set.owner, result);
 	return VERDICT_BOGUS;
 }
 
@@ -153,9 +153,10 @@ static void blame_keys(struct query *q, const struct anchor *anchor, const struc
 
 /* Those keys of SET, the DNSKEY set of its zone, that the parent's DS or an ANCHOR vouches for. */
 static enum verdict trusted_keys(struct query *q, const struct anchor *anchor,
-				 const struct rrset *set, struct rrset *out)
+				 const struct rrset *set, struct proven *out)
 {
-	struct rrset ds = {0};
+	struct proven ds = {0};
+	struct rrset trusted;
 	struct span keys[LIMIT_DS_PER_ZONE], key;
 	unsigned count = 0;
 	if (!anchor) { /* the set may stand at the end of a chain: its owner counts, not what was asked */
@@ -168,21 +169,23 @@ static enum verdict trusted_keys(struct query *q, const struct anchor *anchor,
 	struct rrset_iter it = rrset_records(set);
 	for (unsigned n = 0; n < LIMIT_DNSKEYS && count < ARRAY_LEN(keys) && rrset_next(&it, &key);
 	     n++)
-		if (key_is_trusted(q, anchor, &ds, key))
+		if (key_is_trusted(q, anchor, &ds.set, key))
 			keys[count++] = key;
 	if (count == 0) {
-		blame_keys(q, anchor, &ds, set);
+		blame_keys(q, anchor, &ds.set, set);
 		return VERDICT_BOGUS;
 	}
-	enum err err =
-		rrset_from_rdatas(set->owner, TYPE_DNSKEY, set->ttl_s, keys, count, &q->arena, out);
-	return err == OK ? VERDICT_SECURE : VERDICT_BOGUS;
+	if (rrset_from_rdatas(set->owner, TYPE_DNSKEY, set->ttl_s, keys, count, &q->arena,
+			      &trusted) != OK)
+		return VERDICT_BOGUS;
+	*out = proven_by_trust(&trusted);
+	return VERDICT_SECURE;
 }
 
 /* Keep KEYS for the next run. */
-static bool remember_keys(struct query *q, const struct rrset *keys, struct checked *memo)
+static bool remember_keys(struct query *q, const struct proven *keys, struct checked *memo)
 {
-	struct rrset *copy = arena_alloc(&q->arena, sizeof(*copy));
+	struct proven *copy = arena_alloc(&q->arena, sizeof(*copy));
 	if (!copy)
 		return false;
 	*copy = *keys;
@@ -195,7 +198,7 @@ static bool remember_keys(struct query *q, const struct rrset *keys, struct chec
 static enum verdict check_dnskey(struct query *q, struct rrset *set, struct checked *memo)
 {
 	const struct anchor *anchor = chain_anchor(q, set->owner);
-	struct rrset trusted;
+	struct proven trusted;
 	bool fits;
 	if (!anchor || settings_is_insecure(q->settings, set->owner))
 		return VERDICT_INSECURE;
@@ -210,7 +213,7 @@ static enum verdict check_dnskey(struct query *q, struct rrset *set, struct chec
 	}
 	enum verdict v = verify(q, set, memo, &fits);
 	if (v == VERDICT_SECURE && anchor)
-		chain_observe(q, anchor, set);
+		chain_observe(q, anchor, memo->proven);
 	return v;
 }
 
@@ -230,7 +233,7 @@ static enum verdict unless_unsigned(struct query *q, const uint8_t *name, bool f
 /* Verify with the keys of the signer; a tag that no cached key has means that the keys rolled. */
 static enum verdict verify_with_zone(struct query *q, struct rrset *set, struct checked *memo)
 {
-	struct rrset keys;
+	struct proven keys;
 	bool fits;
 	if (!memo->keys) {
 		enum security s = chain_zone(q, memo->signer, q->keys_refetched, &keys);
@@ -269,7 +272,6 @@ static enum verdict check_set(struct query *q, struct rrset *set, struct checked
 {
 	if (memo->done)
 		return memo->verdict;
-	memo->wildcard_labels = dname_label_count(set->owner);
 	if (set->type == TYPE_RRSIG) { /* signatures are not signed (RFC 4035 §2.2) */
 		memo->done = true;
 		return memo->verdict = VERDICT_INSECURE;
@@ -305,8 +307,12 @@ static enum verdict check_soa(struct query *q, const uint8_t *signer, struct rrs
 			      struct checked *memo)
 {
 	const uint8_t *own = find_signer(q, soa);
-	if (own && dname_equal(own, signer))
-		return check_set(q, soa, memo);
+	if (own && dname_equal(own, signer)) {
+		enum verdict v = check_set(q, soa, memo);
+		/* its TTL is that of the signature by now, not what anybody may write on the wire */
+		q->reply->negative_ttl_s = MIN(q->reply->negative_ttl_s, soa->ttl_s);
+		return v;
+	}
 	blame_set(q, EDE_RRSIGS_MISSING, soa, signer, "no signature although its zone is signed");
 	return VERDICT_BOGUS;
 }
@@ -314,7 +320,7 @@ static enum verdict check_soa(struct query *q, const uint8_t *signer, struct rrs
 /* Verify what SIGNER has said in the authority section: its denial records, of which the good ones go
  * into OUT and the others are left out, and beside a denial its SOA. VERDICT_UNCHECKED: wait;
  * VERDICT_BOGUS: because of the SOA; VERDICT_SECURE otherwise, also if no record was good. */
-static enum verdict check_authority(struct query *q, const uint8_t *signer, struct rrset *out,
+static enum verdict check_authority(struct query *q, const uint8_t *signer, struct proven *out,
 				    size_t *count)
 {
 	struct reply *reply = q->reply;
@@ -331,9 +337,8 @@ static enum verdict check_authority(struct query *q, const uint8_t *signer, stru
 			v = check_set(q, set, memo);
 		if (v == VERDICT_UNCHECKED)
 			return v;
-		bool expanded = memo->wildcard_labels < dname_label_count(set->owner);
-		if (v == VERDICT_SECURE && is_denial(set) && !expanded)
-			out[(*count)++] = *set;
+		if (v == VERDICT_SECURE && is_denial(set) && memo->proven)
+			out[(*count)++] = *memo->proven;
 	}
 	return all;
 }
@@ -370,15 +375,11 @@ static void keep_checked(struct query *q, enum verdict verdict)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct rrset set = reply->authority[i];
 		const struct checked memo = q->authority_checks[i];
-		bool good = memo.done &&
-			    (memo.verdict == VERDICT_SECURE ||
-			     (memo.verdict == VERDICT_INSECURE && verdict == VERDICT_INSECURE));
+		bool good = memo.proven || (memo.done && memo.verdict == VERDICT_INSECURE &&
+					    verdict == VERDICT_INSECURE);
 		if (!good)
 			continue;
-		if (set.type == TYPE_SOA) {
-			reply->has_soa = true;
-			reply->negative_ttl_s = MIN(reply->negative_ttl_s, set.ttl_s);
-		}
+		reply->has_soa |= set.type == TYPE_SOA;
 		reply->authority[reply->authority_count] = set;
 		q->authority_checks[reply->authority_count++] = memo;
 	}
@@ -387,7 +388,7 @@ static void keep_checked(struct query *q, enum verdict verdict)
 }
 
 /* Good denial records may answer later questions (RFC 8198). */
-static void keep_ranges(struct query *q, const uint8_t *zone, const struct rrset *sets,
+static void keep_ranges(struct query *q, const uint8_t *zone, const struct proven *sets,
 			size_t count)
 {
 	struct resolver *r = q->resolver;
@@ -397,25 +398,23 @@ static void keep_ranges(struct query *q, const uint8_t *zone, const struct rrset
 	if (configured && !dname_is_within(zone, configured->name))
 		return; /* never across a forward or stub zone's boundary */
 	for (uint32_t i = 0; i < q->reply->authority_count; i++) {
-		struct rrset soa = q->reply->authority[i];
-		if (soa.type != TYPE_SOA || q->authority_checks[i].verdict != VERDICT_SECURE)
+		if (q->reply->authority[i].type != TYPE_SOA || !q->authority_checks[i].proven)
 			continue;
-		soa.ttl_s = MIN(soa.ttl_s,
-				MIN(q->reply->negative_ttl_s, q->settings->max_negative_ttl_s));
+		struct proven soa = *q->authority_checks[i].proven;
+		soa.set.ttl_s = MIN(soa.set.ttl_s,
+				    MIN(q->reply->negative_ttl_s, q->settings->max_negative_ttl_s));
 		const struct entry *known = cache_find(r->client_context.reader, ENTRY_RRSET, zone,
 						       dname_len(zone), TYPE_SOA);
-		if (known && entry_ttl_left_s(known, r->now) >= soa.ttl_s &&
+		if (known && entry_ttl_left_s(known, r->now) >= soa.set.ttl_s &&
 		    known->verdict == VERDICT_SECURE)
 			continue;
-		answer_store_rrset(&soa, RANK_SECURE, VERDICT_SECURE, 0, &q->since, r->now,
-				   &q->arena);
+		answer_store_proven(&soa, &q->since, r->now, &q->arena);
 	}
 	for (size_t i = 0; i < count; i++) {
-		uint32_t ttl_s = MIN(sets[i].ttl_s, q->settings->max_negative_ttl_s);
+		uint32_t ttl_s = MIN(sets[i].set.ttl_s, q->settings->max_negative_ttl_s);
 		if (q->reply->has_soa)
 			ttl_s = MIN(ttl_s, q->reply->negative_ttl_s);
-		ranges_put(r->ranges, zone, &sets[i], r->now.cache_ms + (int64_t)ttl_s * 1000,
-			   r->now);
+		ranges_put(r->ranges, &sets[i], r->now.cache_ms + (int64_t)ttl_s * 1000, r->now);
 	}
 }
 
@@ -429,7 +428,7 @@ static bool has_denial(const struct reply *reply)
 
 /* COUNT good SETS of ZONE, for a proof that is made in pieces. */
 static struct denial_records records_for(struct query *q, const uint8_t *zone,
-					 const struct rrset *sets, size_t count)
+					 const struct proven *sets, size_t count)
 {
 	if (!q->memo) /* NULL where memory is out: then it is made in one piece */
 		q->memo = arena_alloc(&q->arena, sizeof(*q->memo));
@@ -515,7 +514,7 @@ static enum verdict unsigned_denial(struct query *q)
 static enum verdict check_negative(struct query *q)
 {
 	struct reply *reply = q->reply;
-	struct rrset good[ANSWER_AUTHORITY_MAX], keys;
+	struct proven good[ANSWER_AUTHORITY_MAX], keys;
 	size_t count;
 	const uint8_t *signer = find_denial_signer(q);
 	if (!signer)
@@ -564,10 +563,10 @@ static enum verdict check_negative(struct query *q)
 /* A set made from a wildcard needs the proof that nothing closer exists (RFC 4035 §5.3.4). */
 static enum verdict check_wildcard(struct query *q, const struct rrset *set, struct checked *memo)
 {
-	struct rrset good[ANSWER_AUTHORITY_MAX];
+	struct proven good[ANSWER_AUTHORITY_MAX];
 	size_t count;
-	if (!memo->signer || memo->wildcard_labels >= dname_label_count(set->owner) ||
-	    memo->wildcard_proven)
+	const struct proven *proven = memo->proven;
+	if (!proven || !proven_is_expanded(proven) || memo->wildcard_proven)
 		return VERDICT_SECURE;
 	enum verdict v = check_authority(q, memo->signer, good, &count);
 	if (v != VERDICT_SECURE)
@@ -576,7 +575,7 @@ static enum verdict check_wildcard(struct query *q, const struct rrset *set, str
 	if (!verify_has_turn(q, 0))
 		return VERDICT_UNCHECKED;
 	struct denial_records records = records_for(q, memo->signer, good, count);
-	enum denial_result result = denial_wildcard(&records, set->owner, memo->wildcard_labels);
+	enum denial_result result = denial_wildcard(&records, set->owner, proven->encloser_labels);
 	if (has_to_pause(q, &result, hashes_left))
 		return VERDICT_UNCHECKED;
 	v = from_denial(q, result, memo->signer);

@@ -106,15 +106,15 @@ static enum err try_signature(struct trial *t, struct span sig, enum crypto_resu
 {
 	struct query *q = t->query;
 	struct checked *memo = t->memo;
-	struct rrset_iter it = rrset_records(memo->keys);
+	struct rrset_iter it = rrset_records(&memo->keys->set);
 	struct span key;
-	unsigned tried = 0;
+	unsigned tried = 0, labels;
 	*out = CRYPTO_MISMATCH;
 	for (unsigned n = 0; n < LIMIT_DNSKEYS && rrset_next(&it, &key); n++) {
 		struct crypto_check check = {.set = t->set,
 					     .sig = sig,
 					     .key = key,
-					     .key_owner = memo->keys->owner,
+					     .key_owner = memo->keys->set.owner,
 					     .unix_s = q->resolver->now.unix_s,
 					     .accept_sha1 = q->settings->accept_sha1};
 		enum crypto_result result = crypto_precheck(&check);
@@ -132,13 +132,27 @@ static enum err try_signature(struct trial *t, struct span sig, enum crypto_resu
 		enum err err = spend(q, &check);
 		if (err != OK)
 			return err;
-		*out = crypto_verify(q->resolver->keys, &check, &memo->wildcard_labels);
+		*out = crypto_verify(q->resolver->keys, &check, &labels);
 		if (*out == CRYPTO_GOOD)
 			return OK;
 		q->budget->failed_checks++;
 		memo->attempts++;
 		memo->worst = *out;
 	}
+	return OK;
+}
+
+/* SIG has made SET good. */
+static enum err prove(struct trial *t, struct span sig, const struct rrsig_view *view)
+{
+	struct query *q = t->query;
+	struct rrset *set = t->set;
+	struct proven *proven = arena_alloc(&q->arena, sizeof(*proven));
+	set->ttl_s = MIN(set->ttl_s, crypto_ttl_s(view, q->resolver->now.unix_s));
+	if (!proven || proven_by_signature(set, sig, &q->arena, proven) != OK)
+		return ERR_LIMIT;
+	*set = proven->set;
+	t->memo->proven = proven;
 	return OK;
 }
 
@@ -153,15 +167,14 @@ enum err verify_set(struct query *q, struct rrset *set, struct checked *memo,
 	for (unsigned n = 0, tried = 0; n < RRSET_SIGS_MAX && tried < LIMIT_SIGS_PER_RRSET; n++) {
 		if (!rrset_next(&it, &rdata))
 			break;
-		if (rdata_rrsig(rdata, &sig) != OK || !dname_equal(sig.signer, memo->keys->owner))
+		if (rdata_rrsig(rdata, &sig) != OK ||
+		    !dname_equal(sig.signer, memo->keys->set.owner))
 			continue;
 		enum err err = try_signature(&trial, rdata, out);
 		if (err != OK)
 			return err;
-		if (*out == CRYPTO_GOOD) {
-			set->ttl_s = MIN(set->ttl_s, crypto_ttl_s(&sig, q->resolver->now.unix_s));
-			return OK;
-		}
+		if (*out == CRYPTO_GOOD)
+			return prove(&trial, rdata, &sig);
 		tried += *out != CRYPTO_MISMATCH;
 		worst = *out == CRYPTO_MISMATCH ? worst : *out;
 	}

@@ -12,10 +12,11 @@
  */
 #include "resolve/query.h"
 
-/* Is there a signature on SET that MEMO's keys make good? OK and *OUT: CRYPTO_GOOD (then SET's TTL is
- * cut to what the signature allows and MEMO knows of wildcards), CRYPTO_MISMATCH if none even fits a
- * key, or what is wrong with the last. ERR_BUSY: wait for a turn, then go on with the same MEMO.
- * ERR_LIMIT: the client query has used up its checks. */
+/* Is there a signature on SET that MEMO's keys make good? OK and *OUT: CRYPTO_GOOD (then MEMO holds the
+ * proof, and SET is what it proves: its TTL is cut to what the signature allows, and signatures that
+ * cannot be good are gone), CRYPTO_MISMATCH if none even fits a key, or what is wrong with the last.
+ * ERR_BUSY: wait for a turn, then go on with the same MEMO. ERR_LIMIT: the client query has used up its
+ * checks, or its memory. */
 MUST_USE enum err verify_set(struct query *q, struct rrset *set, struct checked *memo,
 			     enum crypto_result *out);
 

@@ -17,7 +17,7 @@ enum { SETS_MAX = DENIAL_SETS_MAX + 4, BUDGET = 300 };
 struct fuzz_set {
 	uint8_t owner[DNAME_MAX];
 	uint8_t rdata[2 + 255];
-	uint8_t sig[2 + 18 + DNAME_MAX];
+	uint8_t sig[2 + 18 + DNAME_MAX + 1];
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -50,11 +50,12 @@ static uint16_t write_sig(const struct rrset *set, const uint8_t *zone, int labe
 	for (int i = 0; i < 7; i++)
 		writer_u16(&w, 0);
 	writer_bytes(&w, span_of(zone, dname_len(zone)));
+	writer_u8(&w, 0);
 	REQUIRE(!w.failed);
 	return (uint16_t)writer_len(&w);
 }
 
-static bool read_set(struct reader *r, const uint8_t *zone, struct fuzz_set *f, struct rrset *set)
+static bool read_set(struct reader *r, const uint8_t *zone, struct fuzz_set *f, struct proven *out)
 {
 	uint8_t flags = reader_u8(r);
 	if (!read_name(r, f->owner))
@@ -67,18 +68,18 @@ static bool read_set(struct reader *r, const uint8_t *zone, struct fuzz_set *f, 
 		put_below(f->owner, zone);
 	memcpy(f->rdata, &len, sizeof(len));
 	memcpy(f->rdata + sizeof(len), rdata.at, len);
-	*set = (struct rrset){.owner = f->owner,
-			      .type = flags & 1 ? TYPE_NSEC3 : TYPE_NSEC,
-			      .rclass = CLASS_IN,
-			      .rr_count = 1,
-			      .rdata = span_of(f->rdata, sizeof(len) + len)};
-	if (flags & 4)
-		return true;
-	len = write_sig(set, zone, flags & 8 ? -1 : 0, f->sig + sizeof(len),
-			sizeof(f->sig) - sizeof(len));
+	struct rrset set = {.owner = f->owner,
+			    .type = flags & 1 ? TYPE_NSEC3 : TYPE_NSEC,
+			    .rclass = CLASS_IN,
+			    .rr_count = 1,
+			    .rdata = span_of(f->rdata, sizeof(len) + len)};
+	/* 4: another zone's */
+	len = write_sig(&set, flags & 4 ? (const uint8_t *)"\1z" : zone, flags & 8 ? -1 : 0,
+			f->sig + sizeof(len), sizeof(f->sig) - sizeof(len));
 	memcpy(f->sig, &len, sizeof(len));
-	set->sigs = span_of(f->sig, sizeof(len) + len);
-	set->sig_count = 1;
+	set.sigs = span_of(f->sig, sizeof(len) + len);
+	set.sig_count = 1;
+	REQUIRE(proven_again(&set, out) == OK);
 	return true;
 }
 
@@ -111,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	uint16_t qtype = reader_u16(&r);
 	struct fuzz_set *f = calloc(SETS_MAX, sizeof(*f));
-	struct rrset *sets = calloc(SETS_MAX, sizeof(*sets));
+	struct proven *sets = calloc(SETS_MAX, sizeof(*sets));
 	struct denial_budget budget = {BUDGET};
 	REQUIRE(f && sets);
 	struct denial_records d = {zone, sets, 0, &budget, NULL};

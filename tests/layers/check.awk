@@ -1,5 +1,5 @@
-# awk -f check.awk table FILE...: does every room include only what the table lets it?
-# Prints a line for each include that breaks it; the exit status is 1 if there is one.
+# awk -f check.awk table FILE...: does every room include only what the table lets it, and does every word
+# stand only where the table lets it? Prints a line for each that breaks it; the exit status is 1 if there is one.
 
 FNR == NR {
 	if ($1 == "room") {
@@ -13,6 +13,11 @@ FNR == NR {
 		places[libraries] = ""
 		for (i = 3; i <= NF; i++)
 			places[libraries] = places[libraries] " " $i
+	} else if ($1 == "word") {
+		word[++words] = strip_colon($2)
+		where[words] = ""
+		for (i = 3; i <= NF; i++)
+			where[words] = where[words] " " $i
 	}
 	next
 }
@@ -38,6 +43,12 @@ here != "" && /^[ \t]*#[ \t]*include[ \t]*</ {
 	for (i = 1; i <= libraries; i++)
 		if (index(header, library[i]) == 1 && !stands_in(FILENAME, places[i]))
 			complain("<" header "> belongs in" places[i] " only")
+}
+
+here != "" {
+	for (i = 1; i <= words; i++)
+		if (index($0, word[i]) && !stands_in(FILENAME, where[i]))
+			complain(word[i] " belongs in" where[i] " only")
 }
 
 END { exit broken ? 1 : 0 }

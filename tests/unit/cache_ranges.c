@@ -23,14 +23,31 @@ static void free_ranges(struct ranges *r)
 	ranges_free(r);
 }
 
+/* A packed RRSIG of SIGNER without a signature, over a set of TYPE whose owner has LABELS; its length. */
+static uint16_t write_sig(const struct unit_name *signer, uint16_t type, unsigned labels,
+			  uint8_t *out)
+{
+	uint16_t len = (uint16_t)(18 + signer->len + 1);
+	memset(out, 0, sizeof(len) + len);
+	memcpy(out, &len, sizeof(len));
+	out += sizeof(len);
+	out[0] = (uint8_t)(type >> 8);
+	out[1] = (uint8_t)type;
+	out[2] = 13;
+	out[3] = (uint8_t)labels;
+	memcpy(out + 18, signer->wire, signer->len);
+	return (uint16_t)(sizeof(len) + len);
+}
+
 static void put_rdata(struct ranges *r, const char *zone, const struct unit_name *owner,
 		      uint16_t type, struct span rdata, int64_t expires_ms, int64_t at_ms)
 {
-	uint8_t packed[512];
+	uint8_t packed[512], sig[64 + DNAME_MAX];
 	uint16_t len = (uint16_t)rdata.len;
+	struct unit_name signer = unit_name(zone);
 	memcpy(packed, &len, sizeof(len));
 	memcpy(packed + sizeof(len), rdata.at, rdata.len);
-	static const uint8_t sig[] = "\4\0sig!"; /* never looked into here */
+	uint16_t sig_len = write_sig(&signer, type, dname_label_count(owner->wire), sig);
 	struct rrset set = {.owner = owner->wire,
 			    .type = type,
 			    .rclass = CLASS_IN,
@@ -38,8 +55,10 @@ static void put_rdata(struct ranges *r, const char *zone, const struct unit_name
 			    .rr_count = 1,
 			    .sig_count = 1,
 			    .rdata = span_of(packed, sizeof(len) + len),
-			    .sigs = span_of(sig, 6)};
-	ranges_put(r, unit_name(zone).wire, &set, unit_now(expires_ms).cache_ms, unit_now(at_ms));
+			    .sigs = span_of(sig, sig_len)};
+	struct proven proven;
+	assert_int_equal(proven_again(&set, &proven), OK);
+	ranges_put(r, &proven, unit_now(expires_ms).cache_ms, unit_now(at_ms));
 }
 
 static void put_nsec(struct ranges *r, const char *zone, const char *owner, const char *next,
@@ -58,16 +77,18 @@ static void put_nsec(struct ranges *r, const char *zone, const char *owner, cons
 static const char *find_nsec(struct ranges *r, const char *zone, const char *name, int64_t at_ms)
 {
 	static char text[DNAME_TEXT_MAX];
-	struct rrset set;
+	struct proven proven;
 	enum err err = ranges_find_nsec(r, unit_name(zone).wire, unit_name(name).wire,
-					unit_now(at_ms), &arena, &set);
+					unit_now(at_ms), &arena, &proven);
 	if (err == ERR_NOT_FOUND)
 		return "-";
 	assert_int_equal(err, OK);
+	const struct rrset set = proven.set;
 	assert_int_equal(set.type, TYPE_NSEC);
 	assert_int_equal(set.rr_count, 1);
 	assert_int_equal(set.sig_count, 1);
-	assert_memory_equal(set.sigs.at, "\4\0sig!", 6);
+	assert_true(dname_equal(proven.signer, unit_name(zone).wire));
+	assert_false(proven_is_expanded(&proven));
 	return dname_text(set.owner, text);
 }
 
@@ -172,15 +193,15 @@ static void test_expiry(void **state)
 	struct ranges *r = new_ranges(MEMORY);
 	uint8_t zone[DNAME_MAX];
 	uint16_t type;
-	struct rrset set;
+	struct proven proven;
 	size_t empty = ranges_used_bytes(r);
 	put_nsec(r, "example.", "a.example.", "c.example.", 10000, 0);
 	put_nsec(r, "example.", "c.example.", "example.", 20000, 0);
 	assert_int_equal(ranges_find_nsec(r, unit_name("example.").wire,
 					  unit_name("b.example.").wire, unit_now(2500), &arena,
-					  &set),
+					  &proven),
 			 OK);
-	assert_int_equal(set.ttl_s, 7);
+	assert_int_equal(proven.set.ttl_s, 7);
 	assert_string_equal(find_nsec(r, "example.", "b.example.", 9999), "a.example.");
 	assert_string_equal(find_nsec(r, "example.", "b.example.", 10000), "-");
 	assert_string_equal(find_nsec(r, "example.", "d.example.", 10000), "c.example.");
@@ -284,17 +305,18 @@ static void put_nsec3(struct ranges *r, const struct nsec3 *n)
 /* First byte of the hash whose record was found, -1 if none. */
 static int find_nsec3(struct ranges *r, uint8_t first, int last_delta)
 {
-	struct rrset set;
+	struct proven proven;
 	uint8_t hash[HASH_LEN], other[HASH_LEN];
 	make_hash(first, hash);
 	hash[HASH_LEN - 1] = (uint8_t)(hash[HASH_LEN - 1] + last_delta);
-	if (ranges_find_nsec3(r, unit_name("example.").wire, hash, unit_now(0), &arena, &set) != OK)
+	if (ranges_find_nsec3(r, unit_name("example.").wire, hash, unit_now(0), &arena, &proven) !=
+	    OK)
 		return -1;
 	for (int i = 0; i < 256; i++) {
 		char label[33];
 		make_hash((uint8_t)i, other);
 		base32hex(other, label);
-		if (strncasecmp(label, (const char *)set.owner + 1, 32) == 0)
+		if (strncasecmp(label, (const char *)proven.set.owner + 1, 32) == 0)
 			return i;
 	}
 	return -2;

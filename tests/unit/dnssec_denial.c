@@ -32,7 +32,7 @@ static const char *result_text(enum denial_result result)
 }
 
 static size_t parse_records(struct arena *arena, const char *zone, const char *lines,
-			    struct rrset *sets)
+			    struct proven *sets)
 {
 	char *copy = strdup(lines), *rest = copy;
 	size_t count = 0;
@@ -50,9 +50,10 @@ static size_t parse_records(struct arena *arena, const char *zone, const char *l
 		/* "-1 | ..." is the zone's signature of a wildcard above. */
 		bool expanded = strcmp(signer, "-1") == 0;
 		REQUIRE(count < LINES_MAX);
-		sets[count] = parse_set(arena, record);
-		sign_in_place(arena, &sets[count++], parse_name(arena, expanded ? zone : signer),
+		struct rrset set = parse_set(arena, record);
+		sign_in_place(arena, &set, parse_name(arena, expanded ? zone : signer),
 			      expanded ? -1 : 0);
+		sets[count++] = as_proven(&set);
 	}
 	free(copy);
 	return count;
@@ -340,7 +341,7 @@ static enum denial_result run_on(const struct denial_case *c, struct denial_budg
 				 struct denial_memo *memo)
 {
 	struct arena arena;
-	struct rrset sets[LINES_MAX];
+	struct proven sets[LINES_MAX];
 	arena_init(&arena, ARENA_BYTES);
 	struct denial_records d = {
 		.zone = parse_name(&arena, c->zone),
@@ -455,7 +456,7 @@ static void test_closest_encloser(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		struct arena arena;
-		struct rrset sets[LINES_MAX];
+		struct proven sets[LINES_MAX];
 		struct denial_budget budget = {BUDGET};
 		arena_init(&arena, ARENA_BYTES);
 		struct denial_records d = {

@@ -424,7 +424,7 @@ static bool may_hide(struct zone *z, const uint8_t *name)
 /* What a name server would send. */
 
 struct answer {
-	struct rrset sets[DENIAL_SETS_MAX];
+	struct proven sets[DENIAL_SETS_MAX];
 	size_t count;
 	bool next_closer_used; /* by its NSEC3 */
 };
@@ -445,10 +445,10 @@ static bool link_covers(const struct zone *z, unsigned i, const uint8_t *name)
 static void send_link(struct answer *a, const struct link *l)
 {
 	for (size_t i = 0; i < a->count; i++) {
-		if (a->sets[i].owner == l->set.owner)
+		if (a->sets[i].set.owner == l->set.owner)
 			return;
 	}
-	a->sets[a->count++] = l->set;
+	a->sets[a->count++] = as_proven(&l->set);
 }
 
 static void send_cover(struct answer *a, struct zone *z, const uint8_t *name)
@@ -560,12 +560,12 @@ static struct denial_records random_records(struct world *w, struct answer *a, s
 	for (unsigned i = 0; i < ZONES; i++) {
 		for (unsigned j = 0; j < w->zones[i].link_count; j++) {
 			if (a->count < DENIAL_SETS_MAX && rng_below(&w->rng, 100) < percent)
-				a->sets[a->count++] = w->zones[i].links[j].set;
+				a->sets[a->count++] = as_proven(&w->zones[i].links[j].set);
 		}
 	}
 	for (size_t i = a->count; i > 1; i--) {
 		size_t other = rng_below(&w->rng, (uint32_t)i);
-		struct rrset swap = a->sets[i - 1];
+		struct proven swap = a->sets[i - 1];
 		a->sets[i - 1] = a->sets[other];
 		a->sets[other] = swap;
 	}

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/cursor.h"
-#include "dns/rrset.h"
+#include "dns/proven.h"
 #include "dns/text.h"
 
 enum { LINES_MAX = 32 };
@@ -77,4 +77,12 @@ static inline void sign_in_place(struct arena *arena, struct rrset *set, const u
 	writer_u8(&w, 0);
 	REQUIRE(!w.failed);
 	add_signature(arena, set, writer_span(&w));
+}
+
+/* SET as if its first signature had been verified. */
+static inline struct proven as_proven(const struct rrset *set)
+{
+	struct proven proven;
+	REQUIRE(proven_again(set, &proven) == OK);
+	return proven;
 }

@@ -355,7 +355,8 @@ static void test_referral_rank(void **state)
 	struct rrset ds =
 		rig_set(g, "sub.example. 300 DS 1 13 2 "
 			   "e06d44b80b8f1d39a95c0b0d7c65d08458e880409bbc683457104237c7f8ec8d");
-	answer_store_rrset(&ds, RANK_SECURE, VERDICT_SECURE, 0, &g->since, g->now, &g->arena);
+	const struct proven proven = proven_by_trust(&ds);
+	answer_store_proven(&proven, &g->since, g->now, &g->arena);
 	struct answer *none = rig_answer(g, "sub.example.", TYPE_DS);
 	none->rank = RANK_REFERRAL;
 	none->verdict = VERDICT_UNCHECKED;
