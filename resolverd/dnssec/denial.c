@@ -94,6 +94,10 @@ enum denial_result denial_no_ds(const struct denial_records *d, const uint8_t *c
 	if (!gather(d, cut, &p))
 		return DENIAL_NONE;
 	enum denial_result result = nsec_no_ds(&p.nsec, cut);
+	/* What proves that there is no DS tells also why. */
+	if (nsec_nodata(&p.nsec, cut, TYPE_DS) != DENIAL_NONE ||
+	    nsec_nxdomain(&p.nsec, cut) != DENIAL_NONE)
+		return result;
 	if (result == DENIAL_NONE && p.nsec3.count > 0)
 		result = nsec3_no_ds(&p.nsec3, cut);
 	return conclude(&p, result);

@@ -63,7 +63,9 @@ enum denial_result denial_nodata(const struct denial_records *d, const uint8_t *
 enum denial_result denial_wildcard(const struct denial_records *d, const uint8_t *qname,
 				   unsigned encloser_labels);
 
-/* The delegation CUT has no DS (RFC 4035 §5.2, RFC 5155 §8.9): NS set, DS and SOA clear, or opt-out. */
+/* The delegation CUT has no DS (RFC 4035 §5.2, RFC 5155 §8.9): NS set, DS and SOA clear, or opt-out.
+ * Where NSEC records prove that there is no DS, whatever NSEC3 records say beside them does not make it
+ * a delegation. */
 enum denial_result denial_no_ds(const struct denial_records *d, const uint8_t *cut);
 
 /* Deepest name known to exist at or above QNAME, by labels, according to the records (for

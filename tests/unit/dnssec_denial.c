@@ -147,6 +147,18 @@ static const struct denial_case cases[] = {
 	 "b.example.", TYPE_A, DENIAL_NONE},
 	{"RFC 4035 §3.1.4.1: no DS of a cut, by the parent", "example.", B_CUT, NODATA,
 	 "b.example.", TYPE_DS, DENIAL_PROVEN},
+	{"RFC 4035 §5.2: no cut by NSEC, whatever an NSEC3 beside it says", "example.",
+	 NS1 "\n2t7b4g4vsa5smi47k61mv5bv1a22bojr.example. NSEC3 1 0 12 aabbccdd "
+	     "2vptu5timamqttgl4luu9kg21e0aor3s NS",
+	 NO_DS, "ns1.example.", 0, DENIAL_NONE},
+	{"... where that alone would make one", "example.",
+	 "2t7b4g4vsa5smi47k61mv5bv1a22bojr.example. NSEC3 1 0 12 aabbccdd "
+	 "2vptu5timamqttgl4luu9kg21e0aor3s NS",
+	 NO_DS, "ns1.example.", 0, DENIAL_PROVEN},
+	{"... no name by NSEC", "example.",
+	 "ns0.example. NSEC ns2.example. A\n2t7b4g4vsa5smi47k61mv5bv1a22bojr.example. NSEC3 1 0 12 "
+	 "aabbccdd 2vptu5timamqttgl4luu9kg21e0aor3s NS\nexample. NSEC a.example. NS SOA",
+	 NO_DS, "ns1.example.", 0, DENIAL_NONE},
 	{"no cut at all", "example.", NS1, NO_DS, "ns1.example.", 0, DENIAL_NONE},
 	{"a cut with DS", "example.", "b.example. NSEC ns1.example. NS DS RRSIG NSEC", NO_DS,
 	 "b.example.", 0, DENIAL_NONE},
