@@ -133,16 +133,17 @@ static bool is_checked(const struct answer *a)
 	return a->verdict == VERDICT_SECURE || a->verdict == VERDICT_INSECURE;
 }
 
-/* Why the sub-question's answer, of TYPE, is of no use. */
-static void blame_answer(struct query *q, const struct answer *a, const uint8_t *zone,
-			 uint16_t type)
+/* Why the sub-question's answer, of TYPE, is of no use: it is bogus, or was not to be had. */
+static enum security blame_answer(struct query *q, const struct answer *a, const uint8_t *zone,
+				  uint16_t type)
 {
-	q->answer.unproven |= a->unproven || a->verdict != VERDICT_BOGUS;
+	bool bogus = a->verdict == VERDICT_BOGUS && !a->unproven;
 	if (a->ede != EDE_NONE && a->text)
 		query_trouble(q, a->ede, "%s", a->text);
 	else
 		blame_zone(q, EDE_DNSSEC_INDETERMINATE, zone, type,
 			   (struct blame){.unanswered = true, .why = "could not be resolved"});
+	return bogus ? SECURITY_BOGUS : SECURITY_UNPROVEN;
 }
 
 /* A denies that ZONE has a DS: is it a delegation for all that? What proved the denial tells. */
@@ -173,10 +174,8 @@ static enum security read_ds_denial(struct query *q, const uint8_t *zone, const 
 static enum security read_ds_answer(struct query *q, const uint8_t *zone, const struct answer *a,
 				    struct proven *ds)
 {
-	if (a->rcode == RCODE_SERVFAIL || !is_checked(a)) {
-		blame_answer(q, a, zone, TYPE_DS);
-		return SECURITY_BOGUS;
-	}
+	if (a->rcode == RCODE_SERVFAIL || !is_checked(a))
+		return blame_answer(q, a, zone, TYPE_DS);
 	/* The verdict is that of a whole chain. Whoever tells its first alias is the zone around
 	 * it, which is known to be signed; an insecure target must not make it, and what is below
 	 * it, insecure. */
@@ -214,10 +213,8 @@ enum security chain_ds(struct query *q, const uint8_t *zone, struct proven *ds)
 static enum security read_key_answer(struct query *q, const uint8_t *zone, const struct answer *a,
 				     struct proven *keys)
 {
-	if (a->rcode == RCODE_SERVFAIL || !is_checked(a)) {
-		blame_answer(q, a, zone, TYPE_DNSKEY);
-		return SECURITY_BOGUS;
-	}
+	if (a->rcode == RCODE_SERVFAIL || !is_checked(a))
+		return blame_answer(q, a, zone, TYPE_DNSKEY);
 	if (a->verdict != VERDICT_SECURE)
 		return SECURITY_INSECURE;
 	for (uint32_t i = 0; i < a->answer_count; i++)
@@ -267,6 +264,8 @@ enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds,
 {
 	uint8_t lower[DNAME_MAX];
 	struct proven keys, ds;
+	enum security found = SECURITY_SECURE;
+	*zone = NULL;
 	if (for_ds && name[0] != 0)
 		name = dname_skip(name, 1); /* DS is the parent's data */
 	const struct anchor *anchor = chain_anchor(q, name);
@@ -289,12 +288,16 @@ enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds,
 	/* Signed as far as known: is there an unsigned zone in between that was never referred to? */
 	for (unsigned labels = from + 1; labels <= all; labels++) {
 		enum security s = chain_ds(q, dname_skip(lower, all - labels), &ds);
-		if (s == SECURITY_BOGUS && is_bare(q->trouble.ede))
-			break; /* signatures are gone here too: NAME's own is what to tell of */
-		if (s == SECURITY_PENDING || s == SECURITY_INSECURE || s == SECURITY_BOGUS)
+		bool failed = s == SECURITY_BOGUS || s == SECURITY_UNPROVEN;
+		if (failed && is_bare(q->trouble.ede)) {
+			/* signatures are gone here too: NAME's own is what to tell of */
+			found = s == SECURITY_UNPROVEN ? s : found;
+			break;
+		}
+		if (failed || s == SECURITY_PENDING || s == SECURITY_INSECURE)
 			return s;
 		deepest = s == SECURITY_SECURE ? labels : deepest;
 	}
 	*zone = dname_skip(name, all - deepest);
-	return SECURITY_SECURE;
+	return found;
 }

@@ -8,21 +8,14 @@
  */
 #include "resolve/query.h"
 
-enum security {
-	SECURITY_PENDING, /* sub-questions are under way: come back */
-	SECURITY_SECURE,  /* signed, and the keys are at hand */
-	SECURITY_INSECURE,
-	SECURITY_BOGUS,	 /* and q->trouble says why */
-	SECURITY_NO_CUT, /* proven to be no zone of its own: look at the zone above */
-};
-
 /* How far ZONE can be trusted, from the closest anchor down; its validated DNSKEY set into KEYS.
  * REFETCH: do not take keys from the cache (they may have rolled). */
 enum security chain_zone(struct query *q, const uint8_t *zone, bool refetch, struct proven *keys);
 /* The DS set of ZONE, validated: SECURITY_SECURE with DS holding at least one usable record. */
 enum security chain_ds(struct query *q, const uint8_t *zone, struct proven *ds);
 /* NAME came without signatures: SECURITY_INSECURE if it lies in an insecure zone; SECURITY_SECURE if
- * it lies in *ZONE (within NAME), which is signed. FOR_DS: the zone above NAME counts. */
+ * it lies in *ZONE (within NAME), which is signed; *ZONE is NULL otherwise, but for SECURITY_UNPROVEN
+ * where signatures are missing that were perhaps not asked for. FOR_DS: the zone above NAME counts. */
 enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds,
 			     const uint8_t **zone);
 /* SET is the DNSKEY set of ANCHOR's zone, validated just now: tell who follows rollovers. */

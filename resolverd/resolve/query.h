@@ -110,12 +110,22 @@ struct dependency {
 	struct answer *answer; /* in the asker's arena; NULL while pending */
 };
 
-/* Verdict of each set of the leg, so that a second run does not check again. */
+/* What validation has found so far. To have to wait, to know that data is bad and not to be able to tell
+ * are three things; only the end of it makes a verdict. */
+enum security {
+	SECURITY_PENDING, /* come back: sub-questions are under way, or it is not Q's turn */
+	SECURITY_SECURE,  /* signed; of a zone: its keys are at hand */
+	SECURITY_INSECURE,
+	SECURITY_BOGUS,	   /* shown to be bad; q->trouble says why */
+	SECURITY_UNPROVEN, /* neither: what the proof needs is out of reach; q->trouble says why */
+	SECURITY_NO_CUT,   /* of a zone: proven to be none of its own; look at the zone above */
+};
+
+/* Of each set of the leg, so that a second run does not check again. */
 struct checked {
-	enum verdict verdict;
-	bool done;
+	enum security security; /* SECURITY_PENDING: not done yet */
 	bool wildcard_proven;
-	const struct proven *proven; /* in the arena; NULL unless VERDICT is secure */
+	const struct proven *proven; /* in the arena; NULL unless it is secure */
 	const uint8_t *signer;
 	/* How far it got, if it had to wait for its turn in between (verify.c). */
 	const struct proven *keys; /* being tried; NULL: not yet found */

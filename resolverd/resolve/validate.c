@@ -11,22 +11,6 @@
 
 enum { BOGUS_RETRIES = 2 }; /* other servers asked before data is called bogus */
 
-static enum verdict from_security(enum security s)
-{
-	switch (s) {
-	case SECURITY_PENDING:
-		return VERDICT_UNCHECKED;
-	case SECURITY_SECURE:
-		return VERDICT_SECURE;
-	case SECURITY_INSECURE:
-		return VERDICT_INSECURE;
-	case SECURITY_BOGUS:
-	case SECURITY_NO_CUT:
-		return VERDICT_BOGUS;
-	}
-	return VERDICT_BOGUS;
-}
-
 /* --- one set ------------------------------------------------------------------------------ */
 
 static bool is_forwarded(const struct query *q)
@@ -65,18 +49,18 @@ static const uint8_t *find_signer(const struct query *q, const struct rrset *set
 	return best;
 }
 
-static enum verdict unsigned_set(struct query *q, const struct rrset *set)
+static enum security unsigned_set(struct query *q, const struct rrset *set)
 {
 	const uint8_t *zone;
 	enum security s = chain_unsigned(q, set->owner, set->type == TYPE_DS, &zone);
-	if (s != SECURITY_SECURE)
-		return from_security(s);
+	if (!zone)
+		return s;
 	blame_set(q, EDE_RRSIGS_MISSING, set, zone, "no signature although its zone is signed");
-	return VERDICT_BOGUS;
+	return s == SECURITY_UNPROVEN ? s : SECURITY_BOGUS;
 }
 
 /* Try the signatures of SET with MEMO's keys, those of its signer. *FITS: some fit a key. */
-static enum verdict verify(struct query *q, struct rrset *set, struct checked *memo, bool *fits)
+static enum security verify(struct query *q, struct rrset *set, struct checked *memo, bool *fits)
 {
 	enum crypto_result result = CRYPTO_GOOD;
 	*fits = true;
@@ -84,17 +68,17 @@ static enum verdict verify(struct query *q, struct rrset *set, struct checked *m
 	case OK:
 		break;
 	case ERR_BUSY:
-		return VERDICT_UNCHECKED;
+		return SECURITY_PENDING;
 	default:
 		blame_set(q, EDE_DNSSEC_BOGUS, set, memo->keys->set.owner,
 			  "limit of signature checks reached");
-		return VERDICT_BOGUS;
+		return SECURITY_BOGUS;
 	}
 	if (result == CRYPTO_GOOD)
-		return VERDICT_SECURE;
+		return SECURITY_SECURE;
 	*fits = result != CRYPTO_MISMATCH;
 	blame_signature(q, set, memo->keys->set.owner, result);
-	return VERDICT_BOGUS;
+	return SECURITY_BOGUS;
 }
 
 /* KEY is trusted by the zone's anchor or DS. */
@@ -152,8 +136,8 @@ static void blame_keys(struct query *q, const struct anchor *anchor, const struc
 }
 
 /* Those keys of SET, the DNSKEY set of its zone, that the parent's DS or an ANCHOR vouches for. */
-static enum verdict trusted_keys(struct query *q, const struct anchor *anchor,
-				 const struct rrset *set, struct proven *out)
+static enum security trusted_keys(struct query *q, const struct anchor *anchor,
+				  const struct rrset *set, struct proven *out)
 {
 	struct proven ds = {0};
 	struct rrset trusted;
@@ -164,7 +148,7 @@ static enum verdict trusted_keys(struct query *q, const struct anchor *anchor,
 		dname_lower(set->owner, zone);
 		enum security s = chain_ds(q, zone, &ds);
 		if (s != SECURITY_SECURE)
-			return s == SECURITY_NO_CUT ? unsigned_set(q, set) : from_security(s);
+			return s == SECURITY_NO_CUT ? unsigned_set(q, set) : s;
 	}
 	struct rrset_iter it = rrset_records(set);
 	for (unsigned n = 0; n < LIMIT_DNSKEYS && count < ARRAY_LEN(keys) && rrset_next(&it, &key);
@@ -173,13 +157,13 @@ static enum verdict trusted_keys(struct query *q, const struct anchor *anchor,
 			keys[count++] = key;
 	if (count == 0) {
 		blame_keys(q, anchor, &ds.set, set);
-		return VERDICT_BOGUS;
+		return SECURITY_BOGUS;
 	}
 	if (rrset_from_rdatas(set->owner, TYPE_DNSKEY, set->ttl_s, keys, count, &q->arena,
 			      &trusted) != OK)
-		return VERDICT_BOGUS;
+		return SECURITY_UNPROVEN;
 	*out = proven_by_trust(&trusted);
-	return VERDICT_SECURE;
+	return SECURITY_SECURE;
 }
 
 /* Keep KEYS for the next run. */
@@ -195,43 +179,43 @@ static bool remember_keys(struct query *q, const struct proven *keys, struct che
 }
 
 /* The apex DNSKEY set: signed by a key that the parent's DS, or an anchor, vouches for. */
-static enum verdict check_dnskey(struct query *q, struct rrset *set, struct checked *memo)
+static enum security check_dnskey(struct query *q, struct rrset *set, struct checked *memo)
 {
 	const struct anchor *anchor = chain_anchor(q, set->owner);
 	struct proven trusted;
 	bool fits;
 	if (!anchor || settings_is_insecure(q->settings, set->owner))
-		return VERDICT_INSECURE;
+		return SECURITY_INSECURE;
 	if (!dname_equal(anchor->zone, set->owner))
 		anchor = NULL;
 	if (!memo->keys) {
-		enum verdict v = trusted_keys(q, anchor, set, &trusted);
-		if (v != VERDICT_SECURE)
+		enum security v = trusted_keys(q, anchor, set, &trusted);
+		if (v != SECURITY_SECURE)
 			return v;
 		if (!remember_keys(q, &trusted, memo))
-			return VERDICT_BOGUS;
+			return SECURITY_UNPROVEN;
 	}
-	enum verdict v = verify(q, set, memo, &fits);
-	if (v == VERDICT_SECURE && anchor)
+	enum security v = verify(q, set, memo, &fits);
+	if (v == SECURITY_SECURE && anchor)
 		chain_observe(q, anchor, memo->proven);
 	return v;
 }
 
 /* No signature is by a key of its signer's, so they are as good as none: NAME may lie in an unsigned
  * zone. Else it is bogus, as noted. */
-static enum verdict unless_unsigned(struct query *q, const uint8_t *name, bool for_ds)
+static enum security unless_unsigned(struct query *q, const uint8_t *name, bool for_ds)
 {
 	const uint8_t *zone;
 	struct trouble noted = q->trouble;
 	enum security s = chain_unsigned(q, name, for_ds, &zone);
 	if (s == SECURITY_PENDING || s == SECURITY_INSECURE)
-		return from_security(s);
+		return s;
 	q->trouble = noted;
-	return VERDICT_BOGUS;
+	return s == SECURITY_UNPROVEN ? s : SECURITY_BOGUS;
 }
 
 /* Verify with the keys of the signer; a tag that no cached key has means that the keys rolled. */
-static enum verdict verify_with_zone(struct query *q, struct rrset *set, struct checked *memo)
+static enum security verify_with_zone(struct query *q, struct rrset *set, struct checked *memo)
 {
 	struct proven keys;
 	bool fits;
@@ -242,12 +226,12 @@ static enum verdict verify_with_zone(struct query *q, struct rrset *set, struct 
 			return unless_unsigned(q, set->owner, set->type == TYPE_DS);
 		}
 		if (s != SECURITY_SECURE)
-			return from_security(s);
+			return s;
 		if (!remember_keys(q, &keys, memo))
-			return VERDICT_BOGUS;
+			return SECURITY_UNPROVEN;
 	}
-	enum verdict v = verify(q, set, memo, &fits);
-	if (v != VERDICT_BOGUS || fits)
+	enum security v = verify(q, set, memo, &fits);
+	if (v != SECURITY_BOGUS || fits)
 		return v;
 	if (q->keys_refetched) /* a forwarder shows no cuts: there may be one below the signer */
 		return is_forwarded(q) ? unless_unsigned(q, set->owner, set->type == TYPE_DS) : v;
@@ -256,37 +240,48 @@ static enum verdict verify_with_zone(struct query *q, struct rrset *set, struct 
 	return verify_with_zone(q, set, memo);
 }
 
+static bool is_bad(enum security s)
+{
+	return s == SECURITY_BOGUS || s == SECURITY_UNPROVEN || s == SECURITY_NO_CUT;
+}
+
+static enum verdict verdict_of(enum security s)
+{
+	if (is_bad(s))
+		return VERDICT_BOGUS;
+	return s == SECURITY_SECURE	? VERDICT_SECURE
+	       : s == SECURITY_INSECURE ? VERDICT_INSECURE
+					: VERDICT_UNCHECKED;
+}
+
 /* SET NULL: the denial of what was asked for. */
-static void note_check(struct query *q, enum trace_kind kind, enum verdict verdict,
+static void note_check(struct query *q, enum trace_kind kind, enum security security,
 		       const struct rrset *set)
 {
-	const char *why = verdict == VERDICT_BOGUS ? q->trouble.text : "";
+	const char *why = is_bad(security) ? q->trouble.text : "";
 	query_note(q, (struct trace_step){.kind = kind,
-					  .code = (uint8_t)verdict,
+					  .code = (uint8_t)verdict_of(security),
 					  .name = set ? set->owner : q->reply->target,
 					  .type = set ? set->type : 0,
 					  .text = span_of(why, strlen(why))});
 }
 
-static enum verdict check_set(struct query *q, struct rrset *set, struct checked *memo)
+static enum security check_set(struct query *q, struct rrset *set, struct checked *memo)
 {
-	if (memo->done)
-		return memo->verdict;
-	if (set->type == TYPE_RRSIG) { /* signatures are not signed (RFC 4035 §2.2) */
-		memo->done = true;
-		return memo->verdict = VERDICT_INSECURE;
-	}
+	if (memo->security != SECURITY_PENDING)
+		return memo->security;
+	if (set->type == TYPE_RRSIG) /* signatures are not signed (RFC 4035 §2.2) */
+		return memo->security = SECURITY_INSECURE;
 	memo->signer = find_signer(q, set);
 	if (!memo->signer)
-		memo->verdict = unsigned_set(q, set);
+		memo->security = unsigned_set(q, set);
 	else if (set->type == TYPE_DNSKEY)
-		memo->verdict = check_dnskey(q, set, memo);
+		memo->security = check_dnskey(q, set, memo);
 	else
-		memo->verdict = verify_with_zone(q, set, memo);
-	memo->done = memo->verdict != VERDICT_UNCHECKED;
-	if (memo->done)
-		note_check(q, TRACE_CHECK, memo->verdict, set);
-	return memo->verdict;
+		memo->security = verify_with_zone(q, set, memo);
+	if (memo->security != SECURITY_PENDING)
+		note_check(q, TRACE_CHECK, memo->security, set);
+	return memo->security;
 }
 
 /* --- denial ------------------------------------------------------------------------------- */
@@ -303,49 +298,49 @@ static bool is_negative(const struct reply *reply)
 
 /* SIGNER's own SOA, beside its denial: without a good signature it would be told as authentic (RFC 4035
  * §3.2.3). It is as bogus as a bogus answer then, and another server may have better. */
-static enum verdict check_soa(struct query *q, const uint8_t *signer, struct rrset *soa,
-			      struct checked *memo)
+static enum security check_soa(struct query *q, const uint8_t *signer, struct rrset *soa,
+			       struct checked *memo)
 {
 	const uint8_t *own = find_signer(q, soa);
 	if (own && dname_equal(own, signer)) {
-		enum verdict v = check_set(q, soa, memo);
+		enum security v = check_set(q, soa, memo);
 		/* its TTL is that of the signature by now, not what anybody may write on the wire */
 		q->reply->negative_ttl_s = MIN(q->reply->negative_ttl_s, soa->ttl_s);
 		return v;
 	}
 	blame_set(q, EDE_RRSIGS_MISSING, soa, signer, "no signature although its zone is signed");
-	return VERDICT_BOGUS;
+	return SECURITY_BOGUS;
 }
 
 /* Verify what SIGNER has said in the authority section: its denial records, of which the good ones go
- * into OUT and the others are left out, and beside a denial its SOA. VERDICT_UNCHECKED: wait;
- * VERDICT_BOGUS: because of the SOA; VERDICT_SECURE otherwise, also if no record was good. */
-static enum verdict check_authority(struct query *q, const uint8_t *signer, struct proven *out,
-				    size_t *count)
+ * into OUT and the others are left out, and beside a denial its SOA. SECURITY_BOGUS: because of the SOA;
+ * SECURITY_SECURE also if no record was good. */
+static enum security check_authority(struct query *q, const uint8_t *signer, struct proven *out,
+				     size_t *count)
 {
 	struct reply *reply = q->reply;
-	enum verdict all = VERDICT_SECURE;
+	enum security all = SECURITY_SECURE;
 	*count = 0;
 	for (uint32_t i = 0; i < reply->authority_count; i++) {
 		struct rrset *set = &reply->authority[i];
 		struct checked *memo = &q->authority_checks[i];
 		const uint8_t *own = find_signer(q, set);
-		enum verdict v = VERDICT_BOGUS;
+		enum security v = SECURITY_BOGUS;
 		if (set->type == TYPE_SOA && is_negative(reply) && dname_equal(set->owner, signer))
 			all = v = check_soa(q, signer, set, memo);
 		else if (is_denial(set) && own && dname_equal(own, signer))
 			v = check_set(q, set, memo);
-		if (v == VERDICT_UNCHECKED)
+		if (v == SECURITY_PENDING || v == SECURITY_UNPROVEN)
 			return v;
-		if (v == VERDICT_SECURE && is_denial(set) && memo->proven)
+		if (v == SECURITY_SECURE && is_denial(set) && memo->proven)
 			out[(*count)++] = *memo->proven;
 	}
 	return all;
 }
 
 /* The denial is that of an unsigned zone. Verify what claims to be from anywhere else: its SOA, and what
- * bears signatures. VERDICT_UNCHECKED: wait. */
-static enum verdict check_beside_unsigned(struct query *q)
+ * bears signatures. */
+static enum security check_beside_unsigned(struct query *q)
 {
 	struct reply *reply = q->reply;
 	const struct trouble noted = q->trouble;
@@ -353,19 +348,19 @@ static enum verdict check_beside_unsigned(struct query *q)
 		struct rrset *set = &reply->authority[i];
 		if (set->type != TYPE_SOA && set->sig_count == 0)
 			continue;
-		if (check_set(q, set, &q->authority_checks[i]) == VERDICT_UNCHECKED)
-			return VERDICT_UNCHECKED;
+		if (check_set(q, set, &q->authority_checks[i]) == SECURITY_PENDING)
+			return SECURITY_PENDING;
 	}
 	q->trouble = noted; /* what does not verify is left out, and so is what it was */
-	return VERDICT_INSECURE;
+	return SECURITY_INSECURE;
 }
 
 /*
- * What goes with the leg's sets, which are VERDICT: to clients, into the cache, and into the proof that a
+ * What goes with the leg's sets, which are WHOLE: to clients, into the cache, and into the proof that a
  * name is or is no delegation (chain.c). Only sets that were checked, of which each is as good as the
  * whole; all else stood in the reply without saying anything. In a bogus leg it stays, for who sets CD.
  */
-static void keep_checked(struct query *q, enum verdict verdict)
+static void keep_checked(struct query *q, enum security whole)
 {
 	struct reply *reply = q->reply;
 	uint32_t count = reply->authority_count;
@@ -375,15 +370,15 @@ static void keep_checked(struct query *q, enum verdict verdict)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct rrset set = reply->authority[i];
 		const struct checked memo = q->authority_checks[i];
-		bool good = memo.proven || (memo.done && memo.verdict == VERDICT_INSECURE &&
-					    verdict == VERDICT_INSECURE);
+		bool good = memo.proven ||
+			    (memo.security == SECURITY_INSECURE && whole == SECURITY_INSECURE);
 		if (!good)
 			continue;
 		reply->has_soa |= set.type == TYPE_SOA;
 		reply->authority[reply->authority_count] = set;
 		q->authority_checks[reply->authority_count++] = memo;
 	}
-	if (had_soa && !reply->has_soa && verdict == VERDICT_SECURE)
+	if (had_soa && !reply->has_soa && whole == SECURITY_SECURE)
 		reply->negative_ttl_s = 0; /* nobody in the right place has said it */
 }
 
@@ -453,34 +448,34 @@ static bool has_to_pause(struct query *q, enum denial_result *result, unsigned h
 	return false;
 }
 
-static enum verdict from_denial(struct query *q, enum denial_result result, const uint8_t *zone)
+static enum security from_denial(struct query *q, enum denial_result result, const uint8_t *zone)
 {
 	char why[64];
 	switch (result) {
 	case DENIAL_PROVEN:
-		return VERDICT_SECURE;
+		return SECURITY_SECURE;
 	case DENIAL_OPT_OUT:
-		return VERDICT_INSECURE;
+		return SECURITY_INSECURE;
 	case DENIAL_ITERATIONS:
 		(void)snprintf(why, sizeof(why), "NSEC3 with more than %u iterations",
 			       DENIAL_ITERATIONS_MAX);
 		blame_denial(q, EDE_UNSUPPORTED_NSEC3_ITERATIONS, zone, why);
 		query_remark(q);
-		return VERDICT_INSECURE;
+		return SECURITY_INSECURE;
 	case DENIAL_BUSY:
 	case DENIAL_LIMIT:
 		query_count_limit(q, "limit of NSEC3 hashes reached");
 		blame_denial(q, EDE_DNSSEC_BOGUS, zone, "limit of NSEC3 hashes reached");
-		return VERDICT_BOGUS;
+		return SECURITY_BOGUS;
 	case DENIAL_NONE:
 		if (has_denial(q->reply))
 			blame_denial(q, EDE_DNSSEC_BOGUS, zone,
 				     "its denial is not proven by the records with it");
 		else
 			blame_denial(q, EDE_NSEC_MISSING, zone, "its denial comes without proof");
-		return VERDICT_BOGUS;
+		return SECURITY_BOGUS;
 	}
-	return VERDICT_BOGUS;
+	return SECURITY_BOGUS;
 }
 
 static const uint8_t *find_denial_signer(const struct query *q)
@@ -498,20 +493,20 @@ static const uint8_t *find_denial_signer(const struct query *q)
 	return soa_signer;
 }
 
-static enum verdict unsigned_denial(struct query *q)
+static enum security unsigned_denial(struct query *q)
 {
 	const uint8_t *zone;
 	enum security s = chain_unsigned(q, q->reply->target, q->qtype == TYPE_DS, &zone);
 	if (s == SECURITY_INSECURE)
 		return check_beside_unsigned(q);
-	if (s != SECURITY_SECURE)
-		return from_security(s);
+	if (!zone)
+		return s;
 	blame_denial(q, EDE_NSEC_MISSING, zone,
 		     "its denial is unsigned although its zone is signed");
-	return VERDICT_BOGUS;
+	return s == SECURITY_UNPROVEN ? s : SECURITY_BOGUS;
 }
 
-static enum verdict check_negative(struct query *q)
+static enum security check_negative(struct query *q)
 {
 	struct reply *reply = q->reply;
 	struct proven good[ANSWER_AUTHORITY_MAX], keys;
@@ -525,13 +520,13 @@ static enum verdict check_negative(struct query *q)
 	if (s == SECURITY_INSECURE)
 		return check_beside_unsigned(q);
 	if (s != SECURITY_SECURE)
-		return from_security(s);
-	enum verdict v = check_authority(q, signer, good, &count);
-	if (v != VERDICT_SECURE)
+		return s;
+	enum security v = check_authority(q, signer, good, &count);
+	if (v != SECURITY_SECURE)
 		return v;
 	unsigned hashes_left = q->budget->denial.hashes_left;
 	if (!verify_has_turn(q, 0))
-		return VERDICT_UNCHECKED;
+		return SECURITY_PENDING;
 	struct denial_records records = records_for(q, signer, good, count);
 	enum denial_result result = reply->kind == REPLY_NXDOMAIN
 					    ? denial_nxdomain(&records, reply->target)
@@ -548,59 +543,59 @@ static enum verdict check_negative(struct query *q)
 			result = nodata;
 	}
 	if (has_to_pause(q, &result, hashes_left))
-		return VERDICT_UNCHECKED;
+		return SECURITY_PENDING;
 	v = from_denial(q, result, signer);
-	if (v == VERDICT_SECURE)
+	if (v == SECURITY_SECURE)
 		keep_ranges(q, signer, good, count);
 	if (result == DENIAL_NONE && count == 0 && is_forwarded(q)) {
 		v = unless_unsigned(q, reply->target, q->qtype == TYPE_DS);
-		if (v == VERDICT_INSECURE)
+		if (v == SECURITY_INSECURE)
 			return check_beside_unsigned(q);
 	}
 	return v;
 }
 
 /* A set made from a wildcard needs the proof that nothing closer exists (RFC 4035 §5.3.4). */
-static enum verdict check_wildcard(struct query *q, const struct rrset *set, struct checked *memo)
+static enum security check_wildcard(struct query *q, const struct rrset *set, struct checked *memo)
 {
 	struct proven good[ANSWER_AUTHORITY_MAX];
 	size_t count;
 	const struct proven *proven = memo->proven;
 	if (!proven || !proven_is_expanded(proven) || memo->wildcard_proven)
-		return VERDICT_SECURE;
-	enum verdict v = check_authority(q, memo->signer, good, &count);
-	if (v != VERDICT_SECURE)
+		return SECURITY_SECURE;
+	enum security v = check_authority(q, memo->signer, good, &count);
+	if (v != SECURITY_SECURE)
 		return v;
 	unsigned hashes_left = q->budget->denial.hashes_left;
 	if (!verify_has_turn(q, 0))
-		return VERDICT_UNCHECKED;
+		return SECURITY_PENDING;
 	struct denial_records records = records_for(q, memo->signer, good, count);
 	enum denial_result result = denial_wildcard(&records, set->owner, proven->encloser_labels);
 	if (has_to_pause(q, &result, hashes_left))
-		return VERDICT_UNCHECKED;
+		return SECURITY_PENDING;
 	v = from_denial(q, result, memo->signer);
-	memo->wildcard_proven = v == VERDICT_SECURE;
-	if (v == VERDICT_SECURE)
+	memo->wildcard_proven = v == SECURITY_SECURE;
+	if (v == SECURITY_SECURE)
 		keep_ranges(q, memo->signer, good, count);
 	return v;
 }
 
 /* --- the leg ------------------------------------------------------------------------------ */
 
-static enum verdict check_chain(struct query *q)
+static enum security check_chain(struct query *q)
 {
 	struct reply *reply = q->reply;
-	enum verdict all = VERDICT_SECURE;
+	enum security all = SECURITY_SECURE;
 	for (uint32_t i = 0; i < reply->set_count; i++) {
 		if (scrub_made_by_dname(reply, i))
 			continue; /* needs no signature of its own (RFC 6672 §5.3.1) */
 		struct checked *memo = &q->set_checks[i];
-		enum verdict v = check_set(q, &reply->sets[i], memo);
-		if (v == VERDICT_SECURE)
+		enum security v = check_set(q, &reply->sets[i], memo);
+		if (v == SECURITY_SECURE)
 			v = check_wildcard(q, &reply->sets[i], memo);
-		if (v == VERDICT_UNCHECKED || v == VERDICT_BOGUS)
+		if (v == SECURITY_PENDING || is_bad(v))
 			return v;
-		if (v != VERDICT_SECURE)
+		if (v != SECURITY_SECURE)
 			all = v;
 	}
 	return all;
@@ -638,8 +633,9 @@ static enum step ask_again(struct query *q)
 	return STEP_AGAIN;
 }
 
-/* Ask elsewhere before anything is called bogus; with EDNS, if that was left out after losses. */
-static enum step on_bogus(struct query *q)
+/* What came is bogus, or UNPROVEN. Ask elsewhere before anything is called bogus; with EDNS, if that was
+ * left out after losses. */
+static enum step on_bogus(struct query *q, bool unproven)
 {
 	char text[DNAME_TEXT_MAX];
 	log_debug("bogus name=%s type=%u reason=\"%s\"", dname_text(q->name, text), q->qtype,
@@ -649,7 +645,8 @@ static enum step on_bogus(struct query *q)
 			q->budget->denial.hashes_left > 0;
 	if (q->reply_cached && worth_it)
 		return leg_ask_in_full(q);
-	if (q->answer.unproven) /* by whatever server */
+	q->answer.unproven = unproven;
+	if (unproven) /* by whatever server */
 		return leg_checked(q, VERDICT_BOGUS);
 	if (q->reply->unsigned_ok && !q->zone.signed_data) {
 		q->zone.signed_data = true;
@@ -678,21 +675,22 @@ enum step validate_step(struct query *q)
 	if (settings_is_insecure(settings, q->name) ||
 	    (q->zone.configured && q->zone.configured->insecure))
 		return leg_checked(q, VERDICT_INSECURE);
-	enum verdict v = check_chain(q);
-	if (is_negative(q->reply) && v != VERDICT_UNCHECKED && v != VERDICT_BOGUS) {
-		enum verdict denial = check_negative(q);
-		if (denial != VERDICT_UNCHECKED)
+	enum security v = check_chain(q);
+	if (is_negative(q->reply) && v != SECURITY_PENDING && !is_bad(v)) {
+		enum security denial = check_negative(q);
+		if (denial != SECURITY_PENDING)
 			note_check(q, TRACE_DENIAL, denial, NULL);
-		if (denial != VERDICT_SECURE)
+		if (denial != SECURITY_SECURE)
 			v = denial;
 	}
-	if (v == VERDICT_UNCHECKED)
+	if (v == SECURITY_PENDING)
 		return STEP_WAIT;
-	if (v == VERDICT_BOGUS)
-		return on_bogus(q);
+	if (is_bad(v))
+		return on_bogus(q, v == SECURITY_UNPROVEN);
 	keep_checked(q, v);
 	metrics_add(metrics,
-		    v == VERDICT_SECURE ? METRIC_dnssec_secure_total : METRIC_dnssec_insecure_total,
+		    v == SECURITY_SECURE ? METRIC_dnssec_secure_total
+					 : METRIC_dnssec_insecure_total,
 		    1);
-	return leg_checked(q, v);
+	return leg_checked(q, verdict_of(v));
 }
