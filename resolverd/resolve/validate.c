@@ -582,13 +582,26 @@ static enum security check_wildcard(struct query *q, const struct rrset *set, st
 
 /* --- the leg ------------------------------------------------------------------------------ */
 
+/* Set INDEX was made from a DNAME before it: it needs no signature of its own (RFC 6672 §5.3.1), and
+ * lives no longer than that, whose TTL is by now what was signed (§3.1). */
+static void follow_dname(struct reply *reply, uint32_t index)
+{
+	struct rrset *set = &reply->sets[index];
+	for (uint32_t i = 0; i < index; i++)
+		if (reply->sets[i].type == TYPE_DNAME &&
+		    dname_is_below(set->owner, reply->sets[i].owner))
+			set->ttl_s = MIN(set->ttl_s, reply->sets[i].ttl_s);
+}
+
 static enum security check_chain(struct query *q)
 {
 	struct reply *reply = q->reply;
 	enum security all = SECURITY_SECURE;
 	for (uint32_t i = 0; i < reply->set_count; i++) {
-		if (scrub_made_by_dname(reply, i))
-			continue; /* needs no signature of its own (RFC 6672 §5.3.1) */
+		if (scrub_made_by_dname(reply, i)) {
+			follow_dname(reply, i);
+			continue;
+		}
 		struct checked *memo = &q->set_checks[i];
 		enum security v = check_set(q, &reply->sets[i], memo);
 		if (v == SECURITY_SECURE)

@@ -280,6 +280,8 @@ static bool signature_word(struct scene *s, struct scene_signature *how, const c
 		how->is_forged = true;
 	} else if ((value = value_of(word, "from")) != NULL) {
 		how->from = keep_name(s, value);
+	} else if ((value = value_of(word, "wire-ttl")) != NULL) {
+		how->wire_ttl_s = number(s, value);
 	} else if ((value = value_of(word, "until")) != NULL) {
 		how->is_until = true;
 		how->until_s = value[0] == '-' ? -(int)number(s, value + 1) : (int)number(s, value);

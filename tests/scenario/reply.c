@@ -40,6 +40,11 @@ static struct scene_reply *find_reply(struct scene *s, const struct scene_server
 	return NULL;
 }
 
+static uint32_t wire_ttl_s(const struct scene_record *r, const struct text_record *record)
+{
+	return r->signature.wire_ttl_s ? r->signature.wire_ttl_s : record->ttl_s;
+}
+
 static bool add_signature(struct scene *s, struct builder *b, const struct scene_record *r,
 			  const struct text_record *record)
 {
@@ -47,8 +52,8 @@ static bool add_signature(struct scene *s, struct builder *b, const struct scene
 	if (!r->signature.key)
 		return true;
 	size_t len = scene_sign(s, &r->signature, record, rdata);
-	return builder_record(b, r->section, record->owner, TYPE_RRSIG, CLASS_IN, record->ttl_s,
-			      span_of(rdata, len));
+	return builder_record(b, r->section, record->owner, TYPE_RRSIG, CLASS_IN,
+			      wire_ttl_s(r, record), span_of(rdata, len));
 }
 
 static void add_record(struct scene *s, struct builder *b, const struct scene_record *r,
@@ -66,8 +71,8 @@ static void add_record(struct scene *s, struct builder *b, const struct scene_re
 		scene_fail(s, "no record: %s", text);
 		return;
 	}
-	if (!builder_record(b, r->section, record.owner, record.type, CLASS_IN, record.ttl_s,
-			    record.rdata) ||
+	if (!builder_record(b, r->section, record.owner, record.type, CLASS_IN,
+			    wire_ttl_s(r, &record), record.rdata) ||
 	    !add_signature(s, b, r, &record))
 		scene_fail(s, "the reply grows too large: say tc, and the rest over tcp");
 }

@@ -50,6 +50,8 @@ struct scene_signature {       /* over one record */
 	const uint8_t *from;   /* the wildcard it was expanded from, or NULL */
 	bool is_forged, is_until;
 	int until_s; /* its end, from now */
+	uint32_t
+		wire_ttl_s; /* of the record and its signature, other than as signed; 0: as signed */
 };
 
 struct scene_record {
