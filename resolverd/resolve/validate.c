@@ -27,6 +27,13 @@ static bool is_above_cut(const struct query *q, const uint8_t *signer)
 	return dname_is_below(q->zone.name, signer);
 }
 
+/* SET is the parent's where its owner is a zone cut: DS is (RFC 4035 §2.4), and so is an alias that is told
+ * in its place. */
+static bool is_of_parent(const struct query *q, const struct rrset *set)
+{
+	return set->type == TYPE_DS || (set->type == TYPE_CNAME && q->qtype == TYPE_DS);
+}
+
 /* The zone that claims to have signed SET; NULL if nobody in the right place does. */
 static const uint8_t *find_signer(const struct query *q, const struct rrset *set)
 {
@@ -39,8 +46,7 @@ static const uint8_t *find_signer(const struct query *q, const struct rrset *set
 			continue;
 		if (is_above_cut(q, sig.signer))
 			continue;
-		/* DS belongs to the zone above (RFC 4035 §2.4) */
-		if (set->type == TYPE_DS && dname_equal(set->owner, sig.signer) &&
+		if (is_of_parent(q, set) && dname_equal(set->owner, sig.signer) &&
 		    sig.signer[0] != 0)
 			continue;
 		if (!best || dname_label_count(sig.signer) > dname_label_count(best))
@@ -52,7 +58,7 @@ static const uint8_t *find_signer(const struct query *q, const struct rrset *set
 static enum security unsigned_set(struct query *q, const struct rrset *set)
 {
 	const uint8_t *zone;
-	enum security s = chain_unsigned(q, set->owner, set->type == TYPE_DS, &zone);
+	enum security s = chain_unsigned(q, set->owner, is_of_parent(q, set), &zone);
 	if (!zone)
 		return s;
 	blame_set(q, EDE_RRSIGS_MISSING, set, zone, "no signature although its zone is signed");
@@ -223,7 +229,7 @@ static enum security verify_with_zone(struct query *q, struct rrset *set, struct
 		enum security s = chain_zone(q, memo->signer, q->keys_refetched, &keys);
 		if (s == SECURITY_NO_CUT) {
 			blame_set(q, EDE_DNSSEC_BOGUS, set, memo->signer, "its signer is no zone");
-			return unless_unsigned(q, set->owner, set->type == TYPE_DS);
+			return unless_unsigned(q, set->owner, is_of_parent(q, set));
 		}
 		if (s != SECURITY_SECURE)
 			return s;
@@ -234,7 +240,7 @@ static enum security verify_with_zone(struct query *q, struct rrset *set, struct
 	if (v != SECURITY_BOGUS || fits)
 		return v;
 	if (q->keys_refetched) /* a forwarder shows no cuts: there may be one below the signer */
-		return is_forwarded(q) ? unless_unsigned(q, set->owner, set->type == TYPE_DS) : v;
+		return is_forwarded(q) ? unless_unsigned(q, set->owner, is_of_parent(q, set)) : v;
 	q->keys_refetched = true;
 	memo->keys = NULL;
 	return verify_with_zone(q, set, memo);
@@ -485,6 +491,9 @@ static const uint8_t *find_denial_signer(const struct query *q)
 	for (uint32_t i = 0; i < reply->authority_count; i++) {
 		const uint8_t *signer = find_signer(q, &reply->authority[i]);
 		if (!signer || !dname_is_within(reply->target, signer))
+			continue;
+		/* The child knows nothing of its DS (RFC 4035 §3.1.4.1). */
+		if (q->qtype == TYPE_DS && dname_equal(reply->target, signer) && signer[0] != 0)
 			continue;
 		if (is_denial(&reply->authority[i]))
 			return signer;
