@@ -395,14 +395,13 @@ static COLD bool is_held(const struct client_context *ctx, const struct client *
 	return true;
 }
 
-/* RD=0 (RFC 1034 §4.3.1): what we have, without asking anybody. That we have nothing is no failure:
- * an empty NOERROR without SOA, which RFC 2308 §2.2 forbids to cache. */
+/* RD=0 (RFC 1034 §4.3.1) asks for what is known here, and that is nothing. An empty NOERROR would read
+ * as "the name has no such data", so it is refused (RFC 8914 §4.21). */
 static COLD size_t answer_norecurse(struct client_context *ctx, const struct client *c,
 				    uint8_t *out, size_t size_bytes)
 {
-	struct answer a;
-	own_answer(&a, c);
-	return client_reply_answer(ctx, c, &a, out, size_bytes);
+	const struct client_error error = {RCODE_REFUSED, EDE_NOT_AUTHORITATIVE, NULL};
+	return client_reply_error(ctx, c, &error, out, size_bytes);
 }
 
 /* Nothing fresh is there; STALE is what there is, or NULL. 0: it must be resolved. */
@@ -476,10 +475,8 @@ ptrdiff_t client_answer_now(struct client_context *ctx, struct now now, const st
 	}
 	if (client->qtype == TYPE_ANY)
 		return (ptrdiff_t)answer_any(ctx, client, out, size_bytes);
-	if (!client_recursion_desired(client) && !ctx->settings->answer_norecurse) {
-		error = (struct client_error){RCODE_REFUSED, EDE_NONE, NULL};
-		return (ptrdiff_t)client_reply_error(ctx, client, &error, out, size_bytes);
-	}
+	if (!client_recursion_desired(client) && !ctx->settings->answer_norecurse)
+		return (ptrdiff_t)answer_norecurse(ctx, client, out, size_bytes);
 	return (ptrdiff_t)answer_cached(ctx, now, client, span_of(qname, qname_len), out,
 					size_bytes);
 }

@@ -348,9 +348,8 @@ static void check_content(struct checked *x)
 		check_blame(x, &o);
 		return;
 	}
-	if (!c->recursion_desired &&
-	    (x->rcode == RCODE_REFUSED || x->m.counts[SECTION_ANSWER] == 0))
-		return; /* not in the cache: REFUSED or as much of a referral as is known */
+	if (!c->recursion_desired && x->rcode == RCODE_REFUSED)
+		return; /* not in the cache */
 	if (o.tainted || (o.dangling && x->rcode == RCODE_NOERROR))
 		return;
 	if (c->checking_disabled && o.shaky)

@@ -113,8 +113,9 @@ class Messages(case.DaemonCase):
             self.assertEqual(case.types(reply.answer) - {"RRSIG"}, {"HINFO"}, reply.to_text())
 
     def test_recursion_not_desired(self):
-        """RD=0: from the cache only, and nobody is asked."""
+        """RD=0: from the cache only, and nobody is asked; an empty answer would be a denial."""
         reply = self.ask("n1.signed.org", rd=False)
+        self.assertStatus(reply, "REFUSED")
         self.assertEqual(case.data(reply), [])
         self.assertEqual(self.net.queries("n1.signed.org."), [])
         self.ask("n1.signed.org")

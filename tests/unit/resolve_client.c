@@ -368,11 +368,14 @@ static const struct {
 	/* RD=0 */
 	{"RFC 1034 §4.3.1: RD=0 from the cache", "plain.example.", TYPE_A, "rd0",
 	 "NOERROR = plain.example. 300 A 192.0.2.1"},
-	{"RFC 1034 §4.3.1: RD=0 for what is not there", "x.example.", TYPE_A, "rd0", "NOERROR"},
-	{"RFC 1034 §4.3.1: RD=0 asks nobody, so nothing failed", "dead.example.", TYPE_A,
-	 "rd0 edns", "NOERROR [opt]"},
-	{"RFC 1034 §4.3.1: RD=0 for what was not validated", "raw.example.", TYPE_A, "rd0",
-	 "NOERROR"},
+	{"RFC 2308 §2.2: RD=0 for what is not there is no NODATA", "x.example.", TYPE_A, "rd0",
+	 "REFUSED"},
+	{"RFC 8914 §4.21: RD=0 asks nobody, so nothing failed", "dead.example.", TYPE_A,
+	 "rd0 edns", "REFUSED [opt ede=20]"},
+	{"RFC 8914 §4.21: RD=0 for what was not validated", "raw.example.", TYPE_A, "rd0 edns",
+	 "REFUSED [opt ede=20]"},
+	{"RFC 1034 §4.3.1: RD=0 for a denial in the cache", "no.example.", TYPE_A, "rd0",
+	 "NXDOMAIN" NX_SOA},
 	{"RFC 1034 §4.3.1: RD=0 for a local name", "localhost.", TYPE_A, "rd0",
 	 "NOERROR aa = localhost. 10800 A 127.0.0.1"},
 };
@@ -402,7 +405,7 @@ static void test_without_dnssec(void **state)
 		   "NOERROR rd = bogus.example. 60 A 192.0.2.4");
 	g->settings.answer_norecurse = false;
 	check_text("RD=0 refused: no looking into the cache",
-		   rig_ask(g, "plain.example.", TYPE_A, "rd0"), "REFUSED");
+		   rig_ask(g, "plain.example.", TYPE_A, "rd0 edns"), "REFUSED [opt ede=20]");
 	check_text("RD=0 refused: local names are no secret",
 		   rig_ask(g, "localhost.", TYPE_A, "rd0"),
 		   "NOERROR aa = localhost. 10800 A 127.0.0.1");
