@@ -10,6 +10,7 @@
 
 #include "cache/entry.h"
 #include "dns/rdata.h"
+#include "resolve/cut.h"
 #include "resolve/leg.h"
 #include "resolve/minimize.h"
 #include "resolve/servers.h"
@@ -343,6 +344,11 @@ static void note_reply(struct query *q, const struct send *s, const struct messa
 				       .name = name});
 }
 
+static bool is_elsewhere(const void *context, const uint8_t *name)
+{
+	return cut_is_elsewhere(context, name);
+}
+
 void iterate_reply(struct query *q, struct send *s, const struct message *m)
 {
 	unsigned index = s->server;
@@ -359,7 +365,9 @@ void iterate_reply(struct query *q, struct send *s, const struct message *m)
 				 .qtype = s->qtype,
 				 .zone = q->zone.name,
 				 .forward = zone && zone->forward,
-				 .priming = q->priming};
+				 .priming = q->priming,
+				 .is_elsewhere = is_elsewhere,
+				 .context = q};
 	if (!name.at || !reply || scrub_reply(&in, &q->arena, reply) != OK) {
 		query_trouble(q, EDE_OTHER, "memory of the question is used up");
 		query_fail(q);

@@ -9,6 +9,7 @@ struct scrub {
 	struct arena *arena;
 	struct reply *out;
 	const uint8_t *name; /* where the chain stands */
+	bool is_broken;	     /* ... as what comes next makes no sense */
 };
 
 /* Whether the sender may speak about NAME. */
@@ -133,14 +134,47 @@ static enum err chain_step(struct scrub *s)
 	return follow_cname(s);
 }
 
-/* The chain's name is the sender's to tell of. A chain that comes to the top of the zone itself leads
- * back to the parent where DS is asked for (RFC 4035 §3.1.4.1). */
+/* The owner of an NS set in the authority section strictly below the zone, at or above NAME. */
+static bool find_cut(const struct scrub *s, const uint8_t *name, uint8_t owner[static DNAME_MAX])
+{
+	struct record_iter it = record_iter_of(s->m);
+	struct record rec;
+	while (record_next(&it, &rec)) {
+		if (rec.section != SECTION_AUTHORITY || rec.type != TYPE_NS ||
+		    rec.rclass != CLASS_IN)
+			continue;
+		message_name(s->m, rec.owner_offset, owner);
+		if (dname_is_below(owner, s->in->zone) && dname_is_within(name, owner))
+			return true;
+	}
+	return false;
+}
+
+/* The chain's name, to which an alias has led, lies below a cut that the question's name is not below
+ * of: what is told of it here may be anything that its parent has left of it. A chain that comes to
+ * the top of the zone itself leads back to the parent where DS is asked for (RFC 4035 §3.1.4.1). */
+static bool is_behind_cut(const struct scrub *s)
+{
+	const struct scrub_input *in = s->in;
+	const uint8_t *name = s->name;
+	uint8_t owner[DNAME_MAX];
+	if (in->is_elsewhere && in->is_elsewhere(in->context, name))
+		return true;
+	if (in->forward)
+		return false;
+	if (in->qtype == TYPE_DS && name[0] != 0) {
+		if (dname_equal(name, in->zone))
+			return true;
+		name = dname_skip(name, 1);
+	}
+	return find_cut(s, name, owner) && !dname_is_within(in->qname, owner);
+}
+
+/* The chain's name is the sender's to tell of, and what he tells makes sense. */
 static bool may_tell(const struct scrub *s)
 {
-	const uint8_t *zone = s->in->zone;
-	bool is_parents = s->in->qtype == TYPE_DS && !s->in->forward && s->out->alias_count > 0 &&
-			  zone[0] != 0 && dname_equal(s->name, zone);
-	return in_bailiwick(s, s->name) && !is_parents;
+	bool is_alias = s->out->alias_count > 0;
+	return !s->is_broken && in_bailiwick(s, s->name) && !(is_alias && is_behind_cut(s));
 }
 
 /* The chain has been at NAME before. */
@@ -154,13 +188,21 @@ static bool has_looped(const struct scrub *s)
 }
 
 /* Walk the chain as far as the sender may tell it. One that bites its tail ends there as an alias,
- * which the next leg refuses to follow (RFC 1034 §3.6.2: loops are an error). */
+ * which the next leg refuses to follow (RFC 1034 §3.6.2: loops are an error). So does one that goes on
+ * with what makes no sense: the next leg asks for that itself. */
 static enum err walk_chain(struct scrub *s)
 {
-	for (s->out->alias_count = 0; s->out->alias_count <= LIMIT_ALIASES; s->out->alias_count++) {
+	struct reply *out = s->out;
+	for (out->alias_count = 0; out->alias_count <= LIMIT_ALIASES; out->alias_count++) {
+		uint32_t good = out->set_count;
 		if (!may_tell(s) || has_looped(s))
 			return ERR_NOT_FOUND;
 		enum err err = chain_step(s);
+		if (out->alias_count > 0 && (err == ERR_MALFORMED || err == ERR_LIMIT)) {
+			out->set_count = good;
+			s->is_broken = true;
+			return ERR_NOT_FOUND;
+		}
 		if (err != OK)
 			return err;
 	}
@@ -258,22 +300,6 @@ static enum err take_delegation(struct scrub *s, const struct rrset *ns)
 	return OK;
 }
 
-/* The owner of an NS set in the authority section strictly below the zone and above the target. */
-static bool find_cut(struct scrub *s, uint8_t owner[static DNAME_MAX])
-{
-	struct record_iter it = record_iter_of(s->m);
-	struct record rec;
-	while (record_next(&it, &rec)) {
-		if (rec.section != SECTION_AUTHORITY || rec.type != TYPE_NS ||
-		    rec.rclass != CLASS_IN)
-			continue;
-		message_name(s->m, rec.owner_offset, owner);
-		if (dname_is_below(owner, s->in->zone) && dname_is_within(s->out->target, owner))
-			return true;
-	}
-	return false;
-}
-
 static enum err take_referral(struct scrub *s, const uint8_t *owner)
 {
 	struct rrset ns;
@@ -331,7 +357,7 @@ static enum err classify_end(struct scrub *s)
 		out->kind = REPLY_NODATA;
 		return OK;
 	}
-	if (!s->in->forward && find_cut(s, owner)) {
+	if (!s->in->forward && find_cut(s, out->target, owner)) {
 		if (at_start)
 			return take_referral(s, owner);
 		out->kind = REPLY_ALIAS;

@@ -4,7 +4,8 @@
  * A pure function over a checked message: no cache, no state.
  *
  * Taken: the chain of CNAME and DNAME from the question as far as it stays inside the asked zone,
- * and the RRset at its end; of the authority section the SOA and the denial records of the asked
+ * above cuts that are known or that the reply itself tells of, and makes sense; and the RRset at its
+ * end; of the authority section the SOA and the denial records of the asked
  * zone, or a referral strictly below it; of the additional section only glue for that referral,
  * and only names inside the asked zone. Of the zone's own NS set beside an authoritative answer only
  * the TTL is taken. Everything else is ignored (RFC 2181 §5.4.1, RFC 5452 §6).
@@ -34,6 +35,10 @@ struct scrub_input {
 	const uint8_t *zone; /* the cut, forward or stub zone whose servers were asked */
 	bool forward;	     /* recursive upstream: chains may cross zones, AA is not expected */
 	bool priming; /* qname is the root, type NS: additional addresses are glue (RFC 9609) */
+	/* An alias leads to NAME, which others than the sender tell of, as the caller knows; NULL: he
+	 * knows nothing. */
+	bool (*is_elsewhere)(const void *context, const uint8_t *name);
+	const void *context;
 };
 
 struct reply {

@@ -1,6 +1,7 @@
 #include "resolve/synthesise.h"
 
 #include "dns/rdata.h"
+#include "resolve/cut.h"
 #include "resolve/verify.h"
 
 enum { PROOF_MAX = 3 }; /* match or encloser, next closer, wildcard */
@@ -216,23 +217,6 @@ static bool make_answer(struct proof *p, uint16_t denial_type, struct answer *ou
 	return from_wildcard(p, denial_type, out);
 }
 
-/* NAME belongs to a zone below ZONE, whose denials say nothing of it. Most names that nobody has asked
- * for before are of an unsigned zone below a signed one, and looking at the proofs to see that costs
- * several hashes with NSEC3. */
-static bool is_delegated(const struct query *q, const uint8_t *name, const uint8_t *zone)
-{
-	const struct resolver *r = q->resolver;
-	unsigned stop = dname_label_count(zone);
-	for (unsigned labels = dname_label_count(name); labels > stop; labels--) {
-		const struct entry *e = cache_find(r->client_context.reader, ENTRY_DELEGATION, name,
-						   dname_len(name), 0);
-		if (e && entry_is_fresh(e, r->now))
-			return true;
-		name = dname_skip(name, 1);
-	}
-	return false;
-}
-
 struct answer *synthesise_answer(struct query *q)
 {
 	struct resolver *r = q->resolver;
@@ -250,7 +234,10 @@ struct answer *synthesise_answer(struct query *q)
 		return NULL;
 	if (configured && !dname_is_within(zone, configured->name))
 		return NULL; /* a forward or stub zone wins over what its parent's zone denies */
-	if (is_delegated(q, name, zone))
+	/* The name belongs to a zone below, of which the denials of ZONE say nothing. Most names that
+	 * nobody has asked for before are of an unsigned zone below a signed one, and looking at the
+	 * proofs to see that costs several hashes with NSEC3. */
+	if (cut_below(q, name, zone))
 		return NULL;
 	struct proof p = {.q = q,
 			  .zone = zone,

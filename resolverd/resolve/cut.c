@@ -1,0 +1,43 @@
+#include "resolve/cut.h"
+
+const uint8_t *cut_below(const struct query *q, const uint8_t *name, const uint8_t *zone)
+{
+	const struct resolver *r = q->resolver;
+	unsigned stop = dname_label_count(zone);
+	for (unsigned labels = dname_label_count(name); labels > stop; labels--) {
+		const struct entry *e = cache_find(r->client_context.reader, ENTRY_DELEGATION, name,
+						   dname_len(name), 0);
+		if (e && entry_is_fresh(e, r->now))
+			return name;
+		name = dname_skip(name, 1);
+	}
+	return NULL;
+}
+
+/* NAME belongs to a zone that the operator configured, and neither to the one that is asked nor to one
+ * around it, nor to that whose servers have failed. */
+static bool is_configured_elsewhere(const struct query *q, const uint8_t *name)
+{
+	const struct settings_zone *asked = q->zone.configured;
+	const struct settings_zone *own = settings_zone_for(q->settings, name, q->qtype);
+	if (!own || own == asked || own == q->fallen_from)
+		return false;
+	return !asked || !dname_is_within(asked->name, own->name);
+}
+
+bool cut_is_elsewhere(const struct query *q, const uint8_t *name)
+{
+	uint8_t lower[DNAME_MAX];
+	const uint8_t *at = lower;
+	dname_lower(name, lower);
+	if (is_configured_elsewhere(q, lower))
+		return true;
+	if (q->zone.configured && q->zone.configured->forward)
+		return false; /* it tells of all names */
+	if (q->qtype == TYPE_DS && at[0] != 0)
+		at = dname_skip(at, 1); /* DS is the parent's data */
+	if (!dname_is_within(at, q->zone.name))
+		return false;
+	const uint8_t *cut = cut_below(q, at, q->zone.name);
+	return cut && !dname_is_within(q->name, cut);
+}
