@@ -280,6 +280,8 @@ enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds,
 			 dname_is_within(q->zone.name, anchor->zone) && cut <= all;
 	if (cut_known && cut > from) { /* most unsigned zones end here */
 		enum security s = chain_zone(q, q->zone.name, false, &keys);
+		if (s == SECURITY_INSECURE)
+			*zone = q->zone.name;
 		if (s != SECURITY_SECURE && s != SECURITY_NO_CUT)
 			return s;
 		from = cut;
@@ -294,6 +296,8 @@ enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds,
 			found = s == SECURITY_UNPROVEN ? s : found;
 			break;
 		}
+		if (s == SECURITY_INSECURE)
+			*zone = dname_skip(name, all - labels);
 		if (failed || s == SECURITY_PENDING || s == SECURITY_INSECURE)
 			return s;
 		deepest = s == SECURITY_SECURE ? labels : deepest;

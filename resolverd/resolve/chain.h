@@ -13,9 +13,10 @@
 enum security chain_zone(struct query *q, const uint8_t *zone, bool refetch, struct proven *keys);
 /* The DS set of ZONE, validated: SECURITY_SECURE with DS holding at least one usable record. */
 enum security chain_ds(struct query *q, const uint8_t *zone, struct proven *ds);
-/* NAME came without signatures: SECURITY_INSECURE if it lies in an insecure zone; SECURITY_SECURE if
- * it lies in *ZONE (within NAME), which is signed; *ZONE is NULL otherwise, but for SECURITY_UNPROVEN
- * where signatures are missing that were perhaps not asked for. FOR_DS: the zone above NAME counts. */
+/* NAME came without signatures: SECURITY_INSECURE if it lies in an insecure zone, at or below the cut
+ * *ZONE (NULL: it is called insecure whatever zone it lies in); SECURITY_SECURE if it lies in *ZONE
+ * (within NAME), which is signed. SECURITY_UNPROVEN either with that *ZONE, where signatures are missing
+ * that were perhaps not asked for, or with NULL. FOR_DS: the zone above NAME counts. */
 enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds,
 			     const uint8_t **zone);
 /* SET is the DNSKEY set of ANCHOR's zone, validated just now: tell who follows rollovers. */

@@ -127,6 +127,9 @@ struct checked {
 	bool wildcard_proven;
 	const struct proven *proven; /* in the arena; NULL unless it is secure */
 	const uint8_t *signer;
+	/* That it lies in, by what was found out about it: its signer's, or the cut at or below which
+	 * all is insecure; NULL: nothing was. */
+	const uint8_t *zone;
 	/* How far it got, if it had to wait for its turn in between (verify.c). */
 	const struct proven *keys; /* being tried; NULL: not yet found */
 	unsigned attempts;	   /* that failed */

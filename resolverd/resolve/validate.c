@@ -55,13 +55,19 @@ static const uint8_t *find_signer(const struct query *q, const struct rrset *set
 	return best;
 }
 
-static enum security unsigned_set(struct query *q, const struct rrset *set)
+/* What chain_unsigned() says of NAME, and of ZONE: that is signed, and so should NAME be. */
+static bool lacks_signature(enum security s, const uint8_t *zone)
 {
-	const uint8_t *zone;
-	enum security s = chain_unsigned(q, set->owner, is_of_parent(q, set), &zone);
-	if (!zone)
+	return s == SECURITY_SECURE || (s == SECURITY_UNPROVEN && zone);
+}
+
+/* *ZONE: as of chain_unsigned(). */
+static enum security unsigned_set(struct query *q, const struct rrset *set, const uint8_t **zone)
+{
+	enum security s = chain_unsigned(q, set->owner, is_of_parent(q, set), zone);
+	if (!lacks_signature(s, *zone))
 		return s;
-	blame_set(q, EDE_RRSIGS_MISSING, set, zone, "no signature although its zone is signed");
+	blame_set(q, EDE_RRSIGS_MISSING, set, *zone, "no signature although its zone is signed");
 	return s == SECURITY_UNPROVEN ? s : SECURITY_BOGUS;
 }
 
@@ -151,10 +157,11 @@ static enum security trusted_keys(struct query *q, const struct anchor *anchor,
 	unsigned count = 0;
 	if (!anchor) { /* the set may stand at the end of a chain: its owner counts, not what was asked */
 		uint8_t zone[DNAME_MAX];
+		const uint8_t *cut;
 		dname_lower(set->owner, zone);
 		enum security s = chain_ds(q, zone, &ds);
 		if (s != SECURITY_SECURE)
-			return s == SECURITY_NO_CUT ? unsigned_set(q, set) : s;
+			return s == SECURITY_NO_CUT ? unsigned_set(q, set, &cut) : s;
 	}
 	struct rrset_iter it = rrset_records(set);
 	for (unsigned n = 0; n < LIMIT_DNSKEYS && count < ARRAY_LEN(keys) && rrset_next(&it, &key);
@@ -208,12 +215,12 @@ static enum security check_dnskey(struct query *q, struct rrset *set, struct che
 }
 
 /* No signature is by a key of its signer's, so they are as good as none: NAME may lie in an unsigned
- * zone. Else it is bogus, as noted. */
-static enum security unless_unsigned(struct query *q, const uint8_t *name, bool for_ds)
+ * zone, *ZONE. Else it is bogus, as noted. */
+static enum security unless_unsigned(struct query *q, const uint8_t *name, bool for_ds,
+				     const uint8_t **zone)
 {
-	const uint8_t *zone;
 	struct trouble noted = q->trouble;
-	enum security s = chain_unsigned(q, name, for_ds, &zone);
+	enum security s = chain_unsigned(q, name, for_ds, zone);
 	if (s == SECURITY_PENDING || s == SECURITY_INSECURE)
 		return s;
 	q->trouble = noted;
@@ -229,7 +236,7 @@ static enum security verify_with_zone(struct query *q, struct rrset *set, struct
 		enum security s = chain_zone(q, memo->signer, q->keys_refetched, &keys);
 		if (s == SECURITY_NO_CUT) {
 			blame_set(q, EDE_DNSSEC_BOGUS, set, memo->signer, "its signer is no zone");
-			return unless_unsigned(q, set->owner, is_of_parent(q, set));
+			return unless_unsigned(q, set->owner, is_of_parent(q, set), &memo->zone);
 		}
 		if (s != SECURITY_SECURE)
 			return s;
@@ -240,7 +247,9 @@ static enum security verify_with_zone(struct query *q, struct rrset *set, struct
 	if (v != SECURITY_BOGUS || fits)
 		return v;
 	if (q->keys_refetched) /* a forwarder shows no cuts: there may be one below the signer */
-		return is_forwarded(q) ? unless_unsigned(q, set->owner, is_of_parent(q, set)) : v;
+		return is_forwarded(q)
+			       ? unless_unsigned(q, set->owner, is_of_parent(q, set), &memo->zone)
+			       : v;
 	q->keys_refetched = true;
 	memo->keys = NULL;
 	return verify_with_zone(q, set, memo);
@@ -278,9 +287,9 @@ static enum security check_set(struct query *q, struct rrset *set, struct checke
 		return memo->security;
 	if (set->type == TYPE_RRSIG) /* signatures are not signed (RFC 4035 §2.2) */
 		return memo->security = SECURITY_INSECURE;
-	memo->signer = find_signer(q, set);
+	memo->zone = memo->signer = find_signer(q, set);
 	if (!memo->signer)
-		memo->security = unsigned_set(q, set);
+		memo->security = unsigned_set(q, set, &memo->zone);
 	else if (set->type == TYPE_DNSKEY)
 		memo->security = check_dnskey(q, set, memo);
 	else
@@ -502,30 +511,30 @@ static const uint8_t *find_denial_signer(const struct query *q)
 	return soa_signer;
 }
 
-static enum security unsigned_denial(struct query *q)
+static enum security unsigned_denial(struct query *q, const uint8_t **zone)
 {
-	const uint8_t *zone;
-	enum security s = chain_unsigned(q, q->reply->target, q->qtype == TYPE_DS, &zone);
+	enum security s = chain_unsigned(q, q->reply->target, q->qtype == TYPE_DS, zone);
 	if (s == SECURITY_INSECURE)
 		return check_beside_unsigned(q);
-	if (!zone)
+	if (!lacks_signature(s, *zone))
 		return s;
-	blame_denial(q, EDE_NSEC_MISSING, zone,
+	blame_denial(q, EDE_NSEC_MISSING, *zone,
 		     "its denial is unsigned although its zone is signed");
 	return s == SECURITY_UNPROVEN ? s : SECURITY_BOGUS;
 }
 
-static enum security check_negative(struct query *q)
+/* *ZONE: as of struct checked. */
+static enum security check_negative(struct query *q, const uint8_t **zone)
 {
 	struct reply *reply = q->reply;
 	struct proven good[ANSWER_AUTHORITY_MAX], keys;
 	size_t count;
-	const uint8_t *signer = find_denial_signer(q);
+	const uint8_t *signer = *zone = find_denial_signer(q);
 	if (!signer)
-		return unsigned_denial(q);
+		return unsigned_denial(q, zone);
 	enum security s = chain_zone(q, signer, q->keys_refetched, &keys);
 	if (s == SECURITY_NO_CUT)
-		return unsigned_denial(q);
+		return unsigned_denial(q, zone);
 	if (s == SECURITY_INSECURE)
 		return check_beside_unsigned(q);
 	if (s != SECURITY_SECURE)
@@ -557,7 +566,7 @@ static enum security check_negative(struct query *q)
 	if (v == SECURITY_SECURE)
 		keep_ranges(q, signer, good, count);
 	if (result == DENIAL_NONE && count == 0 && is_forwarded(q)) {
-		v = unless_unsigned(q, reply->target, q->qtype == TYPE_DS);
+		v = unless_unsigned(q, reply->target, q->qtype == TYPE_DS, zone);
 		if (v == SECURITY_INSECURE)
 			return check_beside_unsigned(q);
 	}
@@ -602,9 +611,46 @@ static void follow_dname(struct reply *reply, uint32_t index)
 			set->ttl_s = MIN(set->ttl_s, reply->sets[i].ttl_s);
 }
 
+/*
+ * What comes behind set number INDEX - 1 of the chain, an alias, is V, and lies in ZONE: is it to be
+ * used? Not if it is bad, nor if it lies in an unsigned zone other than the alias does: once that cut
+ * is known, it is not for the servers of the zone above to tell (resolve/cut.h). A forwarder tells of
+ * all zones.
+ */
+static bool is_usable(const struct query *q, uint32_t index, enum security v, const uint8_t *zone)
+{
+	if (index == 0 || q->reply->sets[index - 1].type != TYPE_CNAME)
+		return true;
+	if (v != SECURITY_INSECURE || is_forwarded(q))
+		return !is_bad(v);
+	while (--index > 0 && scrub_made_by_dname(q->reply, index))
+		; /* its DNAME was checked in its stead */
+	const uint8_t *before = q->set_checks[index].zone;
+	return !zone || !before || dname_equal(zone, before);
+}
+
+/* Go on with the first COUNT sets of the chain, which are good, as an alias: its target is asked for
+ * itself. What was NOTED before is what the trouble is. */
+static void keep_alias(struct query *q, uint32_t count, const struct trouble *noted)
+{
+	struct reply *reply = q->reply;
+	struct rrset_iter it = rrset_records(&reply->sets[count - 1]);
+	struct span target;
+	REQUIRE(rrset_next(&it, &target));
+	reply->kind = REPLY_ALIAS;
+	reply->rcode = RCODE_NOERROR;
+	reply->target = target.at;
+	reply->set_count = count;
+	reply->alias_count = 0;
+	for (uint32_t i = 0; i < count; i++)
+		reply->alias_count += reply->sets[i].type == TYPE_CNAME;
+	q->trouble = *noted;
+}
+
 static enum security check_chain(struct query *q)
 {
 	struct reply *reply = q->reply;
+	struct trouble noted = q->trouble;
 	enum security all = SECURITY_SECURE;
 	for (uint32_t i = 0; i < reply->set_count; i++) {
 		if (scrub_made_by_dname(reply, i)) {
@@ -615,11 +661,36 @@ static enum security check_chain(struct query *q)
 		enum security v = check_set(q, &reply->sets[i], memo);
 		if (v == SECURITY_SECURE)
 			v = check_wildcard(q, &reply->sets[i], memo);
-		if (v == SECURITY_PENDING || is_bad(v))
+		if (v == SECURITY_PENDING)
+			return v;
+		if (!is_usable(q, i, v, memo->zone)) {
+			keep_alias(q, i, &noted);
+			return all;
+		}
+		if (is_bad(v))
 			return v;
 		if (v != SECURITY_SECURE)
 			all = v;
 	}
+	return all;
+}
+
+/* What the denial at the end of a chain that is ALL is worth, if Q's reply is one. */
+static enum security check_end(struct query *q, enum security all)
+{
+	struct reply *reply = q->reply;
+	struct trouble noted = q->trouble;
+	const uint8_t *zone;
+	if (!is_negative(reply))
+		return all;
+	enum security v = check_negative(q, &zone);
+	if (v != SECURITY_PENDING)
+		note_check(q, TRACE_DENIAL, v, NULL);
+	if (v == SECURITY_SECURE)
+		return all;
+	if (v == SECURITY_PENDING || is_usable(q, reply->set_count, v, zone))
+		return v;
+	keep_alias(q, reply->set_count, &noted);
 	return all;
 }
 
@@ -698,13 +769,8 @@ enum step validate_step(struct query *q)
 	    (q->zone.configured && q->zone.configured->insecure))
 		return leg_checked(q, VERDICT_INSECURE);
 	enum security v = check_chain(q);
-	if (is_negative(q->reply) && v != SECURITY_PENDING && !is_bad(v)) {
-		enum security denial = check_negative(q);
-		if (denial != SECURITY_PENDING)
-			note_check(q, TRACE_DENIAL, denial, NULL);
-		if (denial != SECURITY_SECURE)
-			v = denial;
-	}
+	if (v != SECURITY_PENDING && !is_bad(v))
+		v = check_end(q, v);
 	if (v == SECURITY_PENDING)
 		return STEP_WAIT;
 	if (is_bad(v))

@@ -2,7 +2,8 @@
 /*
  * Validation of a leg's sets (RFC 4035 §5, RFC 6840): every RRset of the chain must be signed by a
  * zone that the chain of trust reaches, or lie in a zone that is proven to be unsigned; every denial
- * must be proven by records of the zone that denies.
+ * must be proven by records of the zone that denies. Of a chain that is good only at its beginning,
+ * that is kept, and the rest is asked for anew.
  *
  * May stop to wait for DS and DNSKEY and run again; what has been verified is not verified twice.
  * Verifications are counted as attempts, over all questions of one client query (KeyTrap).

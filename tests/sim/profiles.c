@@ -514,6 +514,74 @@ static void finish_lossy_signed(struct sim *s)
 			 (size_t)s->stubs.count);
 }
 
+/* ---- the rest of a chain --------------------------------------------------------------------- */
+
+enum { LEFT_NAMES = 3, LEFT_OTHER = LEFT_NAMES / 2 };
+
+/* What the servers of a zone above have left of this one, which lies elsewhere now: other addresses,
+ * and of some names none, signed as OPTIONS say, if at all. Not of this world: nobody delegates it. */
+static const struct zone *leave(struct sim *s, struct zone *parent, const uint8_t *apex,
+				const struct secure_options *options, bool is_signed)
+{
+	struct world *w = &s->world;
+	struct zone *z = world_zone(w, apex, parent);
+	w->zone_count--;
+	zone_add_soa(w, z, 3600, 60);
+	zone_add_name(w, z, apex, TYPE_NS, 3600, world_label(w, parent->apex, "ns"));
+	bool is_told = options->flaw < FLAW_FIRST_OF_DENIALS; /* else its records would be good */
+	for (unsigned i = 0; is_told && i <= LEFT_OTHER; i++)
+		brick_a(s, z, world_label(w, apex, "app%u", i), 60);
+	if (is_signed)
+		secure_zone(w, s->keyring, z, options);
+	zone_seal(w, z);
+	secure_seal(w, z);
+	return z;
+}
+
+/* An alias of a signed zone leads into a zone below, and its server tells, in the same reply, what it
+ * has left of that: unsigned, signed long ago or wrongly, or denied. The alias is good, and what it
+ * leads to lives elsewhere: that is what clients are told, without a failure. */
+static void build_left_rest(struct sim *s)
+{
+	static const enum flaw flaws[] = {FLAW_EXPIRED,	 FLAW_SIGNATURE, FLAW_STRIPPED,
+					  FLAW_STRANGER, FLAW_NO_PROOF,	 FLAW_OTHER_PROOF};
+	struct world *w = &s->world;
+	s->settings.dnssec = true;
+	struct zone *com = brick_top(s), *lab = brick_zone(s, "lab.com.", com);
+	struct zone *sub = brick_zone(s, "sub.lab.com.", lab);
+	struct zone *zones[] = {com->parent, com, lab, sub};
+	bool is_secure = prng_percent(&s->dice, 60);
+	struct secure_options o = {.algorithm = 15, .with_ds = true, .unix_s = sim_now(s).unix_s};
+	for (unsigned i = 0; i < ARRAY_LEN(zones) - !is_secure; i++) {
+		o.nsec3 = prng_percent(&s->dice, 50);
+		secure_zone(w, s->keyring, zones[i], &o);
+	}
+	o.with_ds = false;
+	o.flaw = PRNG_PICK(&s->dice, flaws);
+	lab->hosts[0]->quirks.left =
+		leave(s, lab, sub->apex, &o, is_secure && prng_percent(&s->dice, 80));
+	for (unsigned i = 0; i < LEFT_NAMES; i++) {
+		const uint8_t *alias = world_label(w, lab->apex, "www%u", i);
+		brick_a(s, sub, world_label(w, sub->apex, "app%u", i), 60);
+		zone_add_name(w, lab, alias, TYPE_CNAME, 60, world_label(w, sub->apex, "app%u", i));
+		stub_plan(s, 1000 + i * 50 * second_us, alias, TYPE_A)->dnssec_ok = true;
+	}
+	/* Some of it is right, and costs no question more: an alias inside the zone. */
+	brick_a(s, lab, world_label(w, lab->apex, "node"), 60);
+	zone_add_name(w, lab, world_label(w, lab->apex, "db"), TYPE_CNAME, 60,
+		      world_label(w, lab->apex, "node"));
+	brick_ask(s, 300 * second_us, "db.lab.com.");
+	brick_finish(s, 3600, 3600);
+}
+
+static void finish_left_rest(struct sim *s)
+{
+	const struct stub *db = s->stubs.list[LEFT_NAMES];
+	if (s->net.sent != db->sends_before + 1)
+		sim_fail(s, "the rest of a chain inside its zone is used", "%llu packets",
+			 (unsigned long long)(s->net.sent - db->sends_before));
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct profile profiles[] = {
@@ -540,6 +608,7 @@ static const struct profile profiles[] = {
 	{"aliased-ds", 1, build_aliased_ds, NULL},
 	{"wrong-clock", 1, build_wrong_clock, finish_wrong_clock},
 	{"lossy-signed", 1, build_lossy_signed, finish_lossy_signed},
+	{"left-rest", 1, build_left_rest, finish_left_rest},
 	{"reasons", 1, build_reasons, finish_reasons},
 	{"keytrap", 1, build_keytrap, finish_attack},
 	{"nsec3-flood", 1, build_nsec3_flood, finish_attack},

@@ -193,8 +193,11 @@ static bool give_up(struct work *x)
 static bool answer_step(struct work *x, unsigned hop)
 {
 	bool is_recursive = x->query->host->quirks.is_recursive;
+	const struct zone *left = x->query->host->quirks.left;
 	const struct zone *z = is_recursive ? world_zone_for(x->world, x->qname, x->qtype)
 					    : zone_of_host(x->query->host, x->qname, x->qtype);
+	if (left && hop > 0 && dname_is_within(x->qname, left->apex))
+		z = left;
 	struct lookup found;
 	if (!z) {
 		if (hop == 0)

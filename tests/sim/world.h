@@ -102,7 +102,9 @@ struct quirks {
 	enum tcp_mode tcp;
 	enum lame_mode lame;
 	const struct zone *lame_for; /* NULL: for every zone */
-	bool is_recursive;	     /* a forwarder's: knows the whole world */
+	const struct zone
+		*left;	   /* what it has of a zone that lies elsewhere: told behind aliases */
+	bool is_recursive; /* a forwarder's: knows the whole world */
 	bool dead, lowercase, truncates, follows_aliases, authority_ns, liar, spoofed;
 };
 
