@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "cache/entry.h"
 #include "dns/rdata.h"
+#include "resolve/cut.h"
 #include "resolve/synthesise.h"
 
 /* --- the chain ------------------------------------------------------------------------------ */
@@ -204,6 +205,65 @@ static bool leg_from_alias(struct query *q, enum step *step)
 	return true;
 }
 
+/* The DNAME at OWNER, which is validated, tells of the leg's name too: nothing else exists below it
+ * (RFC 6672 §2.4), but for what the operator has configured there, and a zone that is still thought to
+ * be there. */
+static bool dname_reaches(const struct query *q, const uint8_t *owner)
+{
+	const struct settings_zone *zone = settings_zone_for(q->settings, q->name, q->qtype);
+	if (!q->settings->dnssec || settings_is_insecure(q->settings, q->name))
+		return false;
+	return !(zone && dname_is_below(zone->name, owner)) && !cut_below(q, q->name, owner);
+}
+
+/* Only what is validated answers for other names than that with which it came (RFC 6672 §3.4): else
+ * who forges one name would forge all below the owner that he puts beside it. */
+static const struct entry *find_dname(const struct query *q)
+{
+	struct resolver *r = q->resolver;
+	for (const uint8_t *at = q->name; at[0] != 0;) {
+		at = dname_skip(at, 1);
+		const struct entry *e = cache_find(r->client_context.reader, ENTRY_RRSET, at,
+						   dname_len(at), TYPE_DNAME);
+		if (!e || !entry_is_fresh(e, r->now) || e->verdict != VERDICT_SECURE ||
+		    (e->flags & ENTRY_WILDCARD))
+			continue;
+		return dname_reaches(q, at) ? e : NULL;
+	}
+	return NULL;
+}
+
+/* A DNAME in the cache above the leg's name. */
+static bool leg_from_dname(struct query *q, enum step *step)
+{
+	struct resolver *r = q->resolver;
+	struct rrset dname, cname;
+	struct span target;
+	const struct entry *e = q->qtype == TYPE_DS && q->internal ? NULL : find_dname(q);
+	if (!e || q->answer.answer_count + 2 > ARRAY_LEN(q->answer.answer))
+		return false;
+	entry_rrset(e, &dname);
+	dname.ttl_s = entry_ttl_left_s(e, r->now);
+	if (rrset_copy(&dname, &q->arena, &dname) != OK)
+		return false;
+	enum err err = scrub_make_cname(q->name, &dname, &q->arena, &cname);
+	if (err != OK && err != ERR_NO_SPACE)
+		return false;
+	note_cache(q, TRACE_CACHE_ALIAS, e);
+	q->answer.rank = MIN(q->answer.rank, e->rank);
+	REQUIRE(append_set(q, &dname));
+	if (err == ERR_NO_SPACE) { /* RFC 6672 §2.2 */
+		q->answer.rcode = RCODE_YXDOMAIN;
+		*step = finish(q);
+		return true;
+	}
+	REQUIRE(append_set(q, &cname));
+	struct rrset_iter it = rrset_records(&cname);
+	REQUIRE(rrset_next(&it, &target));
+	*step = q->qtype == TYPE_CNAME ? finish(q) : next_leg(q, target.at, 1);
+	return true;
+}
+
 /* Resolution of exactly this failed a moment ago (RFC 9520). */
 static bool leg_failed_lately(struct query *q)
 {
@@ -249,7 +309,7 @@ static bool leg_from_cache(struct query *q, enum step *step)
 	struct resolver *r = q->resolver;
 	const struct entry *e = answer_find(r->client_context.reader, q->name, dname_len(q->name),
 					    q->qtype, q->settings->dnssec, r->now);
-	return leg_from_entry(q, e, step) || leg_from_alias(q, step);
+	return leg_from_entry(q, e, step) || leg_from_alias(q, step) || leg_from_dname(q, step);
 }
 
 /* The client's side has looked already for the name it was asked for. */

@@ -70,13 +70,26 @@ static enum err single_rdata(const struct rrset *set, struct span *out)
 	return OK;
 }
 
-/* Follow a DNAME: the set itself and the CNAME it stands for (RFC 6672 §3.1), made here, so that
- * an unsigned one from the wire is never believed. ERR_NO_SPACE: YXDOMAIN. */
+enum err scrub_make_cname(const uint8_t *name, const struct rrset *dname, struct arena *arena,
+			  struct rrset *out)
+{
+	struct span target;
+	uint8_t made[DNAME_MAX];
+	enum err err = single_rdata(dname, &target);
+	if (err == OK)
+		err = dname_replace_suffix(name, dname->owner, target.at, made);
+	if (err != OK)
+		return err;
+	struct span rdata = span_of(made, dname_len(made));
+	return rrset_from_rdatas(name, TYPE_CNAME, dname->ttl_s, &rdata, 1, arena, out);
+}
+
+/* Follow a DNAME: the set itself and the CNAME it stands for, made here, so that an unsigned one from
+ * the wire is never believed. ERR_NO_SPACE: YXDOMAIN. */
 static enum err follow_dname(struct scrub *s, const uint8_t *owner)
 {
 	struct rrset dname, cname;
 	struct span target;
-	uint8_t name[DNAME_MAX];
 	enum err err = gather(s, SECTION_ANSWER, owner, TYPE_DNAME, &dname);
 	if (err == OK)
 		err = single_rdata(&dname, &target);
@@ -84,18 +97,14 @@ static enum err follow_dname(struct scrub *s, const uint8_t *owner)
 		err = push_set(s, &dname);
 	if (err != OK)
 		return err == ERR_NOT_FOUND ? ERR_MALFORMED : err;
-	err = dname_replace_suffix(s->name, owner, target.at, name);
-	if (err != OK)
-		return err;
-	struct span rdata = span_of(name, dname_len(name));
-	err = rrset_from_rdatas(s->name, TYPE_CNAME, dname.ttl_s, &rdata, 1, s->arena, &cname);
+	err = scrub_make_cname(s->name, &dname, s->arena, &cname);
 	if (err == OK)
 		err = push_set(s, &cname);
 	if (err != OK)
 		return err;
 	struct rrset_iter it = rrset_records(&cname);
-	REQUIRE(rrset_next(&it, &rdata));
-	s->name = rdata.at;
+	REQUIRE(rrset_next(&it, &target));
+	s->name = target.at;
 	return OK;
 }
 

@@ -65,5 +65,10 @@ struct reply {
 /* Fill OUT (sets live in ARENA). ERR_NO_MEMORY only; nonsense is REPLY_BROKEN. */
 MUST_USE enum err scrub_reply(const struct scrub_input *in, struct arena *arena, struct reply *out);
 
+/* The CNAME of NAME that DNAME, one record whose owner is above NAME, stands for (RFC 6672 §3.1), into
+ * OUT; its memory is ARENA's. ERR_NO_SPACE: the substitution overflows; ERR_MALFORMED: more than one. */
+MUST_USE enum err scrub_make_cname(const uint8_t *name, const struct rrset *dname,
+				   struct arena *arena, struct rrset *out);
+
 /* Set INDEX of R's chain is a CNAME that was made from a DNAME before it, and so is unsigned. */
 bool scrub_made_by_dname(const struct reply *r, uint32_t index);

@@ -370,7 +370,7 @@ static void check_content(struct checked *x)
 	check_sets(x, &o);
 	bool is_denial = o.rcode == RCODE_NXDOMAIN || o.set_count == 0 ||
 			 o.sets[o.set_count - 1].type != c->qtype;
-	if (is_denial && x->s->world.mood == MOOD_HEALTHY)
+	if (is_denial && o.rcode != RCODE_YXDOMAIN && x->s->world.mood == MOOD_HEALTHY)
 		check_denial(x, &o);
 	if (!(o.wildcard && x->s->settings.dnssec)) /* the proof beside it may die sooner, unseen */
 		note_freshness(x, &o);

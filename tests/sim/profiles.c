@@ -582,6 +582,84 @@ static void finish_left_rest(struct sim *s)
 			 (unsigned long long)(s->net.sent - db->sends_before));
 }
 
+/* A DNAME that is validated answers for all names below it; nobody else's does. Each question's packets
+ * are counted from one client to the next. */
+static const struct redirected {
+	const char *why, *name;
+	uint16_t type;
+	unsigned packets; /* for it; UINT_MAX: as many as it takes */
+} redirected[] = {
+	{"RFC 6672 §3.4: whoever comes first asks for it", "a.old.com.", TYPE_A, UINT_MAX},
+	{"RFC 6672 §3.4: the next one's target only is asked for", "b.old.com.", TYPE_A, 1},
+	{"RFC 6672 §3.4: however deep, of whatever type", "x.y.z.old.com.", TYPE_MX, 1},
+	{"RFC 6672 §3.4: the alias itself", "c.old.com.", TYPE_CNAME, 0},
+	{"RFC 6672 §3.4: what is known of the target", "a.old.com.", TYPE_AAAA, 1},
+	{"RFC 6672 §2.4: not its owner", "old.com.", TYPE_MX, 1},
+	{"A forward zone below it wins", "a.private.old.com.", TYPE_A, 1},
+	{"RFC 6672 §2.2: a long target", "a.long.lab.com.", TYPE_A, UINT_MAX},
+	{"RFC 6672 §2.2: too long with the next name", NULL, TYPE_A, 0},
+	{"RFC 6672 §3.4: what is not signed", "a.bare.com.", TYPE_A, UINT_MAX},
+	{"RFC 6672 §3.4: is asked for each time", "b.bare.com.", TYPE_A, 1},
+	{"it lives for its TTL", "d.old.com.", TYPE_A, 2},
+};
+
+static const uint8_t *long_label(struct sim *s, const uint8_t *parent)
+{
+	return world_label(&s->world, parent, "%063d", 0);
+}
+
+static void build_redirected(struct sim *s)
+{
+	struct world *w = &s->world;
+	struct settings_zone *forward = world_alloc(w, sizeof(*forward));
+	s->settings.dnssec = true;
+	struct zone *com = brick_top(s), *lab = brick_zone(s, "lab.com.", com);
+	struct zone *old = brick_zone(s, "old.com.", com), *bare = brick_zone(s, "bare.com.", com);
+	struct zone *zones[] = {com->parent, com, lab, old};
+	for (unsigned i = 0; i < ARRAY_LEN(zones); i++) {
+		struct secure_options o = {.algorithm = 15,
+					   .with_ds = true,
+					   .nsec3 = prng_percent(&s->dice, 50),
+					   .unix_s = sim_now(s).unix_s};
+		secure_zone(w, s->keyring, zones[i], &o);
+	}
+	zone_add_name(w, old, old->apex, TYPE_DNAME, 600, lab->apex);
+	zone_add_name(w, bare, bare->apex, TYPE_DNAME, 600, lab->apex);
+	zone_add_name(w, lab, world_name(w, "long.lab.com."), TYPE_DNAME, 600,
+		      long_label(s, long_label(s, long_label(s, lab->apex))));
+	for (unsigned i = 0; i < 4; i++)
+		brick_a(s, lab, world_label(w, lab->apex, "%c", 'a' + i), 600);
+	old->hosts[0]->quirks.follows_aliases = bare->hosts[0]->quirks.follows_aliases = false;
+	configured_forward(s, forward);
+	dname_lower(world_name(w, "private.old.com."), forward->name);
+	forward->fallback = forward->tcp = false;
+	world_host_at(w, &forward->servers[0])->quirks.truncates = false;
+	s->settings.zones = forward;
+	s->settings.zone_count = 1;
+	s->settings.minimization = MINIMIZE_OFF;
+	s->settings.aggressive_nsec = false;
+	const uint8_t *too_long = long_label(s, world_name(w, "long.lab.com."));
+	for (unsigned i = 0; i < ARRAY_LEN(redirected); i++) {
+		const char *name = redirected[i].name;
+		bool is_last = i == ARRAY_LEN(redirected) - 1;
+		stub_plan(s, 1000 + (is_last ? 700 : i) * second_us,
+			  name ? world_name(w, name) : too_long, redirected[i].type)
+			->dnssec_ok = true;
+	}
+	brick_finish(s, 3600, 3600);
+}
+
+static void finish_redirected(struct sim *s)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(redirected); i++) {
+		bool is_last = i == ARRAY_LEN(redirected) - 1;
+		uint64_t next = is_last ? s->net.sent : s->stubs.list[i + 1]->sends_before;
+		uint64_t sent = next - s->stubs.list[i]->sends_before;
+		if (redirected[i].packets != UINT_MAX && sent != redirected[i].packets)
+			sim_fail(s, redirected[i].why, "%llu packets", (unsigned long long)sent);
+	}
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct profile profiles[] = {
@@ -609,6 +687,7 @@ static const struct profile profiles[] = {
 	{"wrong-clock", 1, build_wrong_clock, finish_wrong_clock},
 	{"lossy-signed", 1, build_lossy_signed, finish_lossy_signed},
 	{"left-rest", 1, build_left_rest, finish_left_rest},
+	{"redirected", 1, build_redirected, finish_redirected},
 	{"reasons", 1, build_reasons, finish_reasons},
 	{"keytrap", 1, build_keytrap, finish_attack},
 	{"nsec3-flood", 1, build_nsec3_flood, finish_attack},
