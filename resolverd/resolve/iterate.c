@@ -98,15 +98,16 @@ static void blame_addresses(struct query *q)
 /* All servers are done with. */
 static enum step out_of_servers(struct query *q)
 {
+	if (q->doubtful_reply) { /* nobody has contradicted it */
+		struct reply *reply = q->doubtful_reply;
+		q->doubtful_reply = NULL;
+		upstream_cancel_all(q);
+		begin_check(q, q->doubtful_server, reply);
+		return STEP_AGAIN;
+	}
 	if (may_fall_back(q)) {
 		q->fallen_from = q->zone.configured;
 		q->state = QUERY_CUT;
-		return STEP_AGAIN;
-	}
-	if (q->doubtful_reply) { /* better than nothing */
-		struct reply *reply = q->doubtful_reply;
-		q->doubtful_reply = NULL;
-		begin_check(q, q->doubtful_server, reply);
 		return STEP_AGAIN;
 	}
 	if (q->bogus_reply) { /* no other server had better data */
@@ -119,22 +120,45 @@ static enum step out_of_servers(struct query *q)
 	return STEP_WAIT;
 }
 
+/* Server INDEX, the best that is left, is not thought to be dead or lame: it may have a better answer
+ * than the doubtful one. */
+static bool is_worth_asking(struct query *q, unsigned index)
+{
+	const struct resolver *r = q->resolver;
+	const struct endpoint *address = &q->zone.servers[index].address;
+	struct infra_server known;
+	infra_get(r->infra, address, r->now, &known);
+	return known.backoff_until_ms <= r->now.cache_ms &&
+	       (q->zone.configured || !infra_is_lame(r->infra, address, q->zone.name, r->now));
+}
+
+/* Others have had their time to answer. */
+static bool has_waited_enough(const struct query *q, uint64_t now_ms)
+{
+	if (q->doubtful_reply && now_ms >= q->doubt_until_ms)
+		return true;
+	return may_fall_back(q) && now_ms >= q->zone.since_ms + LIMIT_FALLBACK_MS;
+}
+
 static enum step ask_step(struct query *q)
 {
 	uint64_t now_ms = now_mono_ms(q->resolver->now);
 	bool waiting;
-	if (may_fall_back(q) && now_ms >= q->zone.since_ms + LIMIT_FALLBACK_MS)
+	if (has_waited_enough(q, now_ms))
 		return out_of_servers(q);
 	if (upstream_has_live(q) || q->throttled_until_ms > now_ms)
 		return STEP_WAIT;
 	minimize_question(q);
 	int index = servers_choose(q, &waiting);
+	if (index >= 0 && q->doubtful_reply && !is_worth_asking(q, (unsigned)index))
+		return waiting ? STEP_WAIT : out_of_servers(q);
 	if (index >= 0) {
 		if (upstream_send(q, (unsigned)index) || q->throttled_until_ms > now_ms)
 			return STEP_WAIT;
 		return out_of_servers(q);
 	}
-	if (waiting || q->open_count > 0 || q->retry_ms > now_ms)
+	bool may_probe = q->retry_ms > now_ms && !q->doubtful_reply;
+	if (waiting || q->open_count > 0 || may_probe)
 		return STEP_WAIT; /* addresses, a reply that is only late, or a probe */
 	return out_of_servers(q);
 }
@@ -211,6 +235,7 @@ static void follow_referral(struct query *q, const struct reply *reply)
 {
 	struct resolver *r = q->resolver;
 	char text[DNAME_TEXT_MAX];
+	q->doubtful_reply = NULL; /* this is the better one, whatever comes of it */
 	if (++q->referral_count > LIMIT_REFERRALS) {
 		query_limit(q, EDE_OTHER, "limit of %u referrals reached at %s", LIMIT_REFERRALS,
 			    dname_text(reply->cut, text));
@@ -298,10 +323,10 @@ static void take_priming(struct query *q, struct reply *reply)
 	store_referral(q, copy, q->resolver->now.cache_ms + ttl_s * 1000);
 }
 
-/* A recursive server where an authoritative one should be (it offers recursion and claims no
- * authority), or one that answers past the question: others first. A mere lack of AA beside data is
- * forgiven: servers behind load balancers forget it. */
-static bool is_doubtful(const struct query *q, const struct reply *reply, uint16_t flags)
+/* From a recursive server where an authoritative one should be (it offers recursion and claims no
+ * authority), or one that answers past the question. A mere lack of AA beside data is forgiven: servers
+ * behind load balancers forget it. */
+static bool is_hearsay(const struct query *q, const struct reply *reply, uint16_t flags)
 {
 	const struct settings_zone *zone = q->zone.configured;
 	if ((zone && zone->forward) || reply->authoritative)
@@ -312,22 +337,25 @@ static bool is_doubtful(const struct query *q, const struct reply *reply, uint16
 }
 
 /* Keep a doubtful reply for the case that nobody has a better one. */
-static void set_aside(struct query *q, unsigned index, struct reply *reply)
+static void set_aside(struct query *q, unsigned index, struct reply *reply, bool hearsay)
 {
 	char address[ENDPOINT_TEXT_SIZE], zone[DNAME_TEXT_MAX];
-	query_trouble(q, EDE_NO_REACHABLE_AUTHORITY, "%s is not authoritative for %s (lame)",
+	query_trouble(q, EDE_NO_REACHABLE_AUTHORITY,
+		      hearsay ? "%s is not authoritative for %s (lame)"
+			      : "%s of %s denies without an SOA",
 		      endpoint_text(&q->zone.servers[index].address, address),
 		      dname_text(q->zone.name, zone));
 	q->zone.servers[index].bad = true;
 	if (!q->doubtful_reply) {
 		q->doubtful_reply = reply;
 		q->doubtful_server = index;
+		q->doubt_until_ms = now_mono_ms(q->resolver->now) + LIMIT_DOUBT_MS;
 	}
 	query_wake(q);
 }
 
 static void note_reply(struct query *q, const struct send *s, const struct message *m,
-		       const struct reply *reply, bool doubtful)
+		       const struct reply *reply, bool hearsay)
 {
 	static_assert((int)TRACE_REPLY_ANSWER == (int)REPLY_ANSWER &&
 			      (int)TRACE_REPLY_BROKEN == (int)REPLY_BROKEN,
@@ -335,13 +363,12 @@ static void note_reply(struct query *q, const struct send *s, const struct messa
 	const uint8_t *name = reply->kind == REPLY_REFERRAL ? reply->cut
 			      : reply->kind == REPLY_ALIAS  ? reply->target
 							    : NULL;
-	query_note(q,
-		   (struct trace_step){.kind = TRACE_REPLY,
-				       .number = s->number,
-				       .code = doubtful ? TRACE_REPLY_LAME : (uint8_t)reply->kind,
-				       .type = reply->rcode,
-				       .value = (uint32_t)m->wire.len,
-				       .name = name});
+	query_note(q, (struct trace_step){.kind = TRACE_REPLY,
+					  .number = s->number,
+					  .code = hearsay ? TRACE_REPLY_LAME : (uint8_t)reply->kind,
+					  .type = reply->rcode,
+					  .value = (uint32_t)m->wire.len,
+					  .name = name});
 }
 
 static bool is_elsewhere(const void *context, const uint8_t *name)
@@ -374,8 +401,8 @@ void iterate_reply(struct query *q, struct send *s, const struct message *m)
 		return;
 	}
 	reply->unsigned_ok = s->plain_try;
-	bool doubtful = is_doubtful(q, reply, m->flags);
-	note_reply(q, s, m, reply, doubtful);
+	bool hearsay = is_hearsay(q, reply, m->flags);
+	note_reply(q, s, m, reply, hearsay);
 	upstream_cancel_all(q);
 	bool useless = reply->kind == REPLY_LAME || reply->kind == REPLY_ERROR ||
 		       reply->kind == REPLY_BROKEN;
@@ -390,8 +417,8 @@ void iterate_reply(struct query *q, struct send *s, const struct message *m)
 		query_wake(q);
 		return;
 	}
-	if (doubtful) {
-		set_aside(q, index, reply);
+	if (hearsay || (reply->doubtful && !servers_are_counted(q))) {
+		set_aside(q, index, reply, hearsay);
 		return;
 	}
 	take_priming(q, reply);

@@ -99,6 +99,13 @@ enum {
 	/* Time that a forward zone's servers have where the public tree may answer in their stead: what
 	 * is left of a client's time must be enough to iterate. */
 	LIMIT_FALLBACK_MS = 800,
+	/* Time that the other servers of a zone have to contradict one that denies without an SOA: as
+	 * long, for the same reason. */
+	LIMIT_DOUBT_MS = 800,
+	/* What they all deny so is kept for this long. Nothing says how long it holds, and clients are
+	 * not to keep it (RFC 2308 §5); but a dual-stack client asks for AAAA with each A, and each
+	 * time the question would go round all servers. */
+	LIMIT_BARE_DENIAL_S = 5,
 	/* Work goes on behind the answer for this long in all, for the cache's sake. */
 	LIMIT_QUERY_MS = 10000,
 	/* Failures are remembered (RFC 9520 §3.2: at least 1 s, at most 5 min), doubling. */

@@ -228,9 +228,12 @@ struct query {
 	struct checked authority_checks[ANSWER_AUTHORITY_MAX];
 	struct denial_memo *memo; /* of the proof that waits for its next turn; in the arena */
 	unsigned bogus_retries;
-	struct reply *bogus_reply;    /* kept while another server is tried */
-	struct reply *doubtful_reply; /* from a server that claims no authority: the last resort */
+	struct reply *bogus_reply; /* kept while another server is tried */
+	/* From a server that claims no authority, or a denial without an SOA: others are asked first,
+	 * until then (mono). */
+	struct reply *doubtful_reply;
 	unsigned doubtful_server;
+	uint64_t doubt_until_ms;
 	bool keys_refetched;
 
 	struct dependency dependencies[DEPENDENCIES_MAX];

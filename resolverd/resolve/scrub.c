@@ -258,6 +258,7 @@ static enum err take_authority(struct scrub *s)
 
 static void read_soa(struct reply *out)
 {
+	out->negative_ttl_s = out->has_soa ? 0 : LIMIT_BARE_DENIAL_S;
 	for (uint32_t i = 0; i < out->authority_count; i++) {
 		struct span rdata;
 		struct soa_view soa;
@@ -353,13 +354,15 @@ static enum err classify_end(struct scrub *s)
 {
 	struct reply *out = s->out;
 	uint8_t owner[DNAME_MAX];
-	bool at_start = out->alias_count == 0;
+	bool at_start = out->alias_count == 0, is_bare = out->authority_count == 0;
 	if (!may_tell(s) || has_looped(s)) {
 		out->kind = REPLY_ALIAS;
 		return OK;
 	}
-	if (out->rcode == RCODE_NXDOMAIN) {
-		out->kind = REPLY_NXDOMAIN;
+	if (out->rcode ==
+	    RCODE_NXDOMAIN) { /* of whose zone, if it is bare and not the question's? */
+		out->kind = at_start || s->in->forward || !is_bare ? REPLY_NXDOMAIN : REPLY_ALIAS;
+		out->doubtful = at_start && is_bare;
 		return OK;
 	}
 	if (out->has_soa) {
@@ -372,14 +375,9 @@ static enum err classify_end(struct scrub *s)
 		out->kind = REPLY_ALIAS;
 		return OK;
 	}
-	if (!at_start)
-		out->kind = REPLY_ALIAS;
-	else if (s->in->forward ? !has_ns(s) : out->authoritative)
-		out->kind = REPLY_NODATA; /* RFC 2308 §2.2: NODATA type 3, without SOA */
-	else if ((out->doubtful = has_other_data(s)))
-		out->kind = REPLY_NODATA;
-	else
-		out->kind = REPLY_LAME;
+	bool is_denial = (s->in->forward ? !has_ns(s) : out->authoritative) || has_other_data(s);
+	out->doubtful = at_start && is_denial && is_bare; /* RFC 2308 §2.2: NODATA type 3 */
+	out->kind = !at_start ? REPLY_ALIAS : is_denial ? REPLY_NODATA : REPLY_LAME;
 	return OK;
 }
 

@@ -45,7 +45,9 @@ struct reply {
 	enum reply_kind kind;
 	uint8_t rcode;
 	bool authoritative;
-	bool doubtful; /* NODATA of a kind that nothing but the lack of other answers speaks for */
+	/* A denial for which neither an SOA nor a proof speaks: by a balancer without members, a
+	 * secondary that has lost its zone, a server that knows addresses only. */
+	bool doubtful;
 	bool unsigned_ok;      /* lack of signatures says nothing: it was asked for without EDNS */
 	const uint8_t *target; /* end of the chain; qname if there is no alias */
 	unsigned alias_count;  /* hops taken in this reply */
@@ -54,7 +56,7 @@ struct reply {
 	struct rrset authority[ANSWER_AUTHORITY_MAX]; /* SOA, NSEC and NSEC3 sets with signatures */
 	uint32_t authority_count;
 	bool has_soa;
-	uint32_t negative_ttl_s; /* min(SOA TTL, SOA minimum), RFC 2308 §5 */
+	uint32_t negative_ttl_s; /* min(SOA TTL, SOA minimum), RFC 2308 §5; without: our limit */
 	const uint8_t *cut;	 /* REPLY_REFERRAL; also set for priming (the root) */
 	uint32_t cut_ttl_s;
 	uint32_t zone_ns_ttl_s; /* of the asked zone's own NS set; UINT32_MAX: not told */

@@ -582,6 +582,43 @@ static void finish_left_rest(struct sim *s)
 			 (unsigned long long)(s->net.sent - db->sends_before));
 }
 
+/* Two of a zone's three servers have lost it, and deny all without an SOA: what the third has is told,
+ * signed or not. */
+static void build_bare(struct sim *s)
+{
+	static const uint16_t types[] = {TYPE_A, TYPE_AAAA, TYPE_MX, TYPE_TXT};
+	struct world *w = &s->world;
+	s->settings.dnssec = prng_percent(&s->dice, 70);
+	struct zone *com = brick_top(s), *lab = brick_zone(s, "lab.com.", com);
+	struct zone *sub = brick_zone(s, "sub.lab.com.", lab);
+	struct zone *zones[] = {com->parent, com, lab, sub};
+	for (unsigned i = 0; s->settings.dnssec && i < ARRAY_LEN(zones); i++) {
+		struct secure_options o = {.algorithm = 15,
+					   .with_ds = true,
+					   .nsec3 = prng_percent(&s->dice, 50),
+					   .unix_s = sim_now(s).unix_s};
+		if (zones[i] != sub || prng_percent(&s->dice, 50))
+			secure_zone(w, s->keyring, zones[i], &o);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		struct host *h =
+			world_host(w, world_label(w, lab->apex, "lost%u", i), lab, 1, 0, 3600);
+		h->quirks.lame = LAME_BARE;
+		world_serve(h, lab);
+	}
+	brick_a(s, lab, world_label(w, lab->apex, "www"), 60);
+	brick_a(s, sub, world_label(w, sub->apex, "www"), 60);
+	zone_add_name(w, lab, world_label(w, lab->apex, "alias"), TYPE_CNAME, 60,
+		      world_label(w, sub->apex, "www"));
+	static const char *const names[] = {"www.lab.com.", "no.lab.com.", "alias.lab.com.",
+					    "www.sub.lab.com.", "no.sub.lab.com."};
+	for (unsigned i = 0; i < ARRAY_LEN(names) * ARRAY_LEN(types); i++)
+		stub_plan(s, 1000 + i * 20 * second_us, world_name(w, PRNG_PICK(&s->dice, names)),
+			  PRNG_PICK(&s->dice, types))
+			->dnssec_ok = true;
+	brick_finish(s, 3600, 3600);
+}
+
 /* A DNAME that is validated answers for all names below it; nobody else's does. Each question's packets
  * are counted from one client to the next. */
 static const struct redirected {
@@ -687,6 +724,7 @@ static const struct profile profiles[] = {
 	{"wrong-clock", 1, build_wrong_clock, finish_wrong_clock},
 	{"lossy-signed", 1, build_lossy_signed, finish_lossy_signed},
 	{"left-rest", 1, build_left_rest, finish_left_rest},
+	{"bare", 1, build_bare, NULL},
 	{"redirected", 1, build_redirected, finish_redirected},
 	{"reasons", 1, build_reasons, finish_reasons},
 	{"keytrap", 1, build_keytrap, finish_attack},

@@ -255,7 +255,8 @@ static bool is_lame_for(const struct host *h, const struct message *m)
 static void answer_lamely(struct work *x)
 {
 	const struct world *w = x->world;
-	x->flags &= (uint16_t)~FLAG_AA;
+	if (x->query->host->quirks.lame != LAME_BARE)
+		x->flags &= (uint16_t)~FLAG_AA;
 	switch (x->query->host->quirks.lame) {
 	case LAME_NOT:
 	case LAME_REFUSED:
@@ -268,6 +269,7 @@ static void answer_lamely(struct work *x)
 		x->flags |= RCODE_SERVFAIL;
 		return;
 	case LAME_EMPTY:
+	case LAME_BARE:
 	case LAME_HEARSAY: /* see answer_body() */
 		return;
 	case LAME_DENIES:

@@ -80,6 +80,7 @@ enum lame_mode {
 	LAME_SERVFAIL,
 	LAME_EMPTY,
 	LAME_HEARSAY,
+	LAME_BARE,   /* claims authority, and has nothing to say */
 	LAME_DENIES, /* a primary that has lost its data: every name is denied, with authority */
 };
 
