@@ -619,6 +619,52 @@ static void build_bare(struct sim *s)
 	brick_finish(s, 3600, 3600);
 }
 
+/* Denials of a signed zone come with their proof, but without an SOA: they are secure, and kept for
+ * LIMIT_BARE_DENIAL_S. Where the proof is wrong, that is what is kept. */
+static void build_omitted_soa(struct sim *s)
+{
+	static const unsigned at_s[] = {1, 5, 7};
+	struct world *w = &s->world;
+	s->settings.dnssec = true;
+	s->settings.aggressive_nsec = false;
+	s->world.mood = MOOD_ROUGH; /* the denials lack their SOA */
+	struct zone *com = brick_top(s), *lab = brick_zone(s, "lab.com.", com);
+	struct zone *zones[] = {com->parent, com, lab};
+	for (unsigned i = 0; i < ARRAY_LEN(zones); i++) {
+		struct secure_options o = {.algorithm = 15,
+					   .with_ds = true,
+					   .nsec3 = prng_percent(&s->dice, 50),
+					   .unix_s = sim_now(s).unix_s};
+		if (zones[i] == lab && prng_percent(&s->dice, 30))
+			o.flaw = FLAW_OTHER_PROOF;
+		secure_zone(w, s->keyring, zones[i], &o);
+	}
+	lab->hosts[0]->quirks.omits_soa = true;
+	brick_a(s, lab, world_label(w, lab->apex, "www"), 60);
+	for (unsigned i = 0; i < ARRAY_LEN(at_s); i++) {
+		stub_plan(s, at_s[i] * second_us, world_name(w, "no.lab.com."), TYPE_A)->dnssec_ok =
+			true;
+		stub_plan(s, at_s[i] * second_us, world_name(w, "www.lab.com."), TYPE_AAAA)
+			->dnssec_ok = true;
+	}
+	brick_finish(s, 3600, 3600);
+}
+
+static void finish_omitted_soa(struct sim *s)
+{
+	bool is_bogus = s->world.zones[2]->security->flaw != FLAW_NONE;
+	for (unsigned i = 0; i < s->stubs.count; i++) {
+		const struct stub *c = s->stubs.list[i];
+		unsigned wanted = is_bogus ? RCODE_SERVFAIL
+				  : i % 2  ? RCODE_NOERROR
+					   : RCODE_NXDOMAIN;
+		if (c->was_hit != (i / 2 == 1) || c->rcode != wanted)
+			sim_fail(s, "a denial without an SOA is kept for some seconds",
+				 "client %u: rcode %u%s", i + 1, c->rcode,
+				 c->was_hit ? ", hit" : "");
+	}
+}
+
 /* A DNAME that is validated answers for all names below it; nobody else's does. Each question's packets
  * are counted from one client to the next. */
 static const struct redirected {
@@ -637,6 +683,7 @@ static const struct redirected {
 	{"RFC 6672 §2.2: too long with the next name", NULL, TYPE_A, 0},
 	{"RFC 6672 §3.4: what is not signed", "a.bare.com.", TYPE_A, UINT_MAX},
 	{"RFC 6672 §3.4: is asked for each time", "b.bare.com.", TYPE_A, 1},
+	{"RFC 7646: not below a negative trust anchor", "a.nta.old.com.", TYPE_A, 2},
 	{"it lives for its TTL", "d.old.com.", TYPE_A, 2},
 };
 
@@ -673,15 +720,20 @@ static void build_redirected(struct sim *s)
 	world_host_at(w, &forward->servers[0])->quirks.truncates = false;
 	s->settings.zones = forward;
 	s->settings.zone_count = 1;
+	const uint8_t **negative = world_alloc(w, sizeof(*negative));
+	negative[0] = world_name(w, "nta.old.com.");
+	s->settings.negative_anchors = negative;
+	s->settings.negative_anchor_count = 1;
 	s->settings.minimization = MINIMIZE_OFF;
 	s->settings.aggressive_nsec = false;
 	const uint8_t *too_long = long_label(s, world_name(w, "long.lab.com."));
 	for (unsigned i = 0; i < ARRAY_LEN(redirected); i++) {
 		const char *name = redirected[i].name;
 		bool is_last = i == ARRAY_LEN(redirected) - 1;
-		stub_plan(s, 1000 + (is_last ? 700 : i) * second_us,
-			  name ? world_name(w, name) : too_long, redirected[i].type)
-			->dnssec_ok = true;
+		struct stub *c =
+			stub_plan(s, 1000 + (is_last ? 700 : i) * second_us,
+				  name ? world_name(w, name) : too_long, redirected[i].type);
+		c->dnssec_ok = !dname_is_within(c->qname, negative[0]);
 	}
 	brick_finish(s, 3600, 3600);
 }
@@ -725,6 +777,7 @@ static const struct profile profiles[] = {
 	{"lossy-signed", 1, build_lossy_signed, finish_lossy_signed},
 	{"left-rest", 1, build_left_rest, finish_left_rest},
 	{"bare", 1, build_bare, NULL},
+	{"omitted-soa", 1, build_omitted_soa, finish_omitted_soa},
 	{"redirected", 1, build_redirected, finish_redirected},
 	{"reasons", 1, build_reasons, finish_reasons},
 	{"keytrap", 1, build_keytrap, finish_attack},

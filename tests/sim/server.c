@@ -118,7 +118,8 @@ static void put_soa(struct work *x, const struct zone *z)
 	struct rrset_iter it = rrset_records(set);
 	struct span rdata;
 	REQUIRE(rrset_next(&it, &rdata) && rdata_soa(rdata, &soa) == OK);
-	put_set(x, SECTION_AUTHORITY, z, set, MIN(set->ttl_s, soa.minimum_s));
+	if (!x->query->host->quirks.omits_soa)
+		put_set(x, SECTION_AUTHORITY, z, set, MIN(set->ttl_s, soa.minimum_s));
 	put_proofs(x);
 }
 

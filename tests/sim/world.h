@@ -107,6 +107,7 @@ struct quirks {
 		*left;	   /* what it has of a zone that lies elsewhere: told behind aliases */
 	bool is_recursive; /* a forwarder's: knows the whole world */
 	bool dead, lowercase, truncates, follows_aliases, authority_ns, liar, spoofed;
+	bool omits_soa; /* in denials */
 };
 
 struct host {
