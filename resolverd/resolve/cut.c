@@ -14,13 +14,13 @@ const uint8_t *cut_below(const struct query *q, const uint8_t *name, const uint8
 	return NULL;
 }
 
-/* NAME belongs to a zone that the operator configured, and neither to the one that is asked nor to one
- * around it, nor to that whose servers have failed. */
+/* NAME belongs to a zone that the operator configured, and neither to that in which the question's name
+ * lies nor to one around it, be it that its servers have failed. */
 static bool is_configured_elsewhere(const struct query *q, const uint8_t *name)
 {
-	const struct settings_zone *asked = q->zone.configured;
+	const struct settings_zone *asked = settings_zone_for(q->settings, q->name, q->qtype);
 	const struct settings_zone *own = settings_zone_for(q->settings, name, q->qtype);
-	if (!own || own == asked || own == q->fallen_from)
+	if (!own || own == asked)
 		return false;
 	return !asked || !dname_is_within(asked->name, own->name);
 }
