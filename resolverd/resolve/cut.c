@@ -1,17 +1,30 @@
 #include "resolve/cut.h"
 
-const uint8_t *cut_below(const struct query *q, const uint8_t *name, const uint8_t *zone)
+static const struct entry *find_delegation(const struct resolver *r, const uint8_t *name)
+{
+	return cache_find(r->client_context.reader, ENTRY_DELEGATION, name, dname_len(name), 0);
+}
+
+/* RECALL: what is known may be on disk, from where whoever asks for NAME next will take it. */
+static const uint8_t *deepest_cut(const struct query *q, const uint8_t *name, const uint8_t *zone,
+				  bool recall)
 {
 	const struct resolver *r = q->resolver;
 	unsigned stop = dname_label_count(zone);
 	for (unsigned labels = dname_label_count(name); labels > stop; labels--) {
-		const struct entry *e = cache_find(r->client_context.reader, ENTRY_DELEGATION, name,
-						   dname_len(name), 0);
+		const struct entry *e = find_delegation(r, name);
+		if (!e && recall && resolver_recall(r, name))
+			e = find_delegation(r, name);
 		if (e && entry_is_fresh(e, r->now))
 			return name;
 		name = dname_skip(name, 1);
 	}
 	return NULL;
+}
+
+const uint8_t *cut_below(const struct query *q, const uint8_t *name, const uint8_t *zone)
+{
+	return deepest_cut(q, name, zone, false);
 }
 
 /* NAME belongs to a zone that the operator configured, and neither to that in which the question's name
@@ -38,6 +51,6 @@ bool cut_is_elsewhere(const struct query *q, const uint8_t *name)
 		at = dname_skip(at, 1); /* DS is the parent's data */
 	if (!dname_is_within(at, q->zone.name))
 		return false;
-	const uint8_t *cut = cut_below(q, at, q->zone.name);
+	const uint8_t *cut = deepest_cut(q, at, q->zone.name, true);
 	return cut && !dname_is_within(q->name, cut);
 }

@@ -5,8 +5,8 @@
  */
 #include "resolve/query.h"
 
-/* The deepest zone cut strictly below ZONE, at or above NAME (lower case), whose delegation is in the
- * cache: a suffix of NAME. NULL: none is known. */
+/* The deepest zone cut strictly below ZONE, at or above NAME (lower case), whose delegation is in
+ * memory: a suffix of NAME. NULL: none is known. */
 const uint8_t *cut_below(const struct query *q, const uint8_t *name, const uint8_t *zone);
 /* NAME (any case), to which an alias leads, is for others to tell than the servers that Q asks now. */
 bool cut_is_elsewhere(const struct query *q, const uint8_t *name);

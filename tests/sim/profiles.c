@@ -574,6 +574,27 @@ static void build_left_rest(struct sim *s)
 	brick_finish(s, 3600, 3600);
 }
 
+/* The same where nothing is signed: once the cut is known it holds, over a restart too. */
+static void build_left_unsigned(struct sim *s)
+{
+	struct world *w = &s->world;
+	const struct secure_options none = {0};
+	struct zone *com = brick_top(s), *lab = brick_zone(s, "lab.com.", com);
+	struct zone *sub = brick_zone(s, "sub.lab.com.", lab);
+	lab->hosts[0]->quirks.left = leave(s, lab, sub->apex, &none, false);
+	brick_a(s, sub, world_label(w, sub->apex, "ns0"), 60);
+	brick_ask(s, 1000, "ns0.sub.lab.com.");
+	for (unsigned i = 0; i < LEFT_NAMES; i++) {
+		const uint8_t *alias = world_label(w, lab->apex, "www%u", i);
+		brick_a(s, sub, world_label(w, sub->apex, "app%u", i), 60);
+		zone_add_name(w, lab, alias, TYPE_CNAME, 60, world_label(w, sub->apex, "app%u", i));
+		stub_plan(s, (30 + i * 50) * second_us, alias, TYPE_A);
+	}
+	if (prng_percent(&s->dice, 70))
+		life_plan_restart(s, prng_between(&s->dice, 10, 120) * second_us, second_us);
+	brick_finish(s, 3600, 3600);
+}
+
 static void finish_left_rest(struct sim *s)
 {
 	const struct stub *db = s->stubs.list[LEFT_NAMES];
@@ -776,6 +797,7 @@ static const struct profile profiles[] = {
 	{"wrong-clock", 1, build_wrong_clock, finish_wrong_clock},
 	{"lossy-signed", 1, build_lossy_signed, finish_lossy_signed},
 	{"left-rest", 1, build_left_rest, finish_left_rest},
+	{"left-unsigned", 1, build_left_unsigned, NULL},
 	{"bare", 1, build_bare, NULL},
 	{"omitted-soa", 1, build_omitted_soa, finish_omitted_soa},
 	{"redirected", 1, build_redirected, finish_redirected},
