@@ -336,6 +336,15 @@ static bool is_hearsay(const struct query *q, const struct reply *reply, uint16_
 	return data && (reply->doubtful || (flags & FLAG_RA));
 }
 
+/* Until when others may contradict what came now: a client that has waited since the question was
+ * opened still gets it. */
+static uint64_t doubt_end_ms(const struct query *q)
+{
+	uint64_t now_ms = now_mono_ms(q->resolver->now), end_ms = now_ms + LIMIT_DOUBT_MS;
+	uint64_t client_ms = q->started_us / 1000 + q->settings->client_ms * 3 / 4;
+	return q->budget->refresh ? end_ms : MIN(end_ms, MAX(client_ms, now_ms));
+}
+
 /* Keep a doubtful reply for the case that nobody has a better one. */
 static void set_aside(struct query *q, unsigned index, struct reply *reply, bool hearsay)
 {
@@ -349,7 +358,7 @@ static void set_aside(struct query *q, unsigned index, struct reply *reply, bool
 	if (!q->doubtful_reply) {
 		q->doubtful_reply = reply;
 		q->doubtful_server = index;
-		q->doubt_until_ms = now_mono_ms(q->resolver->now) + LIMIT_DOUBT_MS;
+		q->doubt_until_ms = doubt_end_ms(q);
 	}
 	query_wake(q);
 }

@@ -100,7 +100,7 @@ enum {
 	 * is left of a client's time must be enough to iterate. */
 	LIMIT_FALLBACK_MS = 800,
 	/* Time that the other servers of a zone have to contradict one that denies without an SOA: as
-	 * long, for the same reason. */
+	 * long, for the same reason, and no longer than a client waits who asked first. */
 	LIMIT_DOUBT_MS = 800,
 	/* What they all deny so is kept for this long. Nothing says how long it holds, and clients are
 	 * not to keep it (RFC 2308 §5); but a dual-stack client asks for AAAA with each A, and each
