@@ -96,6 +96,13 @@ bool call_bool(const struct call *call, const char *name)
 	return json_is_true(json_object_get(call->parameters, name));
 }
 
+bool call_has(const struct call *call, const char *name)
+{
+	const json_t *value = json_object_get(call->parameters, name);
+
+	return value && !json_is_null(value);
+}
+
 size_t call_count(const struct call *call, const char *name)
 {
 	return json_array_size(json_object_get(call->parameters, name));

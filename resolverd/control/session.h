@@ -65,6 +65,8 @@ struct session_service { /* outlives its sessions */
 const char *call_string(const struct call *call, const char *name);
 int64_t call_int(const struct call *call, const char *name, int64_t absent);
 bool call_bool(const struct call *call, const char *name);
+/* It was given, and not as null. */
+bool call_has(const struct call *call, const char *name);
 /* Of a list: how many there are, 0 if it was not given; and each of them. */
 size_t call_count(const struct call *call, const char *name);
 const char *call_item(const struct call *call, const char *name, size_t i);

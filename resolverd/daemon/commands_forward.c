@@ -1,9 +1,9 @@
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/commands_words.h"
-#include "daemon/config_value.h"
-
-enum { RATE_MAX = 1000000 };
+#include "daemon/zone.h"
 
 /* ---- list ---- */
 
@@ -39,48 +39,49 @@ void commands_forward_list(void *context, struct call *call)
 
 /* ---- add ---- */
 
-/* False: the call has been answered. */
-static bool read_servers(const struct commands *c, struct call *call, struct settings_zone *z)
+/* What the call says of a parameter that may be true or false; NULL: nothing. */
+static const char *bool_word(const struct call *call, const char *name)
 {
-	size_t count = call_count(call, "servers");
-	uint16_t port = (*c->snapshot)->settings.upstream_port;
-
-	if (count < 1 || count > SETTINGS_ZONE_SERVERS_MAX) {
-		call_invalid(call, "servers");
-		return false;
-	}
-	for (size_t i = 0; i < count; i++) {
-		if (config_value_endpoint(call_item(call, "servers", i), port, &z->servers[i]) &&
-		    !endpoint_is_unusable(&z->servers[i]))
-			continue;
-		call_invalid(call, "servers");
-		return false;
-	}
-	z->server_count = (uint8_t)count;
-	return true;
+	return !call_has(call, name) ? NULL : call_bool(call, name) ? "true" : "false";
 }
 
+/* The parameter that FAULT's member stands for is invalid. */
+static void answer_fault(struct call *call, const struct zone_fault *fault)
+{
+	char name[sizeof(fault->member)];
+	size_t len = strcspn(fault->member, "[");
+
+	memcpy(name, fault->member, len);
+	name[len] = '\0';
+	for (char *c = name; *c; c++)
+		*c = (char)(*c == '-' ? '_' : *c);
+	call_invalid(call, name);
+}
+
+/* The zone as the configuration would have it, defaults too. False: the call has been answered. */
 static bool read_zone(const struct commands *c, struct call *call, struct settings_zone *z)
 {
-	const char *transport = call_string(call, "transport");
-	int64_t rate = call_int(call, "rate_limit", 0);
+	const char *servers[SETTINGS_ZONE_SERVERS_MAX + 1];
+	struct zone_words words = {.forward = true,
+				   .name = call_string(call, "name"),
+				   .transport = call_string(call, "transport"),
+				   .fallback = bool_word(call, "fallback"),
+				   .insecure = bool_word(call, "insecure"),
+				   .servers = servers};
+	struct zone_fault fault;
+	char rate[32];
+	size_t count = MIN(call_count(call, "servers"), ARRAY_LEN(servers));
 
-	*z = (struct settings_zone){.forward = true,
-				    .fallback = call_bool(call, "fallback"),
-				    .insecure = call_bool(call, "insecure")};
-	if (!words_read_name(call, z->name) || !read_servers(c, call, z))
-		return false;
-	if (transport && strcmp(transport, "udp") != 0 && strcmp(transport, "tcp") != 0) {
-		call_invalid(call, "transport");
-		return false;
+	for (; words.servers_count < count; words.servers_count++)
+		servers[words.servers_count] = call_item(call, "servers", words.servers_count);
+	if (call_has(call, "rate_limit")) {
+		(void)snprintf(rate, sizeof(rate), "%" PRId64, call_int(call, "rate_limit", 0));
+		words.rate_limit = rate;
 	}
-	if (rate < 0 || rate > RATE_MAX) {
-		call_invalid(call, "rate_limit");
-		return false;
-	}
-	z->tcp = transport && strcmp(transport, "tcp") == 0;
-	z->rate_limit = (uint32_t)rate;
-	return true;
+	if (zone_read(&words, (*c->snapshot)->settings.upstream_port, NULL, z, &fault) == OK)
+		return true;
+	answer_fault(call, &fault);
+	return false;
 }
 
 /* FRESH in effect, and forget what is cached below NAME: it came from elsewhere. */

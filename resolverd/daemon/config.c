@@ -106,28 +106,28 @@ static const cyaml_schema_field_t resolution_fields[] = {
 };
 
 static const cyaml_schema_field_t forward_zone_fields[] = {
-	WORD("name", struct raw_zone, name),
-	LIST("servers", struct raw_zone, servers),
-	WORD("transport", struct raw_zone, transport),
-	WORD("rate-limit", struct raw_zone, rate_limit),
-	LIST("only", struct raw_zone, only),
-	WORD("fallback", struct raw_zone, fallback),
-	WORD("insecure", struct raw_zone, insecure),
+	WORD("name", struct zone_words, name),
+	LIST("servers", struct zone_words, servers),
+	WORD("transport", struct zone_words, transport),
+	WORD("rate-limit", struct zone_words, rate_limit),
+	LIST("only", struct zone_words, only),
+	WORD("fallback", struct zone_words, fallback),
+	WORD("insecure", struct zone_words, insecure),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t forward_zone_schema = {
-	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_zone, forward_zone_fields)};
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct zone_words, forward_zone_fields)};
 
 static const cyaml_schema_field_t stub_zone_fields[] = {
-	WORD("name", struct raw_zone, name),
-	LIST("servers", struct raw_zone, servers),
-	WORD("transport", struct raw_zone, transport),
-	WORD("rate-limit", struct raw_zone, rate_limit),
-	WORD("insecure", struct raw_zone, insecure),
+	WORD("name", struct zone_words, name),
+	LIST("servers", struct zone_words, servers),
+	WORD("transport", struct zone_words, transport),
+	WORD("rate-limit", struct zone_words, rate_limit),
+	WORD("insecure", struct zone_words, insecure),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t stub_zone_schema = {
-	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_zone, stub_zone_fields)};
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct zone_words, stub_zone_fields)};
 
 static const cyaml_schema_field_t local_zone_fields[] = {
 	WORD("name", struct raw_local_zone, name),

@@ -13,7 +13,7 @@
  *   config_console.c  the same for what the operator uses: control and metrics
  *   config_sandbox.c  the same for what is given up at the start
  *   config_node_local.c  the same for addresses that the daemon makes itself
- *   config_zones.c    the same for forward, stub and local zones
+ *   config_zones.c    the same for forward, stub (zone.c) and local zones
  *   config_hints.c    the same for the servers of the root
  *   config_anchors.c  the same for validation and its trust anchors
  *   config_value.c    words: numbers, sizes, times, names

@@ -7,12 +7,7 @@
  */
 #include "daemon/config.h"
 #include "daemon/config_source.h"
-
-struct raw_zone { /* of forward-zones and stub-zones */
-	char *name, *transport, *rate_limit, *fallback, *insecure;
-	char **servers, **only;
-	unsigned servers_count, only_count;
-};
+#include "daemon/zone.h"
 
 struct raw_local_zone {
 	char *name, *action;
@@ -58,7 +53,7 @@ struct raw_config {
 		char *qname_minimization, *ipv4, *ipv6, *query_loopback, *port, *prime;
 		char *harden_glue, *client_timeout;
 	} resolution;
-	struct raw_zone *forward_zones, *stub_zones;
+	struct zone_words *forward_zones, *stub_zones;
 	struct raw_local_zone *local_zones;
 	unsigned forward_zones_count, stub_zones_count, local_zones_count;
 	struct {

@@ -1,6 +1,6 @@
 /*
- * forward-zones, stub-zones and local-zones: what is asked of servers of the operator's choice, and
- * what is answered from here.
+ * forward-zones, stub-zones and local-zones: what is asked of servers of the operator's choice
+ * (zone.c reads each of them), and what is answered from here.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,62 +10,13 @@
 #include "dns/text.h"
 #include "dns/types.h"
 #include "resolve/local.h"
-#include "resolve/provider.h"
 
 enum {
-	PROVIDER_RATE = 900,  /* it drops what is above 1024, and others send too */
 	RECORDS_MAX = 100000, /* of one local zone */
 	RECORD_TEXT_MAX = 65536 * 4 + 2 * DNAME_TEXT_MAX,
 };
 
 /* ---- forward and stub zones ---- */
-
-/* NAME lies below N.SUFFIX, N from FIRST to LAST. */
-static bool is_within_numbered(const uint8_t *name, unsigned first, unsigned last,
-			       const char *suffix)
-{
-	uint8_t zone[DNAME_MAX];
-
-	for (unsigned i = first; i <= last; i++) {
-		char text[32];
-		(void)snprintf(text, sizeof(text), "%u.%s", i, suffix);
-		if (config_value_name(text, zone) && dname_is_within(name, zone))
-			return true;
-	}
-	return false;
-}
-
-/* Zones that exist inside one network only and so cannot be signed from the root down: what a
- * server there says is not validated unless "insecure" says otherwise. */
-static bool is_private_zone(const uint8_t *name)
-{
-	static const char *const suffixes[] = {
-		"internal.",
-		"local.",
-		"home.arpa.",
-		/* RFC 6762 appendix G: what networks call themselves; the root denies them. */
-		"corp.",
-		"home.",
-		"intranet.",
-		"lan.",
-		"private.",
-		"10.in-addr.arpa.",
-		"168.192.in-addr.arpa.",
-		"254.169.in-addr.arpa.",
-		"d.f.ip6.arpa.",
-		"8.e.f.ip6.arpa.",
-		"9.e.f.ip6.arpa.",
-		"a.e.f.ip6.arpa.",
-		"b.e.f.ip6.arpa.",
-	};
-	uint8_t suffix[DNAME_MAX];
-
-	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++)
-		if (config_value_name(suffixes[i], suffix) && dname_is_within(name, suffix))
-			return true;
-	return is_within_numbered(name, 16, 31, "172.in-addr.arpa.") || /* 172.16.0.0/12 */
-	       is_within_numbered(name, 64, 127, "100.in-addr.arpa."); /* RFC 6598: 100.64.0.0/10 */
-}
 
 struct zone_place {	  /* where the words of one zone stand */
 	const char *list; /* "forward-zones" */
@@ -80,96 +31,16 @@ static enum err refuse_zone(struct config_build *b, const struct zone_place *at,
 	return config_refuse(b, config_key(key, at->list, at->index, member), "%s", what);
 }
 
-static enum err read_servers(struct config_build *b, const struct zone_place *at,
-			     const struct raw_zone *raw, struct settings_zone *z)
-{
-	char key[CONFIG_KEY_MAX], member[32];
-
-	if (raw->servers_count == 0)
-		return refuse_zone(b, at, "servers", "at least one address is expected");
-	if (raw->servers_count > SETTINGS_ZONE_SERVERS_MAX)
-		return refuse_zone(b, at, "servers", "too many addresses");
-	for (size_t i = 0; i < raw->servers_count; i++) {
-		struct endpoint *e = &z->servers[i];
-		(void)snprintf(member, sizeof(member), "servers[%zu]", i);
-		config_key(key, at->list, at->index, member);
-		if (!config_value_endpoint(raw->servers[i], b->config->settings.upstream_port, e))
-			return config_refuse(b, key, "\"%s\" is not an address", raw->servers[i]);
-		if (endpoint_is_unusable(e))
-			return config_refuse(b, key, "\"%s\": no server can be there",
-					     raw->servers[i]);
-	}
-	z->server_count = (uint8_t)raw->servers_count;
-	return OK;
-}
-
-static enum err read_only(struct config_build *b, const struct zone_place *at,
-			  const struct raw_zone *raw, struct settings_zone *z)
-{
-	if (raw->only_count > SETTINGS_ONLY_MAX)
-		return refuse_zone(b, at, "only", "too many patterns");
-	for (size_t i = 0; i < raw->only_count; i++) {
-		size_t len = strlen(raw->only[i]);
-		if (len == 0 || len > DNAME_MAX)
-			return refuse_zone(b, at, "only", "a pattern is empty or too long");
-		struct span copy = arena_copy(&b->config->arena, span_of(raw->only[i], len + 1));
-		if (!copy.at)
-			return ERR_NO_MEMORY;
-		for (char *c = (char *)(uintptr_t)copy.at; *c; c++)
-			*c = (char)(*c >= 'A' && *c <= 'Z' ? *c | 0x20 : *c);
-		z->only[i] = (const char *)copy.at;
-	}
-	z->only_count = (uint8_t)raw->only_count;
-	return OK;
-}
-
-static uint32_t default_rate(const struct settings_zone *z)
-{
-	for (size_t i = 0; i < z->server_count; i++)
-		if (provider_is_known(&z->servers[i]))
-			return PROVIDER_RATE;
-	return 0;
-}
-
-static enum err read_transport(struct config_build *b, const struct zone_place *at,
-			       const struct raw_zone *raw, struct settings_zone *z)
-{
-	uint64_t rate = default_rate(z);
-
-	if (raw->transport && strcmp(raw->transport, "udp") != 0 &&
-	    strcmp(raw->transport, "tcp") != 0)
-		return refuse_zone(b, at, "transport", "udp or tcp is expected");
-	z->tcp = raw->transport && strcmp(raw->transport, "tcp") == 0;
-	if (raw->rate_limit && !config_value_number(raw->rate_limit, 0, UINT32_MAX, &rate))
-		return refuse_zone(b, at, "rate-limit", "a number of packets is expected");
-	z->rate_limit = (uint32_t)rate;
-	return OK;
-}
-
 static enum err read_zone(struct config_build *b, const struct zone_place *at,
-			  const struct raw_zone *raw, struct settings_zone *z)
+			  const struct zone_words *words, struct settings_zone *z)
 {
-	char key[CONFIG_KEY_MAX];
+	struct zone_fault fault;
+	struct arena *arena = &b->config->arena;
+	enum err err = zone_read(words, b->config->settings.upstream_port, arena, z, &fault);
 
-	z->forward = strcmp(at->list, "forward-zones") == 0;
-	if (!raw->name)
-		return refuse_zone(b, at, NULL, "the name is missing");
-	if (!config_value_name(raw->name, z->name))
-		return config_refuse(b, config_key(key, at->list, at->index, "name"),
-				     "\"%s\" is not a name", raw->name);
-	z->insecure = is_private_zone(z->name);
-	enum err err = read_servers(b, at, raw, z);
-	if (err == OK)
-		err = read_transport(b, at, raw, z);
-	if (err == OK)
-		err = read_only(b, at, raw, z);
-	if (err == OK)
-		err = config_read_bool(b, config_key(key, at->list, at->index, "fallback"),
-				       raw->fallback, &z->fallback);
-	if (err == OK)
-		err = config_read_bool(b, config_key(key, at->list, at->index, "insecure"),
-				       raw->insecure, &z->insecure);
-	return err;
+	return err == ERR_MALFORMED
+		       ? refuse_zone(b, at, fault.member[0] ? fault.member : NULL, fault.what)
+		       : err;
 }
 
 static int compare_zone_names(const void *a, const void *b)
@@ -213,9 +84,10 @@ static enum err build_zones(struct config_build *b, const struct raw_config *raw
 		bool forward = i < forward_count;
 		struct zone_place at = {.list = forward ? "forward-zones" : "stub-zones",
 					.index = forward ? i : i - forward_count};
-		const struct raw_zone *words =
-			forward ? &raw->forward_zones[i] : &raw->stub_zones[at.index];
-		enum err err = read_zone(b, &at, words, &zones[i]);
+		struct zone_words words =
+			forward ? raw->forward_zones[i] : raw->stub_zones[at.index];
+		words.forward = forward;
+		enum err err = read_zone(b, &at, &words, &zones[i]);
 		if (err != OK)
 			return err;
 	}
