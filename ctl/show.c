@@ -396,10 +396,23 @@ void show_anchors(struct invocation *in, const json_t *r)
 
 /* ---- the rest ---- */
 
+static void show_notes(struct invocation *in, const json_t *r)
+{
+	const json_t *note;
+	size_t i;
+
+	json_array_foreach(json_object_get(r, "notes"), i, note)
+	{
+		printf("%s%s%s\n", colour_on(in, COLOUR_YELLOW), json_string_value(note),
+		       colour_off(in));
+	}
+}
+
 void show_check(struct invocation *in, const json_t *r)
 {
 	if (!json_is_string(json_object_get(r, "problem"))) {
 		printf("%s: good\n", reply_text(r, "path"));
+		show_notes(in, r);
 		return;
 	}
 	printf("%s%s%s\n", colour_on(in, COLOUR_RED), reply_text(r, "problem"), colour_off(in));
@@ -424,15 +437,8 @@ void show_settings(struct invocation *in, const json_t *r)
 
 void show_reload(struct invocation *in, const json_t *r)
 {
-	const json_t *note;
-	size_t i;
-
 	printf("%s is in effect\n", *reply_text(r, "path") ? reply_text(r, "path") : "The default");
-	json_array_foreach(json_object_get(r, "notes"), i, note)
-	{
-		printf("%s%s%s\n", colour_on(in, COLOUR_YELLOW), json_string_value(note),
-		       colour_off(in));
-	}
+	show_notes(in, r);
 }
 
 void show_level(struct invocation *in, const json_t *r)

@@ -30,6 +30,15 @@ static const char *choose_file(const struct commands *c, struct call *call)
 	return NULL;
 }
 
+static json_t *notes_json(const struct config *config)
+{
+	json_t *list = json_array();
+
+	for (const struct config_note *n = config->notes; n; n = n->next)
+		words_append(&list, words_text(n->line, strlen(n->line)));
+	return list;
+}
+
 void commands_config_check(void *context, struct call *call)
 {
 	const char *path = choose_file(context, call);
@@ -39,11 +48,13 @@ void commands_config_check(void *context, struct call *call)
 	if (!path)
 		return;
 	bool good = config_load(path, &config, &error) == OK;
+	json_t *notes = good ? notes_json(config) : json_array();
 	if (good)
 		config_free(config);
 	call_reply(call,
-		   json_pack("{s:o, s:o}", "path", words_text(path, strlen(path)), "problem",
-			     good ? json_null() : words_text(error.line, strlen(error.line))));
+		   json_pack("{s:o, s:o, s:o}", "path", words_text(path, strlen(path)), "problem",
+			     good ? json_null() : words_text(error.line, strlen(error.line)),
+			     "notes", notes));
 }
 
 void commands_config_reload(void *context, struct call *call)
@@ -51,15 +62,14 @@ void commands_config_reload(void *context, struct call *call)
 	const struct commands *c = context;
 	const char *path = c->path ? c->path : "";
 	struct config_error error = {0};
-	json_t *notes = json_array();
 
 	if (c->reload(c->reload_context, &error) != OK) {
-		json_decref(notes);
 		call_error(
 			call, "Refused",
 			json_pack("{s:o}", "reason", words_text(error.line, strlen(error.line))));
 		return;
 	}
+	json_t *notes = notes_json((*c->snapshot)->config);
 	for (size_t i = 0; i < c->restart_count; i++)
 		words_append(&notes,
 			     json_sprintf("%s is changed only by a restart", c->restart[i]));

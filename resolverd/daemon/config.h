@@ -56,6 +56,12 @@ struct config_node_local {
 	size_t count;					  /* 0: off */
 };
 
+/* What is not as the operator may think, although it can be used. */
+struct config_note {
+	const char *line; /* "FILE:LINE: KEY: what it is" */
+	const struct config_note *next;
+};
+
 struct config { /* immutable; in its own arena */
 	struct arena arena;
 	struct settings settings;
@@ -84,6 +90,7 @@ struct config { /* immutable; in its own arena */
 	size_t recorder_bytes; /* of all workers; 0: off */
 	uint32_t recorder_slow_ms;
 	bool recorder_redact;
+	const struct config_note *notes; /* in the order of the file; NULL: none */
 };
 
 struct config_error {

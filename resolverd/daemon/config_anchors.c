@@ -34,10 +34,53 @@ static enum err add_builtin_anchors(struct anchor *anchors, size_t *count)
 	return err;
 }
 
+static const struct anchor *find_anchor(const struct anchor *anchors, size_t count,
+					const uint8_t *zone)
+{
+	for (size_t i = 0; i < count; i++)
+		if (dname_equal(anchors[i].zone, zone))
+			return &anchors[i];
+	return NULL;
+}
+
+/*
+ * An anchor of an algorithm or digest that is not validated here is left out where its zone has
+ * another one. A zone that has none is no insecure one, as it would be by DS records of its parent
+ * (RFC 6840 §5.2): the operator said that it is to be validated, so that is an error.
+ */
+static enum err judge_unsupported(struct config_build *b, const struct raw_config *raw,
+				  const struct anchor *anchors, size_t count)
+{
+	char key[CONFIG_KEY_MAX], text[DNAME_TEXT_MAX];
+	enum err err = OK;
+
+	for (size_t i = 0; err == OK && i < raw->dnssec.anchors_count; i++) {
+		const char *record = raw->dnssec.anchors[i];
+		struct anchor alone = {.accept_sha1 = b->config->settings.accept_sha1};
+		uint8_t zone[DNAME_MAX];
+		if (anchor_add_text(&alone, record) != ERR_UNSUPPORTED ||
+		    anchor_zone_of(record, zone) != OK)
+			continue;
+		config_key(key, "dnssec.trust-anchors", i, NULL);
+		if (find_anchor(anchors, count, zone))
+			err = config_remark(b, key,
+					    "\"%.200s\": an algorithm or digest that is not "
+					    "validated here, left out",
+					    record);
+		else
+			err = config_refuse(b, key,
+					    "\"%.200s\": an algorithm or digest that is not "
+					    "validated here, and %.200s has no other anchor",
+					    record, dname_text(zone, text));
+	}
+	return err;
+}
+
 static enum err add_listed_anchors(struct config_build *b, const struct raw_config *raw,
 				   struct anchor *anchors, size_t *count)
 {
 	char key[CONFIG_KEY_MAX];
+	size_t unsupported = 0;
 
 	for (size_t i = 0; i < raw->dnssec.anchors_count; i++) {
 		const char *record = raw->dnssec.anchors[i];
@@ -45,17 +88,15 @@ static enum err add_listed_anchors(struct config_build *b, const struct raw_conf
 		config_key(key, "dnssec.trust-anchors", i, NULL);
 		if (err == ERR_NO_MEMORY)
 			return err;
-		if (err == ERR_UNSUPPORTED)
-			return config_refuse(b, key,
-					     "\"%s\": an algorithm or digest that is not "
-					     "validated here",
-					     record);
 		if (err == ERR_LIMIT)
-			return config_refuse(b, key, "\"%s\" is one too many", record);
-		if (err != OK)
-			return config_refuse(b, key, "\"%s\" is not a DS or DNSKEY record", record);
+			return config_refuse(b, key, "\"%.200s\" is one too many", record);
+		if (err == ERR_UNSUPPORTED)
+			unsupported++;
+		else if (err != OK)
+			return config_refuse(b, key, "\"%.200s\" is not a DS or DNSKEY record",
+					     record);
 	}
-	return OK;
+	return unsupported > 0 ? judge_unsupported(b, raw, anchors, *count) : OK;
 }
 
 static enum err build_anchors(struct config_build *b, const struct raw_config *raw)

@@ -34,6 +34,30 @@ enum err config_refuse(struct config_build *b, const char *key, const char *form
 	return config_source_refuse(b->source, key, message, b->error);
 }
 
+enum err config_remark(struct config_build *b, const char *key, const char *format, ...)
+{
+	char message[CONFIG_LINE_MAX / 2];
+	struct config_error line;
+	struct arena *arena = &b->config->arena;
+	struct config_note *note = arena_alloc(arena, sizeof(*note));
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	(void)config_source_refuse(b->source, key, message, &line); /* only for its words */
+	struct span text = arena_copy(arena, span_of(line.line, strlen(line.line) + 1));
+	if (!note || !text.at)
+		return ERR_NO_MEMORY;
+	*note = (struct config_note){.line = (const char *)text.at};
+	if (b->last_note)
+		b->last_note->next = note;
+	else
+		b->config->notes = note;
+	b->last_note = note;
+	return OK;
+}
+
 const char *config_key(char out[static CONFIG_KEY_MAX], const char *key, size_t index,
 		       const char *member)
 {

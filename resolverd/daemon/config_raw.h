@@ -81,6 +81,7 @@ struct config_build { /* what the builders work on */
 	struct config *config;
 	const struct config_source *source;
 	struct config_error *error;
+	struct config_note *last_note; /* of CONFIG's; NULL: none yet */
 };
 
 enum { CONFIG_KEY_MAX = 160 };
@@ -105,6 +106,9 @@ MUST_USE enum err config_prefetch_build(struct config_build *b, const struct raw
 
 /* Write the error: KEY, and what is wrong with it. Always ERR_MALFORMED. */
 enum err config_refuse(struct config_build *b, const char *key, const char *format, ...)
+	PRINTF_LIKE(3, 4);
+/* Note WHAT is not as it seems at KEY, which is used all the same. ERR_NO_MEMORY. */
+MUST_USE enum err config_remark(struct config_build *b, const char *key, const char *format, ...)
 	PRINTF_LIKE(3, 4);
 /* "KEY[INDEX]" or, with MEMBER, "KEY[INDEX].MEMBER" into OUT; returns OUT. */
 const char *config_key(char out[static CONFIG_KEY_MAX], const char *key, size_t index,

@@ -100,6 +100,8 @@ int main(int argc, char **argv)
 		return err == ERR_MALFORMED ? EX_CONFIG : EX_OSERR;
 	}
 	if (command.check) {
+		for (const struct config_note *n = config->notes; n; n = n->next)
+			fprintf(stderr, "resolverd: %s\n", n->line);
 		config_free(config);
 		return EX_OK;
 	}

@@ -321,6 +321,12 @@ static enum err use_config(struct server *s, struct config *fresh)
 	return OK;
 }
 
+static void log_notes(const struct config *config)
+{
+	for (const struct config_note *n = config->notes; n; n = n->next)
+		log_warning("configuration: %s", n->line);
+}
+
 /* ERROR says why not. */
 static enum err reload(void *context, struct config_error *error)
 {
@@ -342,6 +348,7 @@ static enum err reload(void *context, struct config_error *error)
 	}
 	network_follow(&s->network);
 	console_reloaded(&s->console, s->snapshot->config);
+	log_notes(s->snapshot->config);
 	log_notice("configuration reloaded config=%s", s->path ? s->path : "defaults");
 	service_ready("serving");
 	return OK;
@@ -563,6 +570,7 @@ int server_run(struct config *config, const char *path)
 		status = tell_failure(ERR_NO_MEMORY);
 		goto free_server;
 	}
+	log_notes(config);
 	if (!listen_prepare(&s->listen, config))
 		goto release_snapshot;
 	enum err err = open_shared(s);

@@ -105,28 +105,32 @@ static enum err parse_record(const char *record, struct arena *arena, struct tex
 	return text_parse_record(line, arena, out);
 }
 
-/* Can RECORD ever make a key trusted? */
+static enum err fits(const struct text_record *record)
+{
+	return record->rdata.len <= sizeof(((struct anchor_key *)0)->rdata) ? OK : ERR_LIMIT;
+}
+
+/* Can RECORD ever make a key trusted? What is not validated here may be of any length. */
 static enum err check_record(const struct text_record *record, bool accept_sha1)
 {
 	struct ds_view ds;
 	struct dnskey_view key;
 	if (record->rclass != CLASS_IN)
 		return ERR_MALFORMED;
-	if (record->rdata.len > sizeof(((struct anchor_key *)0)->rdata))
-		return ERR_LIMIT;
 	if (record->type == TYPE_DS && rdata_ds(record->rdata, &ds) == OK &&
 	    !crypto_digest_fits(ds.digest_type, ds.digest.len))
 		return ERR_MALFORMED;
 	if (record->type == TYPE_DS && rdata_ds(record->rdata, &ds) == OK)
 		return crypto_digest_is_supported(ds.digest_type, accept_sha1) &&
 				       crypto_algorithm_is_supported(ds.algorithm, accept_sha1)
-			       ? OK
+			       ? fits(record)
 			       : ERR_UNSUPPORTED;
 	if (record->type != TYPE_DNSKEY || rdata_dnskey(record->rdata, &key) != OK)
 		return ERR_MALFORMED;
 	if (!(key.flags & DNSKEY_ZONE) || (key.flags & DNSKEY_REVOKE) || key.protocol != 3)
 		return ERR_MALFORMED;
-	return crypto_algorithm_is_supported(key.algorithm, accept_sha1) ? OK : ERR_UNSUPPORTED;
+	return crypto_algorithm_is_supported(key.algorithm, accept_sha1) ? fits(record)
+									 : ERR_UNSUPPORTED;
 }
 
 /* The operator vouches for KEY: it need not wait any longer. What was revoked stays so. */
@@ -171,6 +175,18 @@ static enum err add_record(struct anchor *a, const struct text_record *record)
 		return ERR_EXISTS;
 	dname_lower(record->owner, a->zone);
 	return add_rdata(a, record->rdata, record->type == TYPE_DS);
+}
+
+enum err anchor_zone_of(const char *record, uint8_t out[static DNAME_MAX])
+{
+	struct arena arena;
+	struct text_record parsed;
+	arena_init(&arena, PARSE_ARENA_BYTES);
+	enum err err = parse_record(record, &arena, &parsed);
+	if (err == OK)
+		(void)dname_lower(parsed.owner, out);
+	arena_deinit(&arena);
+	return err;
 }
 
 enum err anchor_add_text(struct anchor *a, const char *record)

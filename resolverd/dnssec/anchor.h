@@ -46,6 +46,9 @@ struct anchor { /* one zone; main thread or one resolver */
  * RECORD is of another zone than A already holds. */
 MUST_USE enum err anchor_add_text(struct anchor *a, const char *record);
 
+/* The zone that RECORD, as above, is of, in lower case. ERR_MALFORMED. */
+MUST_USE enum err anchor_zone_of(const char *record, uint8_t out[static DNAME_MAX]);
+
 /* Put CONFIGURED, what the operator says today, over A, the state kept for the same zone: each of its
  * records counts as added again. ERR_NOT_FOUND if A knows none of them, so that it tells of keys
  * that nobody vouches for any more; ERR_LIMIT. A is unchanged then. */

@@ -276,6 +276,12 @@ class Verbs(ControlCase):
         done = self.ctl.run("config", "check", path)
         self.assertEqual(done.returncode, 78)
         self.assertIn(f"{path}:2: wrokers: unknown key", done.stdout)
+        with open(path, "w") as out:
+            out.write("dnssec:\n  trust-anchors:\n  - '. DS 1 8 2 %s'\n  - '. DS 2 99 2 %s'\n"
+                      % (64 * "A", 64 * "B"))
+        done = self.ctl.run("config", "check", path)
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout, rf"{path}:4: dnssec\.trust-anchors\[1\].*left out")
         shown = {s["key"]: s["value"] for s in self.ctl.json("config", "show")["settings"]}
         self.assertEqual(shown["listen"], "127.0.0.1:53")
         self.assertEqual(shown["forward-zones"], "fwd.invalid.")
@@ -441,6 +447,8 @@ class ReloadUnderLoad(ControlCase):
         before = self.ctl.json("config", "show")
         for text, words in (("listen: [\n", r":\d+:"), ("dnssec: {trust-anchors: [x]}\n", "trust-anchors"),
                             ("forward-zones: [{name: a., servers: [x]}]\n", r"forward-zones\[0\]"),
+                            ("dnssec: {trust-anchors: ['. DS 1 99 2 %s']}\n" % (64 * "A"),
+                             "no other anchor"),
                             ("log: {level: loud}\n", "log.level")):
             with open(self.daemon.file, "w") as out:
                 out.write(text)

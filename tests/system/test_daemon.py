@@ -26,6 +26,13 @@ class Configuration(case.DaemonCase):
             status, said = self.check(text)
             self.assertEqual(status, 0, f"{text!r}: {said}")
 
+    def test_remarks(self):
+        """RFC 6840 §5.2: an anchor of an unknown algorithm beside a known one is told, and no error."""
+        status, said = self.check("dnssec:\n  trust-anchors:\n  - '. DS 1 8 2 %s'\n"
+                                  "  - '. DS 2 99 2 %s'\n" % (64 * "A", 64 * "B"))
+        self.assertEqual(status, 0, said)
+        self.assertRegex(said, r"check\.yaml:4: dnssec\.trust-anchors\[1\].*left out")
+
     def test_shipped(self):
         path = os.path.join(os.path.dirname(__file__), "..", "..", "etc", "resolverd.yaml")
         done = self.daemon.run("--check", "--config", path)

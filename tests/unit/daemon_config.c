@@ -11,6 +11,8 @@ static enum err load(const char *text, struct config **out, struct config_error 
 	return config_load_text("f", span_of(text, strlen(text)), out, error);
 }
 
+#define DIGEST "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"
+
 /* The whole line is what the operator reads. */
 static const struct {
 	const char *text, *line;
@@ -154,6 +156,13 @@ static const struct {
 	 "f:1: dnssec.auto-trust-anchors: \"maybe\" is neither true nor false"},
 	{"dnssec:\n  trust-anchors:\n  - \". DS 1\"\n",
 	 "f:3: dnssec.trust-anchors[0]: \". DS 1\" is not a DS or DNSKEY record"},
+	{"dnssec:\n  trust-anchors:\n  - \"x. DS 1 8 2 " DIGEST "\"\n  - \"Y. DS 1 99 2 " DIGEST
+	 "\"\n",
+	 "f:4: dnssec.trust-anchors[1]: \"Y. DS 1 99 2 " DIGEST
+	 "\": an algorithm or digest that is not validated here, and y. has no other anchor"},
+	{"dnssec: {trust-anchors: [\". DS 1 8 99 AB\"]}\n",
+	 "f:1: dnssec.trust-anchors[0]: \". DS 1 8 99 AB\": an algorithm or digest that is not "
+	 "validated here, and . has no other anchor"},
 	{"dnssec: {trust-anchors: none}\n",
 	 "f:1: dnssec.trust-anchors: \"none\" is neither builtin nor a list of records"},
 	{"dnssec: {trust-anchors: []}\n",
@@ -493,6 +502,51 @@ static void test_local_zones(void **state)
 	config_free(c);
 }
 
+/* Cannot be used, which is no reason to do without what stands beside it. */
+static void test_unsupported_anchors(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *why, *record, *note;
+	} cases[] = {
+		{"RFC 6840 §5.2: an algorithm", "'X.example. DS 1 99 2 " DIGEST "'",
+		 "f:4: dnssec.trust-anchors[0]: \"X.example. DS 1 99 2 " DIGEST
+		 "\": an algorithm or digest that is not validated here, left out"},
+		{"RFC 6840 §5.2: a digest, of whatever length", "'x.example. DS 1 8 99 ABCD'",
+		 "f:4: dnssec.trust-anchors[0]: \"x.example. DS 1 8 99 ABCD\": an algorithm or "
+		 "digest that is not validated here, left out"},
+		{"RFC 9905: SHA-1",
+		 "'x.example. DS 1 8 1 0123456789012345678901234567890123456789'",
+		 "f:4: dnssec.trust-anchors[0]: \"x.example. DS 1 8 1 "
+		 "0123456789012345678901234567890123456789\": an algorithm or digest that is not "
+		 "validated here, left out"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char text[1024];
+		(void)snprintf(
+			text, sizeof(text),
+			"\ndnssec:\n  trust-anchors:\n  - %s\n  - 'x.example. DS 1 8 2 %s'\n",
+			cases[i].record, DIGEST);
+		struct config *c = must_load(text);
+		CHECK(cases[i].why, c->settings.anchor_count == 1);
+		CHECK(cases[i].why, c->settings.anchors[0].key_count == 1);
+		CHECK(cases[i].why, c->notes && !c->notes->next);
+		assert_string_equal(c->notes->line, cases[i].note);
+		config_free(c);
+	}
+	/* A key of an algorithm to come may be longer than any that is known. */
+	static char key[4000];
+	int len = snprintf(
+		key, sizeof(key),
+		"dnssec:\n  trust-anchors:\n  - '. DS 1 8 2 %s'\n  - '. DNSKEY 257 3 99 ", DIGEST);
+	memset(key + len, 'A', 3000);
+	strcpy(key + len + 3000, "'\n");
+	struct config *c = must_load(key);
+	assert_int_equal(c->settings.anchors[0].key_count, 1);
+	assert_non_null(c->notes);
+	config_free(c);
+}
+
 static void test_anchors(void **state)
 {
 	(void)state;
@@ -632,13 +686,21 @@ static void test_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_interfaces),    cmocka_unit_test(test_service),
-		cmocka_unit_test(test_node_local),    cmocka_unit_test(test_access),
-		cmocka_unit_test(test_private_zones), cmocka_unit_test(test_zones),
-		cmocka_unit_test(test_local_zones),   cmocka_unit_test(test_anchors),
-		cmocka_unit_test(test_prefetch),      cmocka_unit_test(test_disk),
-		cmocka_unit_test(test_files),	      cmocka_unit_test(test_words),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_interfaces),
+		cmocka_unit_test(test_service),
+		cmocka_unit_test(test_node_local),
+		cmocka_unit_test(test_access),
+		cmocka_unit_test(test_private_zones),
+		cmocka_unit_test(test_zones),
+		cmocka_unit_test(test_local_zones),
+		cmocka_unit_test(test_anchors),
+		cmocka_unit_test(test_unsupported_anchors),
+		cmocka_unit_test(test_prefetch),
+		cmocka_unit_test(test_disk),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
