@@ -10,6 +10,8 @@ enum {
 	PROBE_COUNTED_MS = 3000, /* and one that counts packets, which may take 6 s to answer */
 	EXPLORE_PERMILLE = 20,	 /* now and then a server whose speed is unknown or was worse */
 	EXPLORE_REFRESH_PERMILLE = 100, /* rather at the expense of refreshes than of clients */
+	GLUE_LOOKS_MAX = 100,		/* names looked at for a parent's glue, some disk reads */
+	GLUE_AFTER_MS = 500, /* a look-up of addresses that takes longer may lead nowhere */
 };
 
 static bool is_forbidden(const struct query *q, const struct endpoint *e)
@@ -140,18 +142,24 @@ void servers_use_delegation(struct query *q, const uint8_t *name, const struct d
 	fill_from_delegation(q, d);
 }
 
-/* The delegation cached for NAME, unpacked into the arena. A refresh asks the parent again before
- * it ends, so that no client waits for that, and a zone that has moved is found where it is now. */
-static struct delegation *cached_delegation(struct query *q, const uint8_t *name,
-					    int64_t *expires_ms)
+/* The delegation of NAME (lower case) as it is cached and holds, or NULL. */
+static const struct entry *find_delegation(struct resolver *r, const uint8_t *name)
 {
-	struct resolver *r = q->resolver;
 	struct cache_reader *reader = r->client_context.reader;
 	size_t len = dname_len(name);
 	const struct entry *e = cache_find(reader, ENTRY_DELEGATION, name, len, 0);
 	if (!e && resolver_recall(r, name))
 		e = cache_find(reader, ENTRY_DELEGATION, name, len, 0);
-	if (!e || !entry_is_fresh(e, r->now) || (q->refresh && entry_ends_soon(e, r->now)))
+	return e && entry_is_fresh(e, r->now) ? e : NULL;
+}
+
+/* ... unpacked into the arena. A refresh asks the parent again before it ends, so that no client
+ * waits for that, and a zone that has moved is found where it is now. */
+static struct delegation *cached_delegation(struct query *q, const uint8_t *name,
+					    int64_t *expires_ms)
+{
+	const struct entry *e = find_delegation(q->resolver, name);
+	if (!e || (q->refresh && entry_ends_soon(e, q->resolver->now)))
 		return NULL;
 	struct delegation *d = arena_alloc(&q->arena, sizeof(*d));
 	struct span packed = arena_copy(&q->arena, entry_payload(e));
@@ -161,32 +169,37 @@ static struct delegation *cached_delegation(struct query *q, const uint8_t *name
 	return d;
 }
 
-/* The last resort where a name server's own address record led nowhere: the glue that its zone's
- * parent holds for it. */
+/* The glue for NS_NAME in all delegations around it: one further down may name other servers, to which
+ * nothing leads, and must not hide what stands above it. */
+static void add_glue_of(struct query *q, const uint8_t *ns_name, unsigned *left)
+{
+	uint8_t lower[DNAME_MAX];
+	dname_lower(ns_name, lower);
+	for (const uint8_t *at = lower; at[0] != 0 && *left > 0; at = dname_skip(at, 1)) {
+		const struct entry *e = find_delegation(q->resolver, at);
+		struct delegation d;
+		(*left)--;
+		if (!e || delegation_unpack(entry_payload(e), &d) != OK)
+			continue;
+		for (unsigned k = 0; k < d.count; k++)
+			for (unsigned n = 0; dname_equal(d.servers[k].name, lower) &&
+					     n < d.servers[k].address_count;
+			     n++)
+				add_server(q, &d.servers[k].addresses[n], ns_name);
+	}
+}
+
+/* The last resort where what name servers' zones say of their addresses led nowhere, or takes too
+ * long: the glue that their parents hold (RFC 1034 §5.3.3). It reaches servers and answers nobody. */
 static void add_parent_glue(struct query *q)
 {
 	struct zone_context *z = &q->zone;
+	unsigned left = GLUE_LOOKS_MAX;
 	if (z->glue_tried)
 		return;
 	z->glue_tried = true;
-	for (unsigned i = 0; i < z->ns_name_count; i++) {
-		uint8_t lower[DNAME_MAX];
-		int64_t expires_ms;
-		if (z->ns_names[i].has_glue || z->ns_names[i].in_zone)
-			continue;
-		dname_lower(z->ns_names[i].name, lower);
-		for (const uint8_t *at = lower; at[0] != 0; at = dname_skip(at, 1)) {
-			struct delegation *d = cached_delegation(q, at, &expires_ms);
-			for (unsigned k = 0; d && k < d->count; k++)
-				for (unsigned n = 0; dname_equal(d->servers[k].name, lower) &&
-						     n < d->servers[k].address_count;
-				     n++)
-					add_server(q, &d->servers[k].addresses[n],
-						   z->ns_names[i].name);
-			if (d)
-				break;
-		}
-	}
+	for (unsigned i = 0; i < z->ns_name_count; i++)
+		add_glue_of(q, z->ns_names[i].name, &left);
 }
 
 enum err servers_find_cut(struct query *q)
@@ -394,6 +407,16 @@ static bool all_have_lost(const struct query *q)
 	return true;
 }
 
+/* Addresses are being looked up for so long that other ways are worth a try; else wake up then. */
+static bool waits_long(struct query *q)
+{
+	uint64_t at_ms = q->zone.since_ms + GLUE_AFTER_MS;
+	if (q->zone.glue_tried || now_mono_ms(q->resolver->now) >= at_ms)
+		return true;
+	q->retry_ms = q->retry_ms ? MIN(q->retry_ms, at_ms) : at_ms;
+	return false;
+}
+
 int servers_choose(struct query *q, bool *waiting)
 {
 	struct zone_context *z = &q->zone;
@@ -412,7 +435,7 @@ int servers_choose(struct query *q, bool *waiting)
 			break;
 		index = pick(q);
 	}
-	if (index < 0 && !*waiting) {
+	if (index < 0 && (!*waiting || waits_long(q))) {
 		add_parent_glue(q);
 		index = pick(q);
 	}
