@@ -263,6 +263,8 @@ static void give_up_server(struct query *q, unsigned index, const struct reply *
 	dname_text(q->zone.name, zone);
 	server->bad = true;
 	bool lame = reply->kind == REPLY_LAME || reply->rcode == RCODE_REFUSED;
+	server->lame = lame;
+	server->fails = !lame;
 	if (lame && !q->zone.configured)
 		infra_set_lame(r->infra, &server->address, q->zone.name, r->now);
 	if (reply->kind == REPLY_ERROR)
@@ -354,7 +356,7 @@ static void set_aside(struct query *q, unsigned index, struct reply *reply, bool
 			      : "%s of %s denies without an SOA",
 		      endpoint_text(&q->zone.servers[index].address, address),
 		      dname_text(q->zone.name, zone));
-	q->zone.servers[index].bad = true;
+	q->zone.servers[index].bad = q->zone.servers[index].lame = true;
 	if (!q->doubtful_reply) {
 		q->doubtful_reply = reply;
 		q->doubtful_server = index;

@@ -67,6 +67,8 @@ struct server { /* one address of the zone being asked */
 	uint8_t sends, losses;
 	uint64_t last_sent_us;
 	bool bad;      /* lame, refused, broken: not asked again by this question */
+	bool lame;     /* of these: does not serve the zone */
+	bool fails;    /* of these: serves it, but has no answer to the question */
 	bool no_edns;  /* answered FORMERR: ask plainly */
 	bool use_tcp;  /* truncated, suspicious */
 	bool tcp_lost; /* a connection ended under a question once */
@@ -145,11 +147,12 @@ struct zone_context { /* the zone whose servers are asked now */
 	unsigned server_count;
 	struct ns_name ns_names[NS_NAMES_MAX];
 	unsigned ns_name_count, ns_lookups;
-	uint64_t since_ms; /* mono: when its servers began to be asked */
-	bool ready;	   /* servers are filled in */
-	bool glue_tried;   /* add_parent_glue() has run */
-	bool from_hints;   /* the root's, not yet primed */
-	bool signed_data;  /* nothing that lacks signatures is of use: always with EDNS */
+	uint64_t since_ms;  /* mono: when its servers began to be asked */
+	bool ready;	    /* servers are filled in */
+	bool glue_tried;    /* add_parent_glue() has run */
+	bool inside_failed; /* a look-up of an address of a server whose name is in the zone */
+	bool from_hints;    /* the root's, not yet primed */
+	bool signed_data;   /* nothing that lacks signatures is of use: always with EDNS */
 	bool unroutable4, unroutable6; /* has addresses of a family that is off or has no route */
 };
 

@@ -98,6 +98,10 @@ static void fill_from_delegation(struct query *q, const struct delegation *d)
 		*n = (struct ns_name){.name = ds->name,
 				      .in_zone = dname_is_within(ds->name, z->name),
 				      .has_glue = usable};
+		for (unsigned k = 0; n->in_zone && usable && k < ds->address_count; k++) {
+			n->asked_a |= ds->addresses[k].family == 4;
+			n->asked_aaaa |= ds->addresses[k].family == 6;
+		}
 		if (n->has_glue)
 			continue; /* looked up only if the glue turns out to be wrong */
 		take_cached(q, n, TYPE_A, &n->asked_a);
@@ -331,6 +335,7 @@ static bool absorb(struct query *q, struct ns_name *n, uint16_t type, bool asked
 		a = d->answer;
 		if (a && a->verdict != VERDICT_BOGUS)
 			add_addresses(q, a, n->name);
+		q->zone.inside_failed |= n->in_zone && (!a || a->rcode == RCODE_SERVFAIL);
 		return false;
 	}
 	return false;
@@ -353,16 +358,47 @@ static bool look_up(struct query *q, struct ns_name *n, uint16_t type, bool *ask
 	return err == ERR_BUSY;
 }
 
-/* Begin to look up the next name server (without glue, or WITH_GLUE that proved useless); true if
- * something is under way now. */
-static bool look_up_next(struct query *q, bool with_glue)
+enum ns_kind {		 /* of name servers, in the order in which they are worth looking up */
+	       NS_BARE,	 /* without glue */
+	       NS_GLUED, /* with glue that proved useless */
+	       NS_INSIDE /* of the zone itself: its servers have to tell of each other */
+};
+
+static enum ns_kind kind_of(const struct ns_name *n)
+{
+	return n->in_zone ? NS_INSIDE : n->has_glue ? NS_GLUED : NS_BARE;
+}
+
+/*
+ * May servers of Q's zone be asked for the addresses of N, which is in it? Not if none of them serves
+ * the zone, nor once they have failed in this too: that would be as many questions to servers that do
+ * not answer as there are names. Whoever asks for an address does not ask for others of that zone: they
+ * would ask for it. The root is known in full.
+ */
+static bool may_ask_inside(const struct query *q, const struct ns_name *n)
+{
+	bool is_address = q->qtype == TYPE_A || q->qtype == TYPE_AAAA;
+	bool serves = false, answers = false;
+	for (unsigned i = 0; i < q->zone.server_count; i++) {
+		serves |= !q->zone.servers[i].lame;
+		answers |= q->zone.servers[i].fails;
+	}
+	if (!serves || q->zone.inside_failed || q->zone.name[0] == 0)
+		return false;
+	return (n->has_glue || answers) && !(q->internal && is_address);
+}
+
+/* Begin to look up the next name server of KIND; true if something is under way now. */
+static bool look_up_next(struct query *q, enum ns_kind kind)
 {
 	struct zone_context *z = &q->zone;
 	unsigned start = z->ns_name_count > 0 ? rng_below(&q->resolver->rng, z->ns_name_count) : 0;
 	for (unsigned i = 0; i < z->ns_name_count; i++) {
 		struct ns_name *n = &z->ns_names[(start + i) % z->ns_name_count];
-		if ((n->asked_a && n->asked_aaaa) || n->in_zone || n->has_glue != with_glue)
-			continue; /* a name inside the zone without glue leads nowhere */
+		if ((n->asked_a && n->asked_aaaa) || kind_of(n) != kind)
+			continue;
+		if (kind == NS_INSIDE && !may_ask_inside(q, n))
+			continue;
 		if (z->ns_lookups >= LIMIT_NS_LOOKUPS ||
 		    q->budget->ns_lookups >= LIMIT_NS_LOOKUPS_TOTAL) {
 			query_limit(q, EDE_NO_REACHABLE_AUTHORITY,
@@ -375,6 +411,19 @@ static bool look_up_next(struct query *q, bool with_glue)
 		busy |= look_up(q, n, TYPE_AAAA, &n->asked_aaaa);
 		if (busy || z->server_count > before)
 			return busy;
+	}
+	return false;
+}
+
+/* ... of the first kind that has one. True if something is under way. */
+static bool look_up_any(struct query *q)
+{
+	unsigned before = q->zone.server_count;
+	for (unsigned kind = NS_BARE; kind <= NS_INSIDE; kind++) {
+		if (look_up_next(q, (enum ns_kind)kind))
+			return true;
+		if (q->zone.server_count > before)
+			return false;
 	}
 	return false;
 }
@@ -429,8 +478,7 @@ int servers_choose(struct query *q, bool *waiting)
 	int index = pick(q);
 	for (unsigned tries = 0; index < 0 && !*waiting && tries < NS_NAMES_MAX; tries++) {
 		unsigned before = z->server_count;
-		*waiting = look_up_next(q, false) ||
-			   (z->server_count == before && look_up_next(q, true));
+		*waiting = look_up_any(q);
 		if (!*waiting && z->server_count == before)
 			break;
 		index = pick(q);
@@ -439,8 +487,8 @@ int servers_choose(struct query *q, bool *waiting)
 		add_parent_glue(q);
 		index = pick(q);
 	}
+	/* Meanwhile: the one without glue may be the one alive, or the other address of one with. */
 	if (index >= 0 && !*waiting && all_have_lost(q))
-		(void)look_up_next(
-			q, false); /* meanwhile: the one without glue may be the one alive */
+		(void)(look_up_next(q, NS_BARE) || look_up_next(q, NS_INSIDE));
 	return index;
 }
