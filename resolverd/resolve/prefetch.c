@@ -14,7 +14,7 @@ enum {
 	SAMPLES = 8,	     /* names looked at for the least worthy when there are too many */
 	HITS_COUNTED = 1000, /* no name is so popular that it is kept for that alone */
 	WAKE_MIN_MS = 1,
-	LAST_TRY_MS = 250,
+	LAST_TRY_MS = LIMIT_FAILURE_MIN_MS,
 	CLAIM_SLACK_MS = 1000, /* claims count seconds, and a refresh takes its time */
 };
 

@@ -83,7 +83,9 @@ static void fail(struct prefetch *p, struct kept *k)
 	struct resolver *r = p->resolver;
 	const struct prefetch_rule *rule = prefetch_rule_for(kept_settings_of(p), k->qname);
 	bool held = r->now.cache_ms < kept_hold_until_ms(k, rule);
-	uint32_t pause_ms = held ? prefetch_retry_ms(k->failures, rule->hold_ms) : KEPT_REST_MS;
+	uint32_t left_ms = (uint32_t)MAX(k->expires_ms - r->now.cache_ms, (int64_t)0);
+	uint32_t pause_ms =
+		held ? prefetch_retry_ms(k->failures, left_ms, rule->hold_ms) : KEPT_REST_MS;
 	metrics_add(r->metrics, METRIC_prefetch_failed_total, 1);
 	k->retry_ms = r->now.cache_ms + pause_ms + rng_below(&r->rng, pause_ms / 4 + 1);
 	if (k->failures < UINT8_MAX)

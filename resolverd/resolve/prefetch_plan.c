@@ -1,5 +1,7 @@
 #include "resolve/prefetch_plan.h"
 
+#include "resolve/limits.h"
+
 enum {
 	SMOOTHING = 8, /* a new gap weighs an eighth once there were so many */
 	LEAD_MIN_PERCENT = 10,
@@ -9,8 +11,7 @@ enum {
 	LAST_SECOND_MS = 1000,
 	/* An unknown server: its first time-out, and a connection to one 100 ms away. */
 	CHAIN_UNKNOWN_MS = 600,
-	RETRY_MIN_MS =
-		250, /* a server that refuses at once is not asked more than four times a s */
+	RETRY_MIN_MS = LIMIT_FAILURE_MIN_MS, /* for refreshes too */
 	RETRY_MAX_MS = 5000,
 	PERMILLE = 1000,
 };
@@ -137,9 +138,9 @@ uint32_t prefetch_jitter_ms(uint32_t ttl_s, uint32_t lead_ms)
 	return (uint32_t)(MIN(before_ms, (uint64_t)lead_ms) / 8);
 }
 
-uint32_t prefetch_retry_ms(unsigned failures, uint32_t hold_ms)
+uint32_t prefetch_retry_ms(unsigned failures, uint32_t left_ms, uint32_t hold_ms)
 {
 	uint32_t max_ms = MIN(MAX(hold_ms / 4, (uint32_t)RETRY_MIN_MS), (uint32_t)RETRY_MAX_MS);
-	uint32_t ms = (uint32_t)RETRY_MIN_MS << MIN(failures, 8u);
-	return MIN(ms, max_ms);
+	uint32_t ms = (uint32_t)RETRY_MIN_MS << MIN(failures, 16u);
+	return MIN(ms, MAX(max_ms, left_ms / 4));
 }

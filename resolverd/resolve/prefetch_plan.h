@@ -47,5 +47,7 @@ uint32_t prefetch_lead_ms(const struct prefetch_rule *rule, bool forwarded, uint
 /* What is left of the TTL may vary by this much, so that names learned together are not refreshed
  * together for ever. */
 uint32_t prefetch_jitter_ms(uint32_t ttl_s, uint32_t lead_ms);
-/* The pause after FAILURES refreshes in a row that failed: several tries fit into HOLD_MS. */
-uint32_t prefetch_retry_ms(unsigned failures, uint32_t hold_ms);
+/* The pause after a refresh that failed, as FAILURES in a row had before: twice as long each time, so
+ * that several tries fit into the LEFT_MS for which the answer is fresh, and into HOLD_MS when it is
+ * not; a second at least (RFC 9520 §3.2). */
+uint32_t prefetch_retry_ms(unsigned failures, uint32_t left_ms, uint32_t hold_ms);

@@ -100,6 +100,9 @@ static void set(struct scene *s, struct words *w)
 		o->stale_answer_after_ms = number(s, value);
 	} else if (strcmp(key, "client-ms") == 0) {
 		o->client_ms = number(s, value);
+	} else if (strcmp(key, "prefetch") == 0) {
+		o->prefetch.enabled = true;
+		o->prefetch.all.remaining_percent = (uint8_t)number(s, value);
 	} else if (strcmp(key, "max-negative") == 0) {
 		o->max_negative_ttl_s = number(s, value);
 	} else if (strcmp(key, "aggressive") == 0) {

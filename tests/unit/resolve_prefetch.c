@@ -120,11 +120,32 @@ static void test_lead(void **state)
 	}
 	struct prefetch_rule fixed = {.remaining_percent = 80};
 	assert_int_equal(prefetch_lead_ms(&fixed, true, 5, 50), 0); /* a forwarder: at expiry */
-	assert_int_equal(prefetch_retry_ms(0, 30000), 250);
-	assert_int_equal(prefetch_retry_ms(3, 30000), 2000);
-	assert_int_equal(prefetch_retry_ms(200, 30000), 5000);
-	assert_int_equal(prefetch_retry_ms(200, 10000), 2500);
-	assert_int_equal(prefetch_retry_ms(200, 0), 250);
+}
+
+static const struct {
+	const char *why;
+	unsigned failures;
+	uint32_t left_ms, hold_ms, want_ms;
+} retries[] = {
+	{"RFC 9520 §3.2: a second at least", 0, 0, 30000, 1000},
+	{"... however short the hold", 200, 0, 0, 1000},
+	{"... and however little is left", 200, 900, 0, 1000},
+	{"... while it is fresh", 0, 300000, 30000, 1000},
+	{"then twice as long", 1, 300000, 30000, 2000},
+	{"each time", 5, 300000, 30000, 32000},
+	{"a quarter of what is left: four tries", 7, 300000, 30000, 75000},
+	{"a day is left", 200, 86400000, 30000, 21600000},
+	{"nearly expired: as in the hold", 3, 4000, 30000, 5000},
+	{"expired: several tries in the hold", 3, 0, 30000, 5000},
+	{"a hold of ten seconds", 200, 0, 10000, 2500},
+};
+
+static void test_retries(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(retries); i++)
+		CHECK(retries[i].why, prefetch_retry_ms(retries[i].failures, retries[i].left_ms,
+							retries[i].hold_ms) == retries[i].want_ms);
 }
 
 /* ---- rules ---- */
@@ -279,9 +300,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_popularity), cmocka_unit_test(test_hot),
-		cmocka_unit_test(test_lead),	   cmocka_unit_test(test_rules),
-		cmocka_unit_test(test_claims),	   cmocka_unit_test(test_buckets),
-		cmocka_unit_test(test_line),	   cmocka_unit_test(test_losses),
+		cmocka_unit_test(test_lead),	   cmocka_unit_test(test_retries),
+		cmocka_unit_test(test_rules),	   cmocka_unit_test(test_claims),
+		cmocka_unit_test(test_buckets),	   cmocka_unit_test(test_line),
+		cmocka_unit_test(test_losses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
