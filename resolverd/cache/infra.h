@@ -24,7 +24,7 @@ enum {
 };
 
 enum infra_quirk {
-	INFRA_NO_EDNS = 1,    /* answers FORMERR or NOTIMP to OPT, or drops it */
+	INFRA_NO_EDNS = 1,    /* answers FORMERR or NOTIMP to OPT over TCP */
 	INFRA_NO_CASE = 2,    /* does not keep the question's letter case */
 	INFRA_KEEPS_CASE = 4, /* was seen to keep it */
 	INFRA_TCP_ONLY = 8,   /* UDP answers were suspicious or never came while TCP works */

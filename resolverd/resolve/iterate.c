@@ -411,7 +411,7 @@ void iterate_reply(struct query *q, struct send *s, const struct message *m)
 		query_fail(q);
 		return;
 	}
-	reply->unsigned_ok = s->plain_try;
+	reply->unsigned_ok = !s->with_edns || m->opt_offset == 0;
 	bool hearsay = is_hearsay(q, reply, m->flags);
 	note_reply(q, s, m, reply, hearsay);
 	upstream_cancel_all(q);

@@ -111,6 +111,9 @@ enum {
 	/* Failures are remembered (RFC 9520 §3.2: at least 1 s, at most 5 min), doubling. */
 	LIMIT_FAILURE_MIN_MS = 1000,
 	LIMIT_FAILURE_MAX_MS = 30000,
+	/* ... where there are replies, only without the signatures or keys that prove them: whatever
+	 * keeps those away may let them pass at any time, and one failure is of all names of a zone. */
+	LIMIT_UNPROVEN_MAX_MS = 2000,
 	/* While the last try for a question is known to have failed, what is stale is told at once and
 	 * the next try is made behind it: as long as RFC 9520 lets a failure be remembered. */
 	LIMIT_FAILURE_SHOWS_MS = 300000,

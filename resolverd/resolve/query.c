@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "resolve/servers.h"
 #include "resolve/upstream.h"
 #include "resolve/waiters.h"
 
@@ -371,6 +372,7 @@ enum err query_need(struct query *q, const uint8_t *name, uint16_t type, bool fr
 	} else {
 		query_note(q,
 			   (struct trace_step){.kind = TRACE_NEEDS, .name = copy.at, .type = type});
+		servers_allow_probe(child);
 	}
 	if (!link_parent(q, child))
 		return ERR_LIMIT;
@@ -524,6 +526,7 @@ static void store_failure(struct query *q)
 	const struct entry *last = cache_find(r->client_context.reader, ENTRY_FAILURE, q->qname,
 					      dname_len(q->qname), q->qtype);
 	uint32_t ttl_s = LIMIT_FAILURE_MIN_MS / 1000;
+	uint32_t max_ms = query_is_unproven(q) ? LIMIT_UNPROVEN_MAX_MS : LIMIT_FAILURE_MAX_MS;
 	bool spent = q->budget->sends >= LIMIT_SENDS || q->budget->subqueries >= LIMIT_SUBQUERIES ||
 		     q->budget->signature_checks >= LIMIT_SIGNATURE_CHECKS;
 	if (last && entry_is_fresh(last, r->now))
@@ -532,7 +535,7 @@ static void store_failure(struct query *q)
 		return; /* whoever spent the budget must not make others' names fail */
 	if (last && !q->held_back &&
 	    r->now.cache_ms < last->expires_ms + (int64_t)last->ttl_s * 1000)
-		ttl_s = MIN(MAX(last->ttl_s * 2, ttl_s), (uint32_t)LIMIT_FAILURE_MAX_MS / 1000);
+		ttl_s = MIN(MAX(last->ttl_s * 2, ttl_s), max_ms / 1000);
 	if (q->refresh)
 		ttl_s = 0; /* repeated soon: nobody is refused, but it shows who waits in vain */
 	struct entry_parts parts = {.kind = ENTRY_FAILURE,

@@ -66,12 +66,12 @@ struct server { /* one address of the zone being asked */
 	const uint8_t *ns_name; /* NULL for forward and stub zones */
 	uint8_t sends, losses;
 	uint64_t last_sent_us;
-	bool bad;      /* lame, refused, broken: not asked again by this question */
-	bool lame;     /* of these: does not serve the zone */
-	bool fails;    /* of these: serves it, but has no answer to the question */
-	bool no_edns;  /* answered FORMERR: ask plainly */
-	bool use_tcp;  /* truncated, suspicious */
-	bool tcp_lost; /* a connection ended under a question once */
+	bool bad;		       /* lame, refused, broken: not asked again by this question */
+	bool lame;		       /* of these: does not serve the zone */
+	bool fails;		       /* of these: serves it, but has no answer to the question */
+	bool no_edns_udp, no_edns_tcp; /* answered FORMERR there: ask plainly */
+	bool use_tcp;		       /* truncated, suspicious */
+	bool tcp_lost;		       /* a connection ended under a question once */
 	bool tcp_failed;
 };
 
@@ -89,9 +89,8 @@ struct send {		/* one packet that may be answered; slots of the resolver */
 	uint8_t qname[DNAME_MAX]; /* with the letters' case as sent */
 	uint8_t cookie[COOKIE_CLIENT_SIZE];
 	bool with_cookie, with_edns, minimized;
-	bool plain_try; /* without EDNS, though the server may know it */
-	bool stubborn;	/* over TCP because UDP lost, not because the server wants it */
-	bool expired;	/* its time is over, but a late reply is still welcome */
+	bool stubborn; /* over TCP because UDP lost, not because the server wants it */
+	bool expired;  /* its time is over, but a late reply is still welcome */
 	uint8_t mismatches;
 	uint8_t number; /* in the trace */
 	uint64_t sent_us;
@@ -152,7 +151,7 @@ struct zone_context { /* the zone whose servers are asked now */
 	bool glue_tried;    /* add_parent_glue() has run */
 	bool inside_failed; /* a look-up of an address of a server whose name is in the zone */
 	bool from_hints;    /* the root's, not yet primed */
-	bool signed_data;   /* nothing that lacks signatures is of use: always with EDNS */
+	bool signed_data;   /* nothing without signatures is of use: with EDNS, rather over TCP */
 	bool unroutable4, unroutable6; /* has addresses of a family that is off or has no route */
 };
 

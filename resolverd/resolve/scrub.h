@@ -48,7 +48,7 @@ struct reply {
 	/* A denial for which neither an SOA nor a proof speaks: by a balancer without members, a
 	 * secondary that has lost its zone, a server that knows addresses only. */
 	bool doubtful;
-	bool unsigned_ok;      /* lack of signatures says nothing: it was asked for without EDNS */
+	bool unsigned_ok;      /* lack of signatures says nothing: asked or answered without EDNS */
 	const uint8_t *target; /* end of the chain; qname if there is no alias */
 	unsigned alias_count;  /* hops taken in this reply */
 	struct rrset sets[ANSWER_SETS_MAX]; /* the chain and its end, in order */

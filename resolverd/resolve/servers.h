@@ -17,7 +17,8 @@ int servers_choose(struct query *q, bool *waiting);
 uint32_t servers_bad_case_ms(struct query *q, unsigned index);
 /* The servers of Q's zone count packets and drop what is too many: spare them. */
 bool servers_are_counted(const struct query *q);
-/* A client joins a question that has nobody left to ask: give each server one more chance. */
+/* A client, or another question, joins one that has nobody left to ask: give each server one more
+ * chance. */
 void servers_allow_probe(struct query *q);
 /* Ask the servers of D, the delegation of NAME that ends at EXPIRES_MS, from now on. */
 void servers_use_delegation(struct query *q, const uint8_t *name, const struct delegation *d,

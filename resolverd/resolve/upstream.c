@@ -15,6 +15,7 @@ enum {
 	UPSTREAM_RTO_MAX_MS = 800, /* clients wait 1.8 s: two tries must fit */
 	UPSTREAM_LATE_MS =
 		6500,	     /* replies this late are still welcome: the provider takes up to 6 s */
+	SIGNED_SENDS = 2,    /* once more over TCP, and over UDP if that is closed */
 	TURN_LATE_MS = 50,   /* a turn missed by more is lost: others have theirs by now */
 	HEDGE_PERMILLE = 50, /* hedges among sends: a few per cent of extra packets */
 };
@@ -303,13 +304,39 @@ static struct send *least_promising(const struct query *q)
 }
 static_assert(LIMIT_SENDS_OPEN >= 2, "there is an oldest but one");
 
-/* A refresh has time: where UDP was lost twice, TCP may pass. Never where packets are counted. */
-static bool try_tcp(const struct query *q, const struct server *server)
+static bool has_open_tcp(const struct query *q, unsigned index)
 {
+	for (unsigned i = 0; i < q->open_count; i++)
+		if (q->open[i]->server == index && q->open[i]->transport == TRANSPORT_TCP)
+			return true;
+	return false;
+}
+
+/* A refresh has time: where UDP was lost twice, TCP may pass. So may EDNS, where it did not. Never where
+ * packets are counted. */
+static bool try_tcp(const struct query *q, unsigned index)
+{
+	const struct server *server = &q->zone.servers[index];
 	const struct settings_zone *zone = q->zone.configured;
 	if (q->confirming) /* nobody can forge it there */
 		return !server->tcp_failed && !servers_are_counted(q);
+	if (q->zone.signed_data)
+		return !server->tcp_failed && !servers_are_counted(q) && !has_open_tcp(q, index);
 	return q->refresh && server->losses >= 2 && !server->tcp_failed && !zone;
+}
+
+/* Whether S goes with EDNS. What is known of a server that lacks it holds for the transport over which
+ * it was told; where data without signatures is of no use, so is a question without EDNS. */
+static bool wants_edns(const struct query *q, const struct send *s,
+		       const struct infra_server *known)
+{
+	const struct server *server = &q->zone.servers[s->server];
+	if (q->zone.signed_data)
+		return true;
+	if (s->transport == TRANSPORT_TCP)
+		return !server->no_edns_tcp && !(known->quirks & INFRA_NO_EDNS);
+	/* A server that stayed silent so far may be one that drops what it does not know. */
+	return !server->no_edns_udp && server->losses != 2;
 }
 
 bool upstream_has_live(const struct query *q)
@@ -341,7 +368,7 @@ bool upstream_send(struct query *q, unsigned index)
 	const struct settings_zone *zone = q->zone.configured;
 	infra_get(r->infra, &server->address, r->now, &known);
 	bool tcp = server->use_tcp || (known.quirks & INFRA_TCP_ONLY) || (zone && zone->tcp);
-	bool stubborn = !tcp && try_tcp(q, server);
+	bool stubborn = !tcp && try_tcp(q, index);
 	tcp |= stubborn;
 	if (!within_budget(q, index, tcp))
 		return false;
@@ -357,10 +384,7 @@ bool upstream_send(struct query *q, unsigned index)
 	s->transport = tcp ? TRANSPORT_TCP : TRANSPORT_UDP;
 	s->minimized = q->minimize.active;
 	s->qtype = s->minimized ? q->minimize.type : q->qtype;
-	/* A server that stayed silent so far may be one that drops what it does not know. */
-	bool knows_edns = !server->no_edns && !(known.quirks & INFRA_NO_EDNS);
-	s->plain_try = knows_edns && server->losses == 2 && !q->zone.signed_data;
-	s->with_edns = knows_edns && !s->plain_try;
+	s->with_edns = wants_edns(q, s, &known);
 	s->sent_us = server->last_sent_us = r->now.mono_us;
 	dname_copy(s->minimized ? q->minimize.name : q->name, s->qname);
 	if (!tcp && !(known.quirks & INFRA_NO_CASE))
@@ -382,6 +406,17 @@ bool upstream_send(struct query *q, unsigned index)
 			     .transport = s->transport};
 	resolver_act(r, &act);
 	return true;
+}
+
+void upstream_ask_signed(struct query *q, unsigned index)
+{
+	struct server *server = &q->zone.servers[index];
+	if (q->zone.signed_data) { /* it has been asked with EDNS, by all ways that there are */
+		server->bad = true;
+		return;
+	}
+	q->zone.signed_data = true;
+	server->sends -= MIN(server->sends, (uint8_t)SIGNED_SENDS);
 }
 
 static void on_lost(struct query *q, struct send *s)

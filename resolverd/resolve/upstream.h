@@ -17,6 +17,10 @@ void upstream_cancel_all(struct query *q);
 bool upstream_is_late(const struct query *q, const struct send *s);
 /* There is one whose reply is waited for. */
 bool upstream_has_live(const struct query *q);
+/* The last reply of server INDEX lacks signatures that are needed, as it was asked or answered without
+ * EDNS: from now on all servers of Q's zone are asked with it, over TCP where nothing is in between, this
+ * one at once; for the second time, others. */
+void upstream_ask_signed(struct query *q, unsigned index);
 /* EV_REPLY and EV_LOST. */
 void upstream_event(struct resolver *r, const struct event *ev);
 /* There is no route to servers of FAMILY any more: what was sent to them is lost, and who waits asks

@@ -58,6 +58,14 @@ static void note_rtt(struct query *q, const struct send *s)
 	metrics_observe(r->metrics, HISTOGRAM_upstream_rtt_seconds, rtt_us);
 }
 
+/* A server that was thought to lack EDNS has it. */
+static void note_edns(struct query *q, const struct send *s, enum edns_status status)
+{
+	if (status == EDNS_OK && s->transport == TRANSPORT_TCP)
+		infra_set_quirk(q->resolver->infra, &q->zone.servers[s->server].address,
+				INFRA_NO_EDNS, false, q->resolver->now);
+}
+
 static void note_wrong(struct query *q, const struct send *s, enum trace_wrong how)
 {
 	query_note(q, (struct trace_step){.kind = TRACE_WRONG, .number = s->number, .code = how});
@@ -141,10 +149,11 @@ static bool try_again(struct query *q, struct send *s, const struct message *m,
 		return true;
 	}
 	bool dislikes = rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP || rcode == RCODE_BADVERS;
-	if (dislikes && s->with_edns && (status == EDNS_ABSENT || rcode == RCODE_BADVERS)) {
+	if (dislikes && s->with_edns && !q->zone.signed_data &&
+	    (status == EDNS_ABSENT || rcode == RCODE_BADVERS)) {
 		/* RFC 6891 §7. Remembered for the server only when nobody could have forged it. */
 		note_again(q, s, TRACE_REPLY_NO_EDNS, rcode, m->wire.len);
-		server->no_edns = true;
+		*(udp ? &server->no_edns_udp : &server->no_edns_tcp) = true;
 		if (!udp)
 			infra_set_quirk(q->resolver->infra, &server->address, INFRA_NO_EDNS, true,
 					q->resolver->now);
@@ -241,6 +250,7 @@ void upstream_reply(struct resolver *r, struct send *s, const struct event *ev)
 	}
 	metrics_add(r->metrics, METRIC_upstream_replies_total, 1);
 	note_rtt(q, s);
+	note_edns(q, s, status);
 	if (try_again(q, s, &m, status, &edns))
 		return;
 	restore_case(r, s, &m);

@@ -7,6 +7,7 @@
 #include "resolve/blame.h"
 #include "resolve/chain.h"
 #include "resolve/leg.h"
+#include "resolve/upstream.h"
 #include "resolve/verify.h"
 
 enum { BOGUS_RETRIES = 2 }; /* other servers asked before data is called bogus */
@@ -709,8 +710,31 @@ static bool has_other_server(const struct query *q)
 	return false;
 }
 
+/* Q's reply lacks signatures, and says nothing by that. */
+static void blame_edns(struct query *q)
+{
+	const struct reply *reply = q->reply;
+	blame_note(q, EDE_DNSSEC_INDETERMINATE,
+		   &(struct blame){.owner = reply->target,
+				   .type = q->qtype,
+				   .server = blame_server(q),
+				   .zone = q->zone.name,
+				   .why = "answered without EDNS, so without signatures"});
+}
+
+static enum step conclude_unproven(struct query *q)
+{
+	q->answer.unproven = true;
+	query_remark(q);
+	return leg_checked(q, VERDICT_BOGUS);
+}
+
 enum step validate_conclude_bogus(struct query *q)
 {
+	if (q->reply->unsigned_ok) { /* nobody has sent signatures: that shows nothing to be bad */
+		blame_edns(q);
+		return conclude_unproven(q);
+	}
 	metrics_add(q->resolver->metrics, METRIC_dnssec_bogus_total, 1);
 	if (q->trouble.ede == EDE_NONE)
 		q->trouble.ede = EDE_DNSSEC_BOGUS;
@@ -726,8 +750,8 @@ static enum step ask_again(struct query *q)
 	return STEP_AGAIN;
 }
 
-/* What came is bogus, or UNPROVEN. Ask elsewhere before anything is called bogus; with EDNS, if that was
- * left out after losses. */
+/* What came is bogus, or UNPROVEN. Ask elsewhere before anything is called bogus; with EDNS, if the
+ * reply came without it. */
 static enum step on_bogus(struct query *q, bool unproven)
 {
 	char text[DNAME_TEXT_MAX];
@@ -738,13 +762,14 @@ static enum step on_bogus(struct query *q, bool unproven)
 			q->budget->denial.hashes_left > 0;
 	if (q->reply_cached && worth_it)
 		return leg_ask_in_full(q);
-	q->answer.unproven = unproven;
-	if (unproven) /* by whatever server */
-		return leg_checked(q, VERDICT_BOGUS);
-	if (q->reply->unsigned_ok && !q->zone.signed_data) {
-		q->zone.signed_data = true;
+	if (q->reply->unsigned_ok && !q->reply_cached) {
+		blame_edns(q);
+		q->bogus_reply = q->reply;
+		upstream_ask_signed(q, q->reply_server);
 		return ask_again(q);
 	}
+	if (unproven) /* by whatever server */
+		return conclude_unproven(q);
 	if (!worth_it || q->bogus_retries >= BOGUS_RETRIES || !has_other_server(q) ||
 	    q->reply_cached)
 		return validate_conclude_bogus(q);

@@ -173,7 +173,8 @@ static void send_to_host(struct sim *s, const struct action *a, struct host *h,
 		lose(s, a, q->tcp == TCP_MODE_REFUSED ? q->delay_us : 2 * q->delay_us);
 		return;
 	}
-	struct server_query query = {.host = h, .message = m, .tcp = a->transport == TRANSPORT_TCP};
+	struct server_query query = {
+		.host = h, .message = m, .tcp = a->transport == TRANSPORT_TCP, .now_us = s->now_us};
 	struct server_replies replies;
 	server_answer(&s->world, &s->dice, &query, &replies);
 	deliver(s, a, q, &replies);

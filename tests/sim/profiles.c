@@ -515,6 +515,69 @@ static void finish_lossy_signed(struct sim *s)
 			 (size_t)s->stubs.count);
 }
 
+/* ---- EDNS that fails for a while ------------------------------------------------------------- */
+
+enum { SPELL_FROM_S = 10, SPELL_NAMES = 50 };
+
+/* Servers of a signed zone, or a middlebox before them, do not take EDNS for some seconds: they drop
+ * such questions, ignore OPT, or answer FORMERR or NOTIMP. Names are asked before, meanwhile, after. */
+static void build_edns_spell(struct sim *s)
+{
+	static const enum edns_mode modes[] = {EDNS_MODE_FORMERR, EDNS_MODE_NOTIMP,
+					       EDNS_MODE_IGNORE, EDNS_MODE_DROP};
+	struct world *w = &s->world;
+	s->settings.dnssec = true;
+	s->world.mood = MOOD_ROUGH;
+	struct zone *com = brick_top(s), *z = brick_zone(s, "spell.com.", com);
+	if (prng_percent(&s->dice, 50))
+		world_serve(world_host(w, world_label(w, z->apex, "ns2"), z, 1, 0, 3600), z);
+	for (unsigned i = 0; i < w->zone_count; i++) {
+		struct secure_options o = {.algorithm = 15,
+					   .with_ds = true,
+					   .nsec3 = prng_percent(&s->dice, 30),
+					   .unix_s = sim_now(s).unix_s};
+		secure_zone(w, s->keyring, w->zones[i], &o);
+	}
+	uint64_t until_us = (SPELL_FROM_S + prng_between(&s->dice, 2, 15)) * second_us;
+	enum edns_mode mode = modes[prng_below(&s->dice, ARRAY_LEN(modes))];
+	bool udp = prng_percent(&s->dice, 60);
+	for (unsigned i = 0; i < z->host_count; i++) {
+		struct quirks *q = &z->hosts[i]->quirks;
+		q->edns = mode;
+		q->edns_from_us = prng_percent(&s->dice, 30) ? 0 : SPELL_FROM_S * second_us;
+		q->edns_until_us = until_us;
+		q->edns_udp = udp;
+	}
+	for (unsigned i = 0; i < SPELL_NAMES; i++) {
+		const uint8_t *name = world_label(w, z->apex, "n%u", i);
+		if (i % 3 != 0) /* the others do not exist */
+			brick_a(s, z, name, 60);
+		struct stub *c = stub_plan(s, (i + 1) * second_us, name, TYPE_A);
+		c->has_edns = true;
+		c->edns_size = 1232;
+	}
+	brick_finish(s, 3600, 3600);
+}
+
+/* Nobody fails after it, but for what RFC 9520 has remembered; nor meanwhile, where the servers take
+ * EDNS over TCP. Where packets are lost for it, the first ones may wait too long for one server after
+ * the other. */
+static void finish_edns_spell(struct sim *s)
+{
+	const struct quirks *q = &s->world.zones[2]->hosts[0]->quirks;
+	unsigned failed = 0, allowed = q->edns == EDNS_MODE_DROP ? 3 : 0;
+	for (unsigned i = 0; i < s->stubs.count; i++) {
+		const struct stub *c = s->stubs.list[i];
+		bool is_after = c->asked_us >= q->edns_until_us + 2 * second_us;
+		failed += c->rcode == RCODE_SERVFAIL && (is_after || q->edns_udp);
+	}
+	if (failed > allowed)
+		sim_fail(s, "RFC 6891 §7: EDNS comes back at once",
+			 "%u failed, mode %d until %llu ms%s", failed, (int)q->edns,
+			 (unsigned long long)(q->edns_until_us / 1000),
+			 q->edns_udp ? ", over UDP only" : "");
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct profile profiles[] = {
@@ -541,6 +604,7 @@ static const struct profile profiles[] = {
 	{"aliased-ds", 1, build_aliased_ds, NULL},
 	{"wrong-clock", 1, build_wrong_clock, finish_wrong_clock},
 	{"lossy-signed", 1, build_lossy_signed, finish_lossy_signed},
+	{"edns-spell", 2, build_edns_spell, finish_edns_spell},
 	{"left-rest", 1, build_left_rest, finish_left_rest},
 	{"left-unsigned", 1, build_left_unsigned, NULL},
 	{"bare", 1, build_bare, NULL},

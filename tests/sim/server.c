@@ -318,12 +318,21 @@ static void answer_body(struct work *x)
 	}
 }
 
+static enum edns_mode edns_mode(const struct server_query *query)
+{
+	const struct quirks *q = &query->host->quirks;
+	bool is_now = q->edns_until_us == 0 ||
+		      (query->now_us >= q->edns_from_us && query->now_us < q->edns_until_us);
+	return is_now && !(q->edns_udp && query->tcp) ? q->edns : EDNS_MODE_FULL;
+}
+
 /* The reply that a willing server gives, EDNS as its mode has it. */
 static void answer_plainly(struct work *x, const struct edns *edns, struct server_reply *out)
 {
 	const struct message *m = x->query->message;
 	const struct quirks *q = &x->query->host->quirks;
-	bool with_opt = m->opt_offset && q->edns == EDNS_MODE_FULL;
+	enum edns_mode mode = edns_mode(x->query);
+	bool with_opt = m->opt_offset && mode == EDNS_MODE_FULL;
 	x->dnssec_ok = with_opt && edns->dnssec_ok;
 	struct edns_reply opt = {
 		.size = 1232, .dnssec_ok = edns->dnssec_ok, .ede = EDE_NONE, .ede2 = EDE_NONE};
@@ -343,10 +352,9 @@ static void answer_plainly(struct work *x, const struct edns *edns, struct serve
 		dname_lower(x->qname, x->qname);
 	x->qtype = m->qtype;
 	REQUIRE(builder_question(&x->b, x->qname, m->qtype, m->qclass));
-	if (m->opt_offset && (q->edns == EDNS_MODE_FORMERR || q->edns == EDNS_MODE_NOTIMP))
-		x->flags =
-			(uint16_t)((x->flags & ~FLAG_AA) |
-				   (q->edns == EDNS_MODE_FORMERR ? RCODE_FORMERR : RCODE_NOTIMP));
+	if (m->opt_offset && (mode == EDNS_MODE_FORMERR || mode == EDNS_MODE_NOTIMP))
+		x->flags = (uint16_t)((x->flags & ~FLAG_AA) |
+				      (mode == EDNS_MODE_FORMERR ? RCODE_FORMERR : RCODE_NOTIMP));
 	else
 		answer_body(x);
 	x->b.size = limit;
@@ -386,7 +394,7 @@ void server_answer(struct world *w, struct prng *dice, const struct server_query
 	out->count = 0;
 	bool is_lost = q->dead || (!query->tcp && prng_percent(dice, q->loss_percent));
 	if (is_lost || edns_view(m, &edns) == EDNS_FORMERR ||
-	    (m->opt_offset && q->edns == EDNS_MODE_DROP)) {
+	    (m->opt_offset && edns_mode(query) == EDNS_MODE_DROP)) {
 		if (q->spoofed && !query->tcp)
 			out->count += lies_forge(dice, m, &out->list[0]);
 		return;

@@ -13,6 +13,7 @@ struct server_query {
 	struct host *host;
 	const struct message *message;
 	bool tcp;
+	uint64_t now_us; /* of the run */
 };
 
 struct server_reply {

@@ -100,6 +100,9 @@ struct quirks {
 	uint8_t nuisance_percent;
 	uint8_t nuisances; /* bits of enum nuisance */
 	enum edns_mode edns;
+	/* That holds for a while only, and for what lies between over UDP only; 0: always, for all. */
+	uint64_t edns_from_us, edns_until_us;
+	bool edns_udp;
 	enum tcp_mode tcp;
 	enum lame_mode lame;
 	const struct zone *lame_for; /* NULL: for every zone */
