@@ -7,6 +7,7 @@
 #include "dns/rdata.h"
 #include "dns/text.h"
 #include "resolve/limits.h"
+#include "sim/judge.h"
 #include "sim/oracle.h"
 #include "sim/reasons.h"
 #include "sim/sim.h"
@@ -17,7 +18,7 @@ struct checked { /* one answer being looked at */
 	struct message m;
 	uint16_t rcode;	     /* extended */
 	const char *problem; /* first thing that was wrong; NULL */
-	char detail[400];
+	char detail[JUDGE_DETAIL_MAX];
 };
 
 static void wrong(struct checked *x, const char *problem, const char *detail)
@@ -389,21 +390,36 @@ static void tell_answer(const struct checked *x)
 		 x->m.counts[1], x->m.counts[2], x->m.wire.len, ede, x->c->reason);
 }
 
+static void check_as_judge(struct checked *x)
+{
+	char detail[JUDGE_DETAIL_MAX];
+	if (is_filtered(x))
+		return;
+	const char *problem = judge_answer(x->s, x->c, &x->m, x->rcode, detail);
+	if (problem)
+		wrong(x, problem, detail);
+}
+
+static void check_now(struct checked *x)
+{
+	check_truth(x);
+	check_content(x);
+	check_as_judge(x);
+}
+
 /* What was taken away or changed lives on in caches for a while: then the old truth is as good. */
 static void check_either_truth(struct checked *x)
 {
 	struct world *w = &x->s->world;
 	struct zone *limbo = NULL;
-	check_truth(x);
-	check_content(x);
+	check_now(x);
 	for (unsigned i = 0; i < w->zone_count; i++)
 		if (w->zones[i]->revoked && x->s->now_us <= w->zones[i]->limbo_until_us)
 			limbo = w->zones[i];
 	if (x->problem && limbo) {
 		x->problem = NULL;
 		limbo->revoked = false;
-		check_truth(x);
-		check_content(x);
+		check_now(x);
 		limbo->revoked = true;
 	}
 	for (unsigned i = 0; x->problem && i < w->change_count; i++) {
@@ -411,8 +427,7 @@ static void check_either_truth(struct checked *x)
 			continue;
 		x->problem = NULL;
 		world_swap(&w->changes[i]);
-		check_truth(x);
-		check_content(x);
+		check_now(x);
 		world_swap(&w->changes[i]);
 	}
 }

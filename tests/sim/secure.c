@@ -501,6 +501,12 @@ bool secure_hides(const struct zone *z, const uint8_t *name)
 	       cover_hash(x, closer) == find_hash(x, z->apex);
 }
 
+bool secure_says_nothing(const struct zone *z, const uint8_t *name)
+{
+	const struct security *x = z->security;
+	return x && x->opt_out && !find_hash(x, name);
+}
+
 /* What the parents say of Z: is it to be secure at all? */
 static enum sim_verdict secure_chain_verdict(const struct zone *z)
 {

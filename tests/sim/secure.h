@@ -119,6 +119,8 @@ bool secure_is_forged(const struct zone *z);
  * delegations, which needs no NSEC3 of its own where opt-out reigns (RFC 5155 §7.1, erratum 3441).
  * Such a denial is insecure. */
 bool secure_hides(const struct zone *z, const uint8_t *name);
+/* Z says nothing of NAME: it lies in an opt-out span, where unsigned delegations may be (RFC 5155 §6). */
+bool secure_says_nothing(const struct zone *z, const uint8_t *name);
 /* What a validator has to think of Z's records. */
 enum sim_verdict secure_verdict(const struct zone *z);
 /* ... of one set of them: the keys themselves may be well where nothing else is ... */
