@@ -28,6 +28,18 @@ const struct signer_key *keyring_key(struct keyring *k, uint8_t algorithm, unsig
 	return key;
 }
 
+const struct signer_key *keyring_own(struct keyring *k, unsigned pair, bool is_ksk)
+{
+	unsigned index = 2 * (pair - 1) + is_ksk;
+	REQUIRE(pair > 0 && pair <= KEYRING_OWN);
+	if (!k->own[index].pkey) {
+		seeded_begin(1000 + index);
+		signer_key_init(&k->own[index], 8,
+				(uint16_t)(DNSKEY_ZONE | (is_ksk ? DNSKEY_SEP : 0)), RSA_BITS);
+	}
+	return &k->own[index];
+}
+
 void keyring_deinit(struct keyring *k)
 {
 	for (size_t a = 0; a < KEYRING_ALGORITHMS; a++)
@@ -35,6 +47,9 @@ void keyring_deinit(struct keyring *k)
 			signer_key_deinit(&k->keys[a][i]);
 	for (size_t i = 0; i < KEYRING_COLLIDING; i++)
 		signer_key_deinit(&k->colliding[i]);
+	for (size_t i = 0; i < ARRAY_LEN(k->own); i++)
+		signer_key_deinit(&k->own[i]);
+	memo_deinit(&k->memo);
 }
 
 /* KEY without the bit that makes it a zone key (RFC 4034 §2.1.1). */
@@ -61,8 +76,9 @@ void secure_zone(struct world *w, struct keyring *k, struct zone *z, const struc
 {
 	struct security *x = world_alloc(w, sizeof(*x));
 	z->security = x;
-	x->ksk = keyring_key(k, o->algorithm, 0);
-	x->zsk = keyring_key(k, o->algorithm, 1);
+	x->ksk = o->own_keys ? keyring_own(k, o->own_keys, true) : keyring_key(k, o->algorithm, 0);
+	x->zsk = o->own_keys ? keyring_own(k, o->own_keys, false) : keyring_key(k, o->algorithm, 1);
+	x->memo = o->own_keys ? &k->memo : NULL;
 	x->stranger = keyring_key(k, o->algorithm, 2);
 	x->flaw = o->flaw;
 	if (x->flaw == FLAW_KSK_BIT)
@@ -104,6 +120,14 @@ static void spoil_signature(struct rrset *set, struct arena *arena)
 	set->sigs = copy;
 }
 
+size_t secure_sign_as(const struct zone *z, const struct signer_key *key, const struct rrset *set,
+		      const struct signature *signature, uint8_t out[static SIGNER_RDATA_MAX])
+{
+	struct memo *memo = z->security->memo;
+	return memo ? memo_sign(memo, key, set, signature, out)
+		    : signer_sign(key, set, signature, out);
+}
+
 void secure_sign(struct world *w, const struct zone *z, struct rrset *set)
 {
 	const struct security *x = z->security;
@@ -134,7 +158,9 @@ void secure_sign(struct world *w, const struct zone *z, struct rrset *set)
 		key = x->stranger;
 	if (x->trap && attack_signs(w, z, set, &signature))
 		return;
-	signer_attach(key, &signature, &w->arena, set);
+	uint8_t rdata[SIGNER_RDATA_MAX];
+	signer_append(span_of(rdata, secure_sign_as(z, key, set, &signature, rdata)), &w->arena,
+		      set);
 	const struct signer_key *second = is_dnskey ? x->second_ksk : x->second_zsk;
 	if (second)
 		signer_attach(second, &signature, &w->arena, set);
@@ -258,8 +284,13 @@ static int compare_hashes(const void *a, const void *b)
 	return memcmp(((const struct hashed *)a)->hash, ((const struct hashed *)b)->hash, 20);
 }
 
+void secure_hash(const struct zone *z, const uint8_t *name, uint8_t out[static 20])
+{
+	hash_name(z->security, name, out);
+}
+
 /* Base32 with the extended hex alphabet (RFC 4648 §7): 20 bytes are 32 characters. */
-static const uint8_t *hashed_owner(struct world *w, const uint8_t *apex,
+const uint8_t *secure_hashed_owner(struct world *w, const uint8_t *apex,
 				   const uint8_t hash[static 20])
 {
 	static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
@@ -323,7 +354,8 @@ static struct rrset *make_nsec3(struct world *w, const struct zone *z, size_t in
 	writer_u8(&out, 20);
 	writer_bytes(&out, span_of(x->hashes[(index + 1) % x->hash_count].hash, 20));
 	write_bitmap(&out, h->node, h->node && !is_insecure_cut(z, h->node) ? signed_too : nothing);
-	return new_set(w, hashed_owner(w, z->apex, h->hash), TYPE_NSEC3, negative_ttl_s(z), &out);
+	return new_set(w, secure_hashed_owner(w, z->apex, h->hash), TYPE_NSEC3, negative_ttl_s(z),
+		       &out);
 }
 
 static void seal_nsec3(struct world *w, struct zone *z, struct node **nodes, size_t count)

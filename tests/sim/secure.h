@@ -4,6 +4,7 @@
  * proofs that servers put into denials - as they should be, or with one flaw that a validator must
  * not miss. Makes no use of the code under test but for codecs.
  */
+#include "sim/memo.h"
 #include "sim/signer.h"
 #include "sim/world.h"
 
@@ -33,11 +34,13 @@ enum flaw {
 	FLAW_FIRST_OF_DENIALS = FLAW_NO_PROOF,
 };
 
-enum { KEYRING_ALGORITHMS = 8, KEYRING_KEYS = 3, KEYRING_COLLIDING = 24 };
+enum { KEYRING_ALGORITHMS = 8, KEYRING_KEYS = 3, KEYRING_OWN = 8, KEYRING_COLLIDING = 24 };
 
 struct keyring { /* one process: making keys is slow, zones share them */
 	struct signer_key keys[KEYRING_ALGORITHMS][KEYRING_KEYS];
+	struct signer_key own[2 * KEYRING_OWN]; /* pairs for worlds of liars, which share none */
 	struct signer_key colliding[KEYRING_COLLIDING]; /* one tag; attacks.c */
+	struct memo memo;
 };
 
 struct hashed { /* an NSEC3 record */
@@ -62,25 +65,36 @@ struct security { /* of one signed zone */
 	uint8_t salt[4];
 	struct hashed *hashes; /* in hash order, after secure_seal() */
 	size_t hash_count;
-	int64_t unix_s; /* signatures are made around this time */
+	int64_t unix_s;	   /* signatures are made around this time */
+	struct memo *memo; /* ... and remembered; or NULL */
 };
 
 struct secure_options {
 	uint8_t algorithm;
 	bool with_ds, unknown_digest, nsec3, opt_out;
 	enum flaw flaw;
+	unsigned own_keys; /* pair number, from 1; 0: those that all zones share */
 	int64_t unix_s;
 };
 
 void keyring_deinit(struct keyring *k);
 /* Key number INDEX of ALGORITHM, made when it is first asked for; number 0 has the SEP flag. */
 const struct signer_key *keyring_key(struct keyring *k, uint8_t algorithm, unsigned index);
+/* A key of pair number PAIR (from 1), RSA with SHA-256: quick to verify, and remembered once made. */
+const struct signer_key *keyring_own(struct keyring *k, unsigned pair, bool is_ksk);
 
 /* Z will be signed: adds its DNSKEY set, and DS to its parent. Before sealing. */
 void secure_zone(struct world *w, struct keyring *k, struct zone *z,
 		 const struct secure_options *options);
 /* After zone_seal(): the chain of NSEC or NSEC3 records. */
 void secure_seal(struct world *w, struct zone *z);
+/* Sign SET as an owner of KEY would, with the memory of Z. Returns the length of the RRSIG. */
+size_t secure_sign_as(const struct zone *z, const struct signer_key *key, const struct rrset *set,
+		      const struct signature *signature, uint8_t out[static SIGNER_RDATA_MAX]);
+/* What an NSEC3 of Z's parameters has for NAME, or would have if Z has NSEC: hash and owner. */
+void secure_hash(const struct zone *z, const uint8_t *name, uint8_t out[static 20]);
+const uint8_t *secure_hashed_owner(struct world *w, const uint8_t *apex,
+				   const uint8_t hash[static 20]);
 /* Put the signatures on SET of Z, unless it has them. Nothing happens in unsigned zones. */
 void secure_sign(struct world *w, const struct zone *z, struct rrset *set);
 /* Forget the signatures on SET; the next one who asks gets new ones. */

@@ -199,17 +199,22 @@ size_t signer_sign(const struct signer_key *key, const struct rrset *set,
 	return writer_len(&w);
 }
 
-void signer_attach(const struct signer_key *key, const struct signature *signature,
-		   struct arena *arena, struct rrset *set)
+void signer_append(struct span rrsig, struct arena *arena, struct rrset *set)
 {
-	uint8_t rdata[SIGNER_RDATA_MAX];
-	uint16_t len = (uint16_t)signer_sign(key, set, signature, rdata);
+	uint16_t len = (uint16_t)rrsig.len;
 	uint8_t *sigs = arena_alloc(arena, set->sigs.len + sizeof(len) + len);
 	REQUIRE(sigs);
 	if (set->sigs.len > 0)
 		memcpy(sigs, set->sigs.at, set->sigs.len);
 	memcpy(sigs + set->sigs.len, &len, sizeof(len));
-	memcpy(sigs + set->sigs.len + sizeof(len), rdata, len);
+	memcpy(sigs + set->sigs.len + sizeof(len), rrsig.at, len);
 	set->sigs = span_of(sigs, set->sigs.len + sizeof(len) + len);
 	set->sig_count++;
+}
+
+void signer_attach(const struct signer_key *key, const struct signature *signature,
+		   struct arena *arena, struct rrset *set)
+{
+	uint8_t rdata[SIGNER_RDATA_MAX];
+	signer_append(span_of(rdata, signer_sign(key, set, signature, rdata)), arena, set);
 }

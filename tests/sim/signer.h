@@ -55,7 +55,9 @@ uint8_t signer_labels(const uint8_t *owner);
 size_t signer_sign(const struct signer_key *key, const struct rrset *set,
 		   const struct signature *signature, uint8_t out[static SIGNER_RDATA_MAX]);
 
-/* Sign SET as SIGNATURE says and put the RRSIG, packed, behind those it has; the old signatures are
- * copied into ARENA. */
+/* Put RRSIG, packed, behind the signatures that SET has; those are copied into ARENA. */
+void signer_append(struct span rrsig, struct arena *arena, struct rrset *set);
+
+/* Sign SET as SIGNATURE says, and append that. */
 void signer_attach(const struct signer_key *key, const struct signature *signature,
 		   struct arena *arena, struct rrset *set);
