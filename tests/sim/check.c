@@ -400,10 +400,13 @@ static void check_as_judge(struct checked *x)
 		wrong(x, problem, detail);
 }
 
+/* Where anybody may lie about anything, only the judge knows what may be told. */
 static void check_now(struct checked *x)
 {
-	check_truth(x);
-	check_content(x);
+	if (liar_is_harmless(x->s)) {
+		check_truth(x);
+		check_content(x);
+	}
 	check_as_judge(x);
 }
 

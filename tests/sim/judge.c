@@ -29,7 +29,7 @@ struct trial {
 	const struct stub *c;
 	const struct message *m;
 	uint16_t rcode;
-	bool is_ad;
+	bool is_ad, is_proven; /* ... by what it rests on: then it says so */
 	struct arena arena;
 	struct told told[TOLD_MAX];
 	unsigned count;
@@ -80,20 +80,25 @@ static bool set_holds(const struct span *list, const struct span one)
 	return false;
 }
 
-/* Every signature told is one that Z's signer has made. The old ones of a zone that rolls its keys
- * are forgotten: of those the judge knows nothing. */
+/* Where signatures are told, one of them at least is one that Z's signer has made. Those beside it may be
+ * of algorithms that only others know. The old ones of a zone that rolls its keys are forgotten: of those
+ * the judge knows nothing. */
 static bool sigs_are_genuine(const struct trial *t, const struct zone *z, struct rrset *true_set,
 			     const struct rrset *told)
 {
 	struct rrset_iter it = rrset_sigs(told);
 	struct span sig;
-	if (t->s->rollover.zone == z)
+	if (t->s->rollover.zone == z || told->sig_count == 0)
 		return true;
 	secure_sign(&t->s->world, z, true_set);
-	while (rrset_next(&it, &sig))
-		if (!set_holds(&true_set->sigs, sig))
-			return false;
-	return true;
+	while (rrset_next(&it, &sig)) {
+		int32_t left_s = (int32_t)(liar_aged(t->s, sig) - (uint32_t)sim_now(t->s).unix_s);
+		bool is_aged =
+			liar_aged(t->s, sig) && (left_s < 0 || told->ttl_s <= (uint32_t)left_s);
+		if (set_holds(&true_set->sigs, sig) || is_aged)
+			return true;
+	}
+	return false;
 }
 
 /* TRUE_SET of Z is what was told. */
@@ -245,6 +250,7 @@ static void judge_proof(struct trial *t, const struct zone *z, enum proof_kind k
 	if (secure_proof_verdict(z, kind, name) != SIM_SECURE) {
 		if (t->is_ad)
 			guilty(t, "AD is for what is proven", name, t->c->qtype, "denial");
+		t->is_proven = false;
 		return;
 	}
 	if (!t->is_ad || !t->c->dnssec_ok || t->s->rollover.zone == z)
@@ -323,6 +329,7 @@ static bool follow(struct trial *t, const struct zone *z, uint8_t name[static DN
 	zone_lookup(z, name, t->c->qtype, &found);
 	switch (found.found) {
 	case FOUND_REFERRAL: /* a cut without a zone behind it */
+		t->is_proven = false;
 		return false;
 	case FOUND_DNAME:
 		return follow_dname(t, &found, name);
@@ -354,11 +361,28 @@ static bool follow(struct trial *t, const struct zone *z, uint8_t name[static DN
 	return true;
 }
 
+/* The chain led through nothing but what is secure, to its end. */
+static void judge_secure(struct trial *t)
+{
+	bool is_whole = t->is_proven;
+	for (unsigned i = 0; i < t->count; i++) {
+		const struct told *x = &t->told[i];
+		if (x->section == SECTION_ANSWER && !x->is_on_chain)
+			guilty(t, "nothing rides along in an answer", x->set.owner, x->set.type,
+			       "unasked for");
+		is_whole &= x->standing == STANDING_GENUINE || x->standing == STANDING_MADE ||
+			    x->section == SECTION_ADDITIONAL;
+	}
+	if (is_whole && !t->is_ad && (t->c->dnssec_ok || t->c->wants_ad))
+		guilty(t, "no secure name is told as insecure", t->c->qname, t->c->qtype, "no AD");
+}
+
 static void judge_chain(struct trial *t)
 {
 	uint8_t name[DNAME_MAX];
 	bool is_free_somewhere = false;
 	dname_copy(t->c->qname, name);
+	t->is_proven = true;
 	for (unsigned hop = 0; !t->problem; hop++) {
 		const struct zone *z = world_zone_for(&t->s->world, name, t->c->qtype);
 		if (hop == HOPS_MAX || is_unknown(z) || secure_verdict(z) == SIM_BOGUS ||
@@ -369,10 +393,8 @@ static void judge_chain(struct trial *t)
 		if (!(is_here ? follow_free(t, name) : follow(t, z, name)))
 			break;
 	}
-	for (unsigned i = 0; i < t->count && !is_free_somewhere; i++)
-		if (t->told[i].section == SECTION_ANSWER && !t->told[i].is_on_chain)
-			guilty(t, "nothing rides along in an answer", t->told[i].set.owner,
-			       t->told[i].set.type, "unasked for");
+	if (!is_free_somewhere)
+		judge_secure(t);
 }
 
 const char *judge_answer(struct sim *s, const struct stub *c, const struct message *m,

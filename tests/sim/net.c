@@ -114,7 +114,8 @@ static bool check_query(struct sim *s, const struct action *a, struct message *m
 static void check_poison(struct sim *s, const struct action *a, const uint8_t *qname)
 {
 	char text[DNAME_TEXT_MAX];
-	if (a->peer.family == 4 && memcmp(a->peer.addr, world_poison, sizeof(world_poison)) == 0 &&
+	if (liar_is_harmless(s) && a->peer.family == 4 &&
+	    memcmp(a->peer.addr, world_poison, sizeof(world_poison)) == 0 &&
 	    !oracle_is_tainted(&s->world, qname))
 		sim_fail(s, "poisoned delegation is not followed", "asked the poison for %s",
 			 dname_text(qname, text));
@@ -177,6 +178,8 @@ static void send_to_host(struct sim *s, const struct action *a, struct host *h,
 		.host = h, .message = m, .tcp = a->transport == TRANSPORT_TCP, .now_us = s->now_us};
 	struct server_replies replies;
 	server_answer(&s->world, &s->dice, &query, &replies);
+	if (h->quirks.dishonest && replies.count)
+		liar_bend(s, h, m, &replies.list[replies.count - 1]);
 	deliver(s, a, q, &replies);
 }
 

@@ -358,6 +358,8 @@ static void add_totals(const struct sim *s, struct sim_totals *t)
 		t->answered_by_mood[s->world.mood]++;
 		t->servfails += c->rcode == RCODE_SERVFAIL;
 		t->servfails_by_mood[s->world.mood] += c->rcode == RCODE_SERVFAIL;
+		t->answered_by_liar[s->liar.mode]++;
+		t->servfails_by_liar[s->liar.mode] += c->rcode == RCODE_SERVFAIL;
 	}
 }
 

@@ -11,11 +11,14 @@
  *   oracle.c    the truth                check.c            answers compared with it
  *   life.c      workers, and restarts of all of them
  *   traces.c    decision traces make sense
+ *   judge.c     ... and judged by what was signed
+ *   liar.c      who makes lies of true replies
  *   seeded.c    libcrypto's chance, so that keys repeat too
  */
 #include "base/heap.h"
 #include "resolve/resolver.h"
 #include "sim/hot.h"
+#include "sim/liar.h"
 #include "sim/life.h"
 #include "sim/net.h"
 #include "sim/rollover.h"
@@ -78,6 +81,7 @@ struct sim {
 	struct net net;
 	struct stubs stubs;
 
+	struct liar liar;
 	struct rollover rollover; /* the one zone that rolls its keys */
 	struct cost cost;
 
@@ -99,6 +103,7 @@ struct sim {
 struct sim_totals {
 	uint64_t asked, hits, answered, servfails, sends, failed;
 	uint64_t servfails_by_mood[3], answered_by_mood[3];
+	uint64_t servfails_by_liar[LIAR_MODES], answered_by_liar[LIAR_MODES];
 	struct cost cost;
 	uint64_t signature_checks;
 	unsigned most_checks, most_hashes; /* for one client query */

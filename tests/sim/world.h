@@ -111,6 +111,7 @@ struct quirks {
 	bool is_recursive; /* a forwarder's: knows the whole world */
 	bool dead, lowercase, truncates, follows_aliases, authority_ns, liar, spoofed;
 	bool omits_soa; /* in denials */
+	bool dishonest; /* says what the run's liar makes of it (liar.h) */
 };
 
 struct host {
