@@ -142,6 +142,14 @@ static bool is_genuine_denial(const struct trial *t, const struct rrset *told)
 	return false;
 }
 
+/* OWNER is a hash below a secure zone's apex: then it is no name of which anything could be said. */
+static bool is_hashed(const struct zone *z, const struct rrset *told)
+{
+	enum { HASH_LABEL = 32 };
+	return told->type == TYPE_NSEC3 && told->owner[0] == HASH_LABEL &&
+	       secure_verdict(z) == SIM_SECURE && dname_equal(dname_skip(told->owner, 1), z->apex);
+}
+
 static enum standing standing_of(const struct trial *t, const struct told *x)
 {
 	const struct rrset *told = &x->set;
@@ -152,9 +160,7 @@ static enum standing standing_of(const struct trial *t, const struct told *x)
 		return STANDING_GENUINE;
 	if (is_unknown(z))
 		return STANDING_UNKNOWN;
-	/* The owner of an NSEC3 is no name of which anything could be said. */
-	if (told->type == TYPE_NSEC3 ? secure_verdict(z) != SIM_SECURE
-				     : is_free(z, told->owner, told->type)) {
+	if (!is_hashed(z, told) && is_free(z, told->owner, told->type)) {
 		zone_lookup(z, told->owner, told->type, &found);
 		bool is_genuine = !is_denial && found.found == FOUND_ANSWER && found.set &&
 				  is_same(t, z, found.set, told);

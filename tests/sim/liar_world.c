@@ -155,6 +155,18 @@ static void choose_liars(struct sim *s)
 			w->zones[i]->hosts[bits >> i & 1]->quirks.dishonest = true;
 }
 
+/* Behind a forwarder there are no referrals; what it says is a lie, or may have become one. */
+static void forward_some(struct sim *s)
+{
+	struct settings_zone *forward = world_alloc(&s->world, sizeof(*forward));
+	configured_forward(s, forward);
+	dname_lower(world_name(&s->world, prng_percent(&s->dice, 50) ? "." : "lab."),
+		    forward->name);
+	forward->fallback = false;
+	s->settings.zones = forward;
+	s->settings.zone_count = 1;
+}
+
 static void ask(struct sim *s, uint64_t at_us)
 {
 	static const uint16_t types[] = {TYPE_A,     TYPE_A,	TYPE_A,	     TYPE_A,	TYPE_A,
@@ -193,10 +205,15 @@ void build_liar(struct sim *s)
 	s->liar.mode = prng_percent(d, 2) ? LIAR_NONE : PRNG_PICK(d, modes);
 	s->world.mood = liar_is_harmless(s) ? MOOD_HEALTHY : MOOD_HOSTILE;
 	build_zones(s);
+	if (s->liar.mode == LIAR_PATH && prng_percent(d, 15))
+		forward_some(s);
 	choose_liars(s);
+	s->life.worker_count = prng_percent(d, 10) ? 2 : 1;
 	for (unsigned i = prng_between(d, 2, QUESTIONS_MAX); i > 0; i--) {
 		ask(s, at_us);
 		at_us += PRNG_PICK(d, gaps_us);
 	}
+	if (prng_percent(d, 1))
+		life_plan_restart(s, prng_below(d, (unsigned)at_us), 1000);
 	liar_plan(s);
 }
