@@ -59,12 +59,21 @@ static bool is_unknown(const struct zone *z)
 	return false;
 }
 
-/* Whatever Z is made to say of (NAME, TYPE) cannot be told from a lie. Below a DNAME there is nothing
- * that could be delegated (RFC 6672 §2.4). */
-static bool is_free(const struct zone *z, const uint8_t *name, uint16_t type)
+static bool is_unchecked(const struct settings *settings, const uint8_t *name)
+{
+	for (size_t i = 0; i < settings->negative_anchor_count; i++)
+		if (dname_is_within(name, settings->negative_anchors[i]))
+			return true;
+	return false;
+}
+
+/* Whatever Z is made to say of (NAME, TYPE) cannot be told from a lie, or need not be (RFC 7646). Below
+ * a DNAME there is nothing that could be delegated (RFC 6672 §2.4). */
+static bool is_free(const struct trial *t, const struct zone *z, const uint8_t *name, uint16_t type)
 {
 	struct lookup found;
-	if (z->unreachable || secure_verdict(z) == SIM_INSECURE)
+	if (is_unchecked(&t->s->settings, name) || z->unreachable ||
+	    secure_verdict(z) == SIM_INSECURE)
 		return true;
 	zone_lookup(z, name, type, &found);
 	return found.found != FOUND_DNAME && secure_says_nothing(z, name);
@@ -160,7 +169,7 @@ static enum standing standing_of(const struct trial *t, const struct told *x)
 		return STANDING_GENUINE;
 	if (is_unknown(z))
 		return STANDING_UNKNOWN;
-	if (!is_hashed(z, told) && is_free(z, told->owner, told->type)) {
+	if (!is_hashed(z, told) && is_free(t, z, told->owner, told->type)) {
 		zone_lookup(z, told->owner, told->type, &found);
 		bool is_genuine = !is_denial && found.found == FOUND_ANSWER && found.set &&
 				  is_same(t, z, found.set, told);
@@ -394,7 +403,7 @@ static void judge_chain(struct trial *t)
 		if (hop == HOPS_MAX || is_unknown(z) || secure_verdict(z) == SIM_BOGUS ||
 		    secure_is_forged(z))
 			return; /* of bogus zones the oracle knows more (check.c) */
-		bool is_here = is_free(z, name, t->c->qtype);
+		bool is_here = is_free(t, z, name, t->c->qtype);
 		is_free_somewhere |= is_here;
 		if (!(is_here ? follow_free(t, name) : follow(t, z, name)))
 			break;

@@ -275,7 +275,7 @@ void liar_bend(struct sim *s, const struct host *host, const struct message *que
 	struct message m;
 	struct draft d = {.s = s, .host = host, .qtype = query->qtype};
 	bool is_bent = false;
-	if (!host->quirks.dishonest || message_view(span_of(reply->wire, reply->len), &m) != OK)
+	if (!host->dishonest || message_view(span_of(reply->wire, reply->len), &m) != OK)
 		return;
 	message_name(query, query->qname_offset, d.qname);
 	unsigned asked = asked_for(s, &d);

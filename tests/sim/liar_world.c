@@ -148,11 +148,11 @@ static void choose_liars(struct sim *s)
 	for (unsigned i = 0; i < w->host_count; i++) {
 		w->hosts[i]->quirks.delay_us = prng_between(&s->dice, 500, 9000);
 		w->hosts[i]->quirks.follows_aliases = prng_percent(&s->dice, 60);
-		w->hosts[i]->quirks.dishonest = mode == LIAR_PATH || mode == LIAR_GOSSIP;
+		w->hosts[i]->dishonest = mode == LIAR_PATH || mode == LIAR_GOSSIP;
 	}
 	for (unsigned i = 0; i < w->zone_count; i++)
 		if ((mode == LIAR_SERVER || mode == LIAR_EMPTY) && w->zones[i]->host_count > 1)
-			w->zones[i]->hosts[bits >> i & 1]->quirks.dishonest = true;
+			w->zones[i]->hosts[bits >> i & 1]->dishonest = true;
 }
 
 /* Behind a forwarder there are no referrals; what it says is a lie, or may have become one. */

@@ -178,7 +178,7 @@ static void send_to_host(struct sim *s, const struct action *a, struct host *h,
 		.host = h, .message = m, .tcp = a->transport == TRANSPORT_TCP, .now_us = s->now_us};
 	struct server_replies replies;
 	server_answer(&s->world, &s->dice, &query, &replies);
-	if (h->quirks.dishonest && replies.count)
+	if (h->dishonest && replies.count)
 		liar_bend(s, h, m, &replies.list[replies.count - 1]);
 	deliver(s, a, q, &replies);
 }

@@ -111,7 +111,6 @@ struct quirks {
 	bool is_recursive; /* a forwarder's: knows the whole world */
 	bool dead, lowercase, truncates, follows_aliases, authority_ns, liar, spoofed;
 	bool omits_soa; /* in denials */
-	bool dishonest; /* says what the run's liar makes of it (liar.h) */
 };
 
 struct host {
@@ -125,6 +124,7 @@ struct host {
 	unsigned zone_count;
 	struct quirks quirks;
 	uint64_t received; /* packets */
+	bool dishonest;	   /* says what the run's liar makes of it (liar.h) */
 };
 
 struct change { /* an RRset gets other records while the run goes on */
