@@ -105,12 +105,14 @@ static void plan_lie(struct sim *s, struct lie *lie)
 	lie->seed = prng_u64(d);
 }
 
-static void tell_plan(struct sim *s)
+void liar_tell(struct sim *s)
 {
 	static const char *const modes[] = {"nobody", "the path", "a server of each zone", "gossip",
 					    "emptiness"};
 	char type[TYPE_TEXT_SIZE];
 	const struct liar *l = &s->liar;
+	if (l->lie_count == 0)
+		return;
 	sim_tell(s, "who lies: %s", modes[l->mode]);
 	for (unsigned i = 0; i < l->lie_count; i++) {
 		const struct lie *lie = &l->lies[i];
@@ -136,7 +138,6 @@ void liar_plan(struct sim *s)
 				     .rule_count = 1,
 				     .percent = 100,
 				     .seed = l->lies[0].seed};
-	tell_plan(s);
 }
 
 bool liar_is_harmless(const struct sim *s)

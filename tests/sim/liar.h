@@ -88,6 +88,8 @@ void liar_bend(struct sim *s, const struct host *host, const struct message *que
 	       struct server_reply *reply);
 /* A plan for the run's mode. */
 void liar_plan(struct sim *s);
+/* ... in words, if there is one. */
+void liar_tell(struct sim *s);
 /* Nobody can tell what servers say from the truth, nor need anybody fail. */
 bool liar_is_harmless(const struct sim *s);
 /* The true key made SIG, but long ago: when it expires, or 0. */

@@ -61,6 +61,7 @@ void tell_world(struct sim *s)
 		 s->memory_bytes);
 	for (unsigned i = 0; i < s->world.zone_count; i++)
 		tell_zone(s, s->world.zones[i]);
+	liar_tell(s);
 }
 
 void tell_truth(struct sim *s, const struct stub *c)
