@@ -338,6 +338,14 @@ static struct answer *cached_answer(struct query *q, struct span name, uint16_t 
 	return a;
 }
 
+/* CHILD, which Q needs to check its reply, need not find out anew that EDNS does not come through. */
+static void tell_plain_zone(const struct query *q, struct query *child)
+{
+	const uint8_t *zone = q->zone.name;
+	if (q->state == QUERY_CHECK && q->reply->unsigned_ok && !q->reply_cached)
+		child->plain_zone = arena_copy(&child->arena, span_of(zone, dname_len(zone))).at;
+}
+
 enum err query_need(struct query *q, const uint8_t *name, uint16_t type, bool fresh,
 		    const struct answer **out)
 {
@@ -369,6 +377,7 @@ enum err query_need(struct query *q, const uint8_t *name, uint16_t type, bool fr
 		child->internal = true;
 		child->fresh_only = fresh;
 		child->depth = (uint8_t)(q->depth + 1);
+		tell_plain_zone(q, child);
 	} else {
 		query_note(q,
 			   (struct trace_step){.kind = TRACE_NEEDS, .name = copy.at, .type = type});
@@ -526,7 +535,8 @@ static void store_failure(struct query *q)
 	const struct entry *last = cache_find(r->client_context.reader, ENTRY_FAILURE, q->qname,
 					      dname_len(q->qname), q->qtype);
 	uint32_t ttl_s = LIMIT_FAILURE_MIN_MS / 1000;
-	uint32_t max_ms = query_is_unproven(q) ? LIMIT_UNPROVEN_MAX_MS : LIMIT_FAILURE_MAX_MS;
+	bool unsigned_only = query_is_unproven(q) || q->zone.signed_data;
+	uint32_t max_ms = unsigned_only ? LIMIT_UNPROVEN_MAX_MS : LIMIT_FAILURE_MAX_MS;
 	bool spent = q->budget->sends >= LIMIT_SENDS || q->budget->subqueries >= LIMIT_SUBQUERIES ||
 		     q->budget->signature_checks >= LIMIT_SIGNATURE_CHECKS;
 	if (last && entry_is_fresh(last, r->now))

@@ -171,6 +171,7 @@ struct query {
 	bool from_root;	 /* ... nor do delegations */
 	/* The forward zone of the leg whose servers failed: the zone around it is asked (fallback). */
 	const struct settings_zone *fallen_from;
+	const uint8_t *plain_zone; /* whose servers sent no signatures to who needs this, or NULL */
 	uint8_t depth;
 	struct query *ready_next; /* also links finished ones until the step ends */
 	struct query *hash_next;
