@@ -190,6 +190,8 @@ $(B)/tests/scenario/scenario: $(call objects,$(SCENARIO_C) $(filter-out %/main.c
 	$(call link)
 $(BENCHES): $(B)/%: $(O)/%.o $(LIB)
 	$(call link)
+# Replies are fuzzed in the simulator's internet too.
+$(B)/tests/fuzz/reply: $(call objects,$(filter-out %/main.c,$(SIM_C)))
 # A fuzz target's main() is libFuzzer's, or elsewhere one that replays its corpus.
 ifeq ($(VARIANT),fuzz)
 $(FUZZERS): $(B)/%: $(O)/%.o $(LIB)

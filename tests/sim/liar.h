@@ -95,4 +95,7 @@ bool liar_is_harmless(const struct sim *s);
 /* The true key made SIG, but long ago: when it expires, or 0. */
 uint32_t liar_aged(const struct sim *s, struct span sig);
 
+/* A world, its liar, and questions. */
+void build_lies(struct sim *s);
+/* The same, now and then with a restart. */
 void build_liar(struct sim *s);

@@ -8,7 +8,7 @@
 #include "sim/liar.h"
 #include "sim/sim.h"
 
-enum { TTL_S = 60, QUESTIONS_MAX = 5 };
+enum { TTL_S = 60, QUESTIONS_MAX = 5, RESTART_MAX_US = 4000000 };
 
 static const char *const names[] = {
 	"www.lab.",
@@ -189,7 +189,7 @@ static void ask(struct sim *s, uint64_t at_us)
 	c->recursion_desired = !prng_percent(d, 4);
 }
 
-void build_liar(struct sim *s)
+void build_lies(struct sim *s)
 {
 	static const enum liar_mode modes[] = {LIAR_PATH,   LIAR_PATH,	 LIAR_PATH,   LIAR_PATH,
 					       LIAR_SERVER, LIAR_SERVER, LIAR_GOSSIP, LIAR_EMPTY};
@@ -213,7 +213,12 @@ void build_liar(struct sim *s)
 		ask(s, at_us);
 		at_us += PRNG_PICK(d, gaps_us);
 	}
-	if (prng_percent(d, 1))
-		life_plan_restart(s, prng_below(d, (unsigned)at_us), 1000);
 	liar_plan(s);
+}
+
+void build_liar(struct sim *s)
+{
+	build_lies(s);
+	if (prng_percent(&s->dice, 1))
+		life_plan_restart(s, prng_below(&s->dice, RESTART_MAX_US), 1000);
 }

@@ -7,12 +7,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/cursor.h"
+
 struct prng {
 	uint64_t state;
+	struct reader
+		*tape; /* throws that are told before chance begins, two bytes each; or NULL */
 };
 
 static inline uint64_t prng_u64(struct prng *p)
 {
+	if (p->tape && reader_left(p->tape) >= 2)
+		return reader_u16(p->tape) * UINT64_C(0x10001);
 	uint64_t z = p->state += 0x9e3779b97f4a7c15u;
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
