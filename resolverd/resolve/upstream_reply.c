@@ -116,14 +116,24 @@ static void retry_udp(struct query *q, struct send *s)
 	query_wake(q);
 }
 
+/* What came over TCP cannot be used, and no stranger can write there: the server is broken. */
+static void give_up_broken(struct query *q, struct send *s)
+{
+	struct server *server = &q->zone.servers[s->server];
+	char address[ENDPOINT_TEXT_SIZE], zone[DNAME_TEXT_MAX];
+	query_trouble(q, EDE_INVALID_DATA, "%s for %s sent a broken reply over TCP",
+		      endpoint_text(&server->address, address), dname_text(q->zone.name, zone));
+	server->bad = true;
+	upstream_cancel(q, s);
+	query_wake(q);
+}
+
 static void mismatch(struct query *q, struct send *s, enum trace_wrong how)
 {
 	note_wrong(q, s, how);
 	metrics_add(q->resolver->metrics, METRIC_upstream_mismatch_total, 1);
-	if (s->transport == TRANSPORT_TCP) { /* no stranger can write there: the server is broken */
-		q->zone.servers[s->server].bad = true;
-		upstream_cancel(q, s);
-		query_wake(q);
+	if (s->transport == TRANSPORT_TCP) {
+		give_up_broken(q, s);
 		return;
 	}
 	if (++s->mismatches < LIMIT_MISMATCHES)
