@@ -405,14 +405,18 @@ static void store_sets(struct query *q, const struct reply *reply, enum verdict 
 	if (verdict == VERDICT_BOGUS)
 		return;
 	for (uint32_t i = 0; i < reply->set_count; i++) {
-		bool expanded = is_expanded(&q->set_checks[i]);
-		if ((i > 0 && verdict != VERDICT_SECURE) || (plain && !expanded))
+		const struct checked *check = &q->set_checks[i];
+		/* VERDICT is that of the weakest: where the end of a chain is insecure, and told with
+		 * its beginning by a forwarder, the alias need not be. */
+		enum verdict own = check->proven ? VERDICT_SECURE : verdict;
+		bool expanded = is_expanded(check);
+		if ((i > 0 && own != VERDICT_SECURE) || (plain && !expanded))
 			continue;
 		if (i > 0 && scrub_made_by_dname(reply, i))
 			continue;
 		if (expanded && verdict != VERDICT_SECURE)
 			continue;
-		store_set(q, &q->set_checks[i], reply->sets[i], verdict);
+		store_set(q, check, reply->sets[i], own);
 	}
 }
 
