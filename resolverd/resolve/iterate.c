@@ -112,6 +112,7 @@ static enum step out_of_servers(struct query *q)
 	}
 	if (q->bogus_reply) { /* no other server had better data */
 		q->reply = q->bogus_reply;
+		q->trouble = q->bogus_why;
 		return validate_conclude_bogus(q);
 	}
 	if (q->zone.server_count == 0)

@@ -232,6 +232,7 @@ struct query {
 	struct denial_memo *memo; /* of the proof that waits for its next turn; in the arena */
 	unsigned bogus_retries;
 	struct reply *bogus_reply; /* kept while another server is tried */
+	struct trouble bogus_why;  /* what is wrong with it, whatever others have said since */
 	/* From a server that claims no authority, or a denial without an SOA: others are asked first,
 	 * until then (mono). */
 	struct reply *doubtful_reply;

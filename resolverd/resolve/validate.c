@@ -731,10 +731,8 @@ static enum step conclude_unproven(struct query *q)
 
 enum step validate_conclude_bogus(struct query *q)
 {
-	if (q->reply->unsigned_ok) { /* nobody has sent signatures: that shows nothing to be bad */
-		blame_edns(q);
+	if (q->reply->unsigned_ok) /* nobody has sent signatures: that shows nothing to be bad */
 		return conclude_unproven(q);
-	}
 	metrics_add(q->resolver->metrics, METRIC_dnssec_bogus_total, 1);
 	if (q->trouble.ede == EDE_NONE)
 		q->trouble.ede = EDE_DNSSEC_BOGUS;
@@ -742,8 +740,11 @@ enum step validate_conclude_bogus(struct query *q)
 	return leg_checked(q, VERDICT_BOGUS);
 }
 
+/* Unless better comes, it stays with what has come and with what is wrong with that. */
 static enum step ask_again(struct query *q)
 {
+	q->bogus_reply = q->reply;
+	q->bogus_why = q->trouble;
 	query_note(q, (struct trace_step){.kind = TRACE_ELSEWHERE});
 	q->reply = NULL;
 	q->state = QUERY_ASK;
@@ -764,7 +765,6 @@ static enum step on_bogus(struct query *q, bool unproven)
 		return leg_ask_in_full(q);
 	if (q->reply->unsigned_ok && !q->reply_cached) {
 		blame_edns(q);
-		q->bogus_reply = q->reply;
 		upstream_ask_signed(q, q->reply_server);
 		return ask_again(q);
 	}
@@ -775,7 +775,6 @@ static enum step on_bogus(struct query *q, bool unproven)
 		return validate_conclude_bogus(q);
 	q->bogus_retries++;
 	q->zone.servers[q->reply_server].bad = true;
-	q->bogus_reply = q->reply;
 	return ask_again(q);
 }
 
