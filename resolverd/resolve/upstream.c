@@ -416,6 +416,7 @@ void upstream_ask_signed(struct query *q, unsigned index)
 		return;
 	}
 	q->zone.signed_data = true;
+	server->bad = false; /* as a denial without an SOA made it (set_aside()) */
 	server->sends -= MIN(server->sends, (uint8_t)SIGNED_SENDS);
 }
 
