@@ -614,7 +614,7 @@ static const struct profile profiles[] = {
 	{"keytrap", 1, build_keytrap, finish_attack},
 	{"nsec3-flood", 1, build_nsec3_flood, finish_attack},
 	{"ds-flood", 1, build_ds_flood, finish_attack},
-	{"liar", 0, build_liar, NULL},
+	{"liar", 8, build_liar, NULL},
 	{"hot", 2, build_hot, finish_hot},
 	{"hot-outage", 1, build_hot_outage, finish_hot},
 	{"hot-downstream", 1, build_hot_downstream, finish_hot},
