@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/descriptors.h"
 #include "ctl.h"
 
 /* ---- the command line ---- */
@@ -168,6 +169,9 @@ int main(int argc, char **argv)
 {
 	struct invocation in = {.socket = RESOLVERD_RUNDIR "/control.sock",
 				.terminal = isatty(STDOUT_FILENO) == 1};
+
+	if (descriptors_take_standard() != OK)
+		return CTL_OS;
 	size_t first = options_read(&in, argc, argv);
 	size_t left = (size_t)argc - first;
 

@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "daemon/config.h"
 #include "daemon/journal.h"
@@ -89,8 +90,11 @@ int main(int argc, char **argv)
 	struct command command = {0};
 	struct config *config;
 	struct config_error error = {0};
-	int status = read_options(argc, argv, &command);
 
+	signals_hold();
+	if (descriptors_take_standard() != OK)
+		return EX_OSERR;
+	int status = read_options(argc, argv, &command);
 	if (status != GO_ON)
 		return status;
 	const char *path = choose_path(&command);

@@ -15,6 +15,15 @@ static sigset_t handled(void)
 	return set;
 }
 
+void signals_hold(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	REQUIRE(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+}
+
 void signals_block(void)
 {
 	sigset_t set = handled();

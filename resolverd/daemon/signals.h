@@ -14,6 +14,9 @@ struct signals { /* main thread */
 	void *context;
 };
 
+/* From the first instruction: a SIGHUP that comes before the others are blocked waits until the loop
+ * reads it. What would end the daemon may do so until then: it has nothing to lose yet. */
+void signals_hold(void);
 void signals_block(void);
 
 /* Watch for them; LOOP, and the fields stop, reload and context, are set. ERR_SYSTEM. */

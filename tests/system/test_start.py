@@ -1,0 +1,58 @@
+"""What the daemon finds when it starts: descriptors that are closed, signals that come too early."""
+import os
+import subprocess
+
+import case
+from control import Varlink
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def shim(name):
+    """What is to be preloaded, made of NAME.c."""
+    path = os.path.join(case.NET.dir, name + ".so")
+    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path,
+                    os.path.join(HERE, name + ".c"), "-ldl"], check=True)
+    return path
+
+
+class StartCase(case.FreshCase):
+    def begin(self, config=None, wrapper=()):
+        self.daemon = self.net.resolver(config, wrapper=wrapper).start()
+        self.addCleanup(lambda: self.daemon.process and self.daemon.stop())
+
+
+class Descriptors(StartCase):
+    def test_closed(self):
+        """Standard descriptors that are closed are /dev/null, not the next file that is opened: what
+        is logged would go there."""
+        self.begin({"log": {"level": "debug"}}, ["bash", "-c", 'exec "$@" <&- >&- 2>&-', "bash"])
+        pid = self.daemon.process.pid
+        self.assertEqual([os.readlink(f"/proc/{pid}/fd/{fd}") for fd in range(3)],
+                         ["/dev/null"] * 3)
+        self.assertData(self.ask("www.signed.org"), "198.18.1.1")
+        self.daemon.reload()
+        self.assertEqual(self.daemon.stop(), 0)
+        with open(os.path.join(self.daemon.dir, "cache", "data.mdb"), "rb") as file:
+            self.assertNotIn(b"configuration reloaded", file.read())
+        self.daemon.start()
+        control = Varlink(os.path.join(self.daemon.dir, "control.sock"))
+        self.addCleanup(control.close)
+        self.assertEqual(control.call("Status")["cache"]["disk"]["state"], "good")
+
+    def test_client(self):
+        """resolverctl without a standard output does not print into its connection."""
+        self.begin()
+        command = [os.path.join(self.net.build, "resolverctl"), "--socket",
+                   os.path.join(self.daemon.dir, "control.sock"), "status"]
+        done = subprocess.run(["bash", "-c", 'exec "$@" <&- >&-', "bash", *command], timeout=10,
+                              stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+
+class Hangup(StartCase):
+    def test_before_it_serves(self):
+        """SIGHUP before the configuration is read is a reload once it serves, not the end."""
+        self.begin(wrapper=["env", "LD_PRELOAD=" + shim("hangup")])
+        self.until(lambda: "configuration reloaded" in self.daemon.said())
+        self.assertData(self.ask("www.signed.org"), "198.18.1.1")
