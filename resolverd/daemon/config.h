@@ -8,6 +8,7 @@
  * address, name, size or record ends the reading with one line that names file, line and key.
  *
  *   config.c          shape: which keys there are, lists and values (libcyaml)
+ *   config_file.c     files, itself and those that it names: regular ones of a bounded size
  *   config_source.c   the file and where each key stands in it
  *   config_build.c    from words to settings
  *   config_console.c  the same for what the operator uses: control and metrics
@@ -28,7 +29,8 @@
 #include "resolve/settings.h"
 
 enum {
-	CONFIG_FILE_MAX = 4 * 1024 * 1024,    /* bytes; a hundred thousand local records */
+	/* Bytes; a hundred thousand local records. Of root hints too: the whole root zone has half. */
+	CONFIG_FILE_MAX = 4 * 1024 * 1024,
 	CONFIG_ARENA_MAX = 512 * 1024 * 1024, /* of that, in settings, with room to spare */
 	CONFIG_LISTEN_MAX = 32,		      /* entries of listen */
 	CONFIG_NODE_LOCAL_MAX = 8,

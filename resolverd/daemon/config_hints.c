@@ -2,7 +2,10 @@
  * root-hints: where resolving begins. The NS records of the root and their addresses, from a zone file
  * or the one that is built in.
  */
+#include <stdlib.h>
+
 #include "daemon/builtin.h"
+#include "daemon/config_file.h"
 #include "daemon/config_raw.h"
 #include "dns/text.h"
 #include "dns/types.h"
@@ -60,17 +63,40 @@ static bool has_address(const struct delegation *d)
 }
 
 /* Servers first, then their addresses: the file may have them in any order. */
-static enum err read_hints(const char *path, struct hints *h, int *line)
+static enum err read_hints(const char *zone, struct hints *h, int *line)
 {
 	text_record_fn *const passes[] = {add_server_record, add_address_record};
 
 	for (size_t i = 0; i < ARRAY_LEN(passes); i++) {
-		enum err err = path ? text_read_zone(path, passes[i], h, line)
-				    : text_read_zone_text(builtin_root_hints, passes[i], h, line);
+		enum err err = text_read_zone_text(zone, passes[i], h, line);
 		if (err != OK)
 			return err;
 	}
 	return OK;
+}
+
+static enum err read_hints_file(struct config_build *b, const char *path, struct hints *h)
+{
+	struct span text;
+	const char *why;
+	int line = 0;
+	enum err err = config_file_read(path, &text, &why);
+
+	if (err == ERR_MALFORMED)
+		return config_refuse(b, "root-hints", "%s cannot be read: %s", path, why);
+	if (err != OK)
+		return err;
+	const char *zone = (const char *)text.at;
+	bool whole = strlen(zone) == text.len;
+	if (whole)
+		err = read_hints(zone, h, &line);
+	free((void *)(uintptr_t)text.at);
+	if (!whole)
+		return config_refuse(b, "root-hints", "%s is not a zone file", path);
+	if (err != OK && err != ERR_NO_MEMORY)
+		return config_refuse(b, "root-hints", "%s is not a zone file (its line %d)", path,
+				     line);
+	return err;
 }
 
 enum err config_hints_build(struct config_build *b, const struct raw_config *raw)
@@ -78,19 +104,15 @@ enum err config_hints_build(struct config_build *b, const struct raw_config *raw
 	struct settings *s = &b->config->settings;
 	struct hints h = {.arena = &b->config->arena, .out = &s->hints};
 	const char *path = raw->root_hints;
-	int line = 0;
+	int line;
 
 	if (path && strcmp(path, "builtin") == 0)
 		path = NULL;
-	enum err err = read_hints(path, &h, &line);
+	enum err err =
+		path ? read_hints_file(b, path, &h) : read_hints(builtin_root_hints, &h, &line);
 	REQUIRE(path || err == OK || err == ERR_NO_MEMORY);
-	if (err == ERR_NO_MEMORY)
-		return err;
-	if (err == ERR_SYSTEM)
-		return config_refuse(b, "root-hints", "%s cannot be read", path);
 	if (err != OK)
-		return config_refuse(b, "root-hints", "%s is not a zone file (its line %d)", path,
-				     line);
+		return err;
 	if (!has_address(&s->hints))
 		return config_refuse(b, "root-hints",
 				     "%s has no NS records of the root with "

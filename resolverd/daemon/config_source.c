@@ -1,9 +1,10 @@
 #include "daemon/config_source.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <yaml.h>
+
+#include "daemon/config_file.h"
 
 enum { KEY_DEPTH_MAX = 16 }; /* deeper than any key there is */
 
@@ -34,29 +35,12 @@ static void write_line(struct config_error *error, const char *name, size_t line
 
 enum err config_source_read(const char *path, struct span *out, struct config_error *error)
 {
-	uint8_t *bytes = malloc(CONFIG_FILE_MAX + 1);
-	FILE *file = bytes ? fopen(path, "rbe") : NULL;
+	const char *why;
+	enum err err = config_file_read(path, out, &why);
 
-	if (!bytes)
-		return ERR_NO_MEMORY;
-	size_t len = file ? fread(bytes, 1, CONFIG_FILE_MAX + 1, file) : 0;
-	if (!file || ferror(file)) {
-		write_line(error, path, 0, NULL, strerrordesc_np(errno));
-		goto fail;
-	}
-	if (len > CONFIG_FILE_MAX) {
-		write_line(error, path, 0, NULL, "the file is too large");
-		goto fail;
-	}
-	fclose(file);
-	*out = span_of(bytes, len);
-	return OK;
-
-fail:
-	if (file)
-		fclose(file);
-	free(bytes);
-	return ERR_MALFORMED;
+	if (err == ERR_MALFORMED)
+		write_line(error, path, 0, NULL, why);
+	return err;
 }
 
 static enum err refuse_yaml(const char *name, const yaml_parser_t *parser,

@@ -121,17 +121,6 @@ static enum err read_zone(FILE *file, text_record_fn *fn, void *context, int *li
 	return err;
 }
 
-enum err text_read_zone(const char *path, text_record_fn *fn, void *context, int *line)
-{
-	FILE *file = fopen(path, "re");
-	*line = 0;
-	if (!file)
-		return ERR_SYSTEM;
-	enum err err = read_zone(file, fn, context, line);
-	fclose(file);
-	return err;
-}
-
 enum err text_read_zone_text(const char *zone, text_record_fn *fn, void *context, int *line)
 {
 	size_t len = strlen(zone);

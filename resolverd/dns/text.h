@@ -19,12 +19,10 @@ struct text_record {
  * 192.0.2.1" (TTL and class may be left out). ERR_MALFORMED. */
 MUST_USE enum err text_parse_record(const char *line, struct arena *arena, struct text_record *out);
 
-/* Read a zone file (RFC 1035 §5) and call FN for each record; FN returning an error stops and
- * returns it. On ERR_MALFORMED and ERR_SYSTEM, LINE holds where. At most TEXT_RECORDS_MAX records. */
+/* Read the text of a zone file (RFC 1035 §5) and call FN for each record; FN returning an error stops
+ * and returns it. On ERR_MALFORMED, LINE holds where. At most TEXT_RECORDS_MAX records. */
 enum { TEXT_RECORDS_MAX = 1000000 };
 typedef enum err text_record_fn(void *context, const struct text_record *record);
-MUST_USE enum err text_read_zone(const char *path, text_record_fn *fn, void *context, int *line);
-/* The same from memory. */
 MUST_USE enum err text_read_zone_text(const char *zone, text_record_fn *fn, void *context,
 				      int *line);
 

@@ -56,3 +56,40 @@ class Hangup(StartCase):
         self.begin(wrapper=["env", "LD_PRELOAD=" + shim("hangup")])
         self.until(lambda: "configuration reloaded" in self.daemon.said())
         self.assertData(self.ask("www.signed.org"), "198.18.1.1")
+
+
+class Files(StartCase):
+    """What the configuration names as a file, and itself, is one that has an end."""
+
+    def odd_files(self):
+        """Path and what is told of it."""
+        pipe, large, null = (os.path.join(self.daemon.dir, name) for name in ("pipe", "large", "nul"))
+        os.mkfifo(pipe)
+        with open(large, "wb") as file:
+            file.truncate(1 << 40)
+        with open(null, "wb") as file:
+            file.write(b"\0")
+        return (("/dev/zero", "not a regular file"), (pipe, "not a regular file"),
+                (self.daemon.dir, "not a regular file"), (large, "the file is too large"),
+                ("/proc/self/mem", "error"), (null, "not"))
+
+    def test_root_hints(self):
+        """Refused by a reload and with --check; what was in effect stays."""
+        self.begin()
+        for path, why in self.odd_files():
+            with self.subTest(path):
+                self.daemon.configure({"root-hints": path})
+                done = self.daemon.run("--check", "--config", self.daemon.file)
+                self.assertEqual(done.returncode, 78)
+                self.assertRegex(done.stderr, rf"config:\d+: root-hints: {path} .*{why}")
+                self.daemon.reload()
+                self.until(lambda: f"root-hints: {path}" in self.daemon.said())
+                self.assertData(self.ask("www.signed.org"), "198.18.1.1")
+
+    def test_itself(self):
+        self.daemon = self.net.resolver()
+        for path, why in self.odd_files():
+            with self.subTest(path):
+                done = self.daemon.run("--check", "--config", path)
+                self.assertEqual(done.returncode, 78)
+                self.assertRegex(done.stderr, f"^resolverd: {path}(:1)?: .*{why}")

@@ -136,9 +136,11 @@ static const struct {
 	{"resolution: {ipv4: false, ipv6: false}\n",
 	 "f:1: resolution: neither ipv4 nor ipv6 is left"},
 	{"resolution: {port: 0}\n", "f:1: resolution.port: \"0\" is not a port"},
-	{"root-hints: /nonexistent\n", "f:1: root-hints: /nonexistent cannot be read"},
-	{"root-hints: /dev/null\n",
-	 "f:1: root-hints: /dev/null has no NS records of the root with addresses"},
+	{"root-hints: /nonexistent\n",
+	 "f:1: root-hints: /nonexistent cannot be read: No such file or directory"},
+	{"root-hints: /dev/zero\n",
+	 "f:1: root-hints: /dev/zero cannot be read: not a regular file"},
+	{"root-hints: /tmp\n", "f:1: root-hints: /tmp cannot be read: not a regular file"},
 
 	{"control: {socket: here}\n",
 	 "f:1: control.socket: \"here\" is neither none nor an absolute path of at most 107 "
@@ -638,7 +640,7 @@ static void test_files(void **state)
 	assert_int_equal(config_load("/nonexistent/f", &c, &error), ERR_MALFORMED);
 	assert_string_equal(error.line, "/nonexistent/f: No such file or directory");
 	assert_int_equal(config_load("/", &c, &error), ERR_MALFORMED);
-	assert_string_equal(error.line, "/: Is a directory");
+	assert_string_equal(error.line, "/: not a regular file");
 	assert_int_equal(config_load(NULL, &c, &error), OK);
 	config_free(c);
 }

@@ -172,21 +172,6 @@ static void test_zone_stops_when_told(void **state)
 	assert_int_equal(s.last_type, TYPE_A);
 }
 
-static void test_zone_files(void **state)
-{
-	(void)state;
-	char path[] = "/tmp/resolverd-test-XXXXXX";
-	struct seen s = {0};
-	int line, fd = mkstemp(path);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, ". 5 NS a.\n", 10), 10);
-	close(fd);
-	assert_int_equal(text_read_zone(path, see, &s, &line), OK);
-	assert_int_equal(s.count, 1);
-	unlink(path);
-	assert_int_equal(text_read_zone(path, see, &s, &line), ERR_SYSTEM);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,7 +180,6 @@ int main(void)
 		cmocka_unit_test(test_presentation_of_anything),
 		cmocka_unit_test(test_zones),
 		cmocka_unit_test(test_zone_stops_when_told),
-		cmocka_unit_test(test_zone_files),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
