@@ -69,6 +69,7 @@ struct config { /* immutable; in its own arena */
 	struct settings settings;
 	struct endpoint listen[CONFIG_LISTEN_MAX];
 	size_t listen_count;
+	size_t listen_unnamed; /* how many of them, the first ones, are the default's */
 	struct config_interface listen_interfaces[CONFIG_LISTEN_MAX];
 	size_t listen_interface_count;
 	struct config_node_local node_local;

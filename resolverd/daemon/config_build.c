@@ -174,6 +174,7 @@ static enum err build_listen(struct config_build *b, const struct raw_config *ra
 		if (!added)
 			return config_refuse(b, key, "\"%s\" is given twice", words[i]);
 	}
+	c->listen_unnamed = given ? 0 : c->listen_count;
 	return OK;
 }
 

@@ -9,12 +9,19 @@
 #include "base/log.h"
 #include "net/socket.h"
 
+/* Why is in errno. A kernel may come without IPv6 or have it switched off: then all else is served. */
 static void tell_bind_failure(const struct endpoint *address, bool tcp)
 {
 	char text[ENDPOINT_TEXT_SIZE];
 
-	log_error("cannot listen address=%s transport=%s reason=\"%s\"",
-		  endpoint_text(address, text), tcp ? "tcp" : "udp", strerrordesc_np(errno));
+	if (errno == EAFNOSUPPORT)
+		log_warning("listen address is of a family that the system does not have "
+			    "address=%s",
+			    endpoint_text(address, text));
+	else
+		log_error("cannot listen address=%s transport=%s reason=\"%s\"",
+			  endpoint_text(address, text), tcp ? "tcp" : "udp",
+			  strerrordesc_np(errno));
 }
 
 /* ---- what is wanted ---- */
@@ -57,6 +64,12 @@ static bool may_be_wanted(const void *context, const struct endpoint *address)
 		if (c->listen_interfaces[i].port == address->port)
 			return !is_wildcard(address) && !is_covered(c, address);
 	return false;
+}
+
+/* Nobody has asked for the NTH address of C, and it cannot be. */
+static bool is_pointless(const struct config *c, size_t nth)
+{
+	return nth < c->listen_unnamed && !socket_has_family(c->listen[nth].family);
 }
 
 static struct listen_place *find(struct listen_place *list, size_t count,
@@ -158,9 +171,10 @@ static enum err find_wanted(struct listen *l, const struct config *c, struct mon
 	enum err err = OK;
 
 	*w = (struct wanted){.listen = l, .config = c};
-	for (; w->given < c->listen_count; w->given++)
-		w->places[w->given] =
-			(struct listen_place){.local = c->listen[w->given], .given = true};
+	for (size_t i = 0; i < c->listen_count; i++)
+		if (!is_pointless(c, i))
+			w->places[w->given++] =
+				(struct listen_place){.local = c->listen[i], .given = true};
 	begin_wanted(w);
 	if (l->interface_count > 0)
 		err = monitor_addresses(m, begin_wanted, want_address, w);
@@ -320,7 +334,7 @@ static bool follow(struct listen *l, const struct config *c, struct monitor *m, 
 		p->here = !p->given || socket_is_here(&p->local);
 		if (!p->served)
 			open_place(l, c, p);
-		all_served &= p->served || !p->given;
+		all_served &= p->served || !p->given || p->error == EAFNOSUPPORT;
 		/* Those of node-local are made only when they are served. */
 		if (starting && is_shared(c, &p->local))
 			continue;
@@ -348,7 +362,7 @@ bool listen_follow(struct listen *l, const struct config *c, struct monitor *m)
 {
 	(void)follow(l, c, m, false);
 	for (size_t i = 0; i < l->place_count; i++)
-		if (!l->places[i].served)
+		if (!l->places[i].served && l->places[i].error != EAFNOSUPPORT)
 			return false;
 	return true;
 }
@@ -373,7 +387,7 @@ bool listen_prepare(struct listen *l, const struct config *c)
 	held_take(&l->held, may_be_wanted, c);
 	for (size_t i = 0; i < c->listen_count; i++) {
 		for (int tcp = 0; tcp < 2; tcp++) {
-			if (is_free(l, c, &c->listen[i], tcp))
+			if (is_free(l, c, &c->listen[i], tcp) || errno == EAFNOSUPPORT)
 				continue;
 			tell_bind_failure(&c->listen[i], tcp);
 			all_free = false;

@@ -5,7 +5,8 @@
  * An **address** of the configuration is bound by each worker for itself, also while the machine does
  * not have it: an address that is moved here, or an interface that is attached late, is served from
  * the moment that it is there, and a daemon that is started too early need not be started again. Until
- * then it is a doubt (doubts.h). That somebody else serves the address, or that we may not, is an
+ * then it is a doubt (doubts.h), and so is an address of a family that the kernel does not have, where
+ * it is not the default's, of which only what can be is wanted. That somebody else serves the address, or that we may not, is an
  * error at the start.
  *
  * An **interface** stands for all its addresses: they are bound as they come, and let go as they go,
@@ -63,7 +64,8 @@ bool listen_prepare(struct listen *l, const struct config *c);
 bool listen_begin(struct listen *l, const struct config *c, struct monitor *m,
 		  struct worker *const *workers, unsigned worker_count);
 /* The configuration or the network has changed, or may have. Tells what came of it. False: something is
- * not served that should be; it is tried again the next time. */
+ * not served that should be; it is tried again the next time. For a family that does not exist
+ * there is no hurry. */
 bool listen_follow(struct listen *l, const struct config *c, struct monitor *m);
 
 /* How many addresses are served now: bound, and here. From any thread. */

@@ -108,6 +108,16 @@ void socket_abandon(int fd)
 	errno = saved;
 }
 
+bool socket_has_family(uint8_t family)
+{
+	int fd = socket(family == 4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return errno != EAFNOSUPPORT;
+	close(fd);
+	return true;
+}
+
 bool socket_is_free(const struct endpoint *local, bool tcp)
 {
 	struct sockaddr_storage address;

@@ -45,6 +45,9 @@ void socket_abandon(int fd);
 /* Does the machine have the address of LOCAL now, whatever its port? Wildcards are everywhere. */
 bool socket_is_here(const struct endpoint *local);
 
+/* Does the system know FAMILY (4 or 6) at all? */
+bool socket_has_family(uint8_t family);
+
 /* Can LOCAL be bound to, over UDP or TCP, if it is an address of this machine? False with errno.
  * Our sockets share an address among threads (SO_REUSEPORT), which lets another process of the same
  * user share it too, unnoticed: ask before the first one. */

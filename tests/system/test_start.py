@@ -3,7 +3,7 @@ import os
 import subprocess
 
 import case
-from control import Varlink
+from control import Ctl, Varlink
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -93,3 +93,34 @@ class Files(StartCase):
                 done = self.daemon.run("--check", "--config", path)
                 self.assertEqual(done.returncode, 78)
                 self.assertRegex(done.stderr, f"^resolverd: {path}(:1)?: .*{why}")
+
+
+class WithoutIPv6(StartCase):
+    """The kernel does not have the family."""
+
+    def begin_without(self, **config):
+        self.begin(config, ["env", "LD_PRELOAD=" + shim("noipv6")])
+        self.ctl = Ctl(self.net, self.daemon)
+
+    def warnings(self):
+        return self.ctl.json("status")["warnings"]
+
+    def test_default(self):
+        """What nobody named is left out."""
+        self.begin_without(listen=None)
+        for tcp in False, True:
+            self.assertData(self.ask("www.signed.org", tcp=tcp), "198.18.1.1")
+        self.assertEqual(self.warnings(), [])
+        self.assertEqual(self.ctl.json("status")["listen"], ["127.0.0.1:53"])
+        self.assertNotIn("::1", self.daemon.said())
+
+    def test_named(self):
+        """What was named is a warning; the rest is served, and so it stays at a reload."""
+        self.begin_without(listen=["127.0.0.1:53", "0.0.0.0:5399", "[::]:5399"])
+        for _ in range(2):
+            self.assertData(self.ask("www.signed.org"), "198.18.1.1")
+            self.assertEqual(self.warnings(), ["[::]:5399 is not served: Address family not "
+                                               "supported by protocol"])
+            self.ctl.text("config", "reload")
+        self.assertEqual(self.daemon.said().count("family that the system does not have"), 1)
+        self.assertNotIn("cannot listen", self.daemon.said())
