@@ -25,6 +25,7 @@
 #include "daemon/allowances.h"
 #include "daemon/feed.h"
 #include "daemon/forwards.h"
+#include "daemon/http.h"
 #include "daemon/negative.h"
 #include "daemon/rates.h"
 #include "daemon/snapshot.h"
@@ -42,6 +43,7 @@ struct commands { /* main thread; all borrowed */
 	struct allowances *allowances;
 	const struct throttle *throttle;
 	struct listen *listen;
+	struct http *http; /* NULL: none */
 	struct prefetch_shared *prefetch;
 	struct worker *const *workers;
 	const unsigned *worker_count;

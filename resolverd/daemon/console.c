@@ -249,6 +249,7 @@ void console_open(struct console *c, const struct console_parts *parts)
 	c->readonly = config->control_readonly;
 	open_control(c, parts->loop, config);
 	open_http(c, parts);
+	c->commands.http = c->http;
 }
 
 void console_close(struct console *c)
@@ -268,6 +269,7 @@ void console_tick(struct console *c, struct now now)
 			totals[k] += metrics_get(m, (enum metric)k);
 	}
 	rates_add(&c->rates, now, totals);
+	http_tick(c->http);
 	expire_negative(c, now);
 }
 

@@ -53,7 +53,8 @@ struct console_parts {
 void console_open(struct console *c, const struct console_parts *parts);
 void console_close(struct console *c);
 
-/* Once a second: rates, and negative anchors whose time is over. */
+/* Once a second: rates, negative anchors whose time is over, and addresses of HTTP that were not to be
+ * had. */
 void console_tick(struct console *c, struct now now);
 
 /* A reload from OLD to FRESH is on its way: begin the list of keys that need a restart, with those

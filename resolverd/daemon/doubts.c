@@ -70,6 +70,7 @@ void doubts_read(const struct doubts *d, void (*tell)(void *context, const char 
 		tell(context, line);
 	}
 	listen_doubts(d->listen, tell, context);
+	http_doubts(d->http, tell, context);
 	if (!udp_has_route(4) && !udp_has_route(6))
 		tell(context, "there is no route to the public internet, over IPv4 or IPv6");
 	tell_trust(d, now.mono_us, tell, context);

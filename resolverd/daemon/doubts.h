@@ -5,6 +5,7 @@
  */
 #include "cache/disk.h"
 #include "daemon/allowances.h"
+#include "daemon/http.h"
 #include "daemon/listen.h"
 #include "daemon/worker.h"
 
@@ -21,6 +22,7 @@ struct doubts {		   /* all borrowed; any thread may read it */
 	struct allowances *allowances;
 	const struct throttle *throttle;
 	struct listen *listen;
+	struct http *http; /* NULL: none */
 };
 
 /* Call TELL with one line of TEXT (its own for the call) for each doubt there is. */

@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "daemon/doubts.h"
 #include "daemon/selfcheck.h"
 #include "net/loop.h"
+#include "net/socket.h"
 
 enum {
 	CONNECTIONS_MAX = 64, /* for each address: scrapers and probes come by ones */
@@ -17,10 +19,18 @@ enum {
 	STATUS_UNAVAILABLE = MHD_HTTP_SERVICE_UNAVAILABLE,
 };
 
-struct http { /* made and freed by the main thread; else immutable */
+struct http_place {
+	struct endpoint local;
+	struct MHD_Daemon *daemon; /* NULL: not served */
+	int error;		   /* why not */
+	bool given_up;		   /* not for want of the address */
+};
+
+struct http { /* made, changed and freed by the main thread */
 	struct http_settings settings;
+	pthread_mutex_t lock; /* who writes what is below; other threads read it with the lock */
 	size_t count;
-	struct MHD_Daemon *daemons[];
+	struct http_place places[];
 };
 
 /* ---- /healthz ---- */
@@ -44,7 +54,7 @@ static unsigned write_standstills(const struct http *h, FILE *out)
 	return status;
 }
 
-static unsigned write_health(const struct http *h, FILE *out)
+static unsigned write_health(struct http *h, FILE *out)
 {
 	unsigned status = write_standstills(h, out);
 
@@ -60,7 +70,7 @@ static void write_doubt(void *context, const char *text)
 	fprintf(context, "degraded: %s\n", text);
 }
 
-static unsigned write_readiness(const struct http *h, FILE *out)
+static unsigned write_readiness(struct http *h, FILE *out)
 {
 	static const char *const transports[] = {"UDP", "TCP"};
 	const struct exposition *e = &h->settings.exposition;
@@ -82,21 +92,21 @@ static unsigned write_readiness(const struct http *h, FILE *out)
 	}
 	if (status == STATUS_OK)
 		fputs("ok\n", out);
-	const struct doubts doubts = {e->disk,	     e->workers,  e->worker_count,
-				      e->allowances, e->throttle, e->listen};
+	const struct doubts doubts = {
+		e->disk, e->workers, e->worker_count, e->allowances, e->throttle, e->listen, h};
 	doubts_read(&doubts, write_doubt, out);
 	return status;
 }
 
 /* ---- requests ---- */
 
-static unsigned write_metrics(const struct http *h, FILE *out)
+static unsigned write_metrics(struct http *h, FILE *out)
 {
 	exposition_write(&h->settings.exposition, loop_epoch_read().mono_us, out);
 	return STATUS_OK;
 }
 
-static unsigned write_index(const struct http *h, FILE *out)
+static unsigned write_index(struct http *h, FILE *out)
 {
 	(void)h;
 	fputs("resolverd " RESOLVERD_VERSION ": /metrics /healthz /readyz\n", out);
@@ -105,7 +115,7 @@ static unsigned write_index(const struct http *h, FILE *out)
 
 static const struct page {
 	const char *path, *content_type;
-	unsigned (*write)(const struct http *h, FILE *out);
+	unsigned (*write)(struct http *h, FILE *out);
 } pages[] = {
 	{"/metrics", "text/plain; version=0.0.4; charset=utf-8", write_metrics},
 	{"/healthz", "text/plain; charset=utf-8", write_health},
@@ -134,7 +144,7 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status
 						      MHD_RESPMEM_PERSISTENT));
 }
 
-static enum MHD_Result show(const struct http *h, struct MHD_Connection *connection,
+static enum MHD_Result show(struct http *h, struct MHD_Connection *connection,
 			    const struct page *page)
 {
 	char *text = NULL;
@@ -185,47 +195,119 @@ static void hear(void *context, const char *format, va_list arguments)
 	(void)arguments; /* about clients that hang up: none of the operator's business */
 }
 
-static struct MHD_Daemon *start(struct http *h, const struct endpoint *address)
+/* Serve P by FD, which is taken over; NULL if there is no room for a thread. */
+static struct MHD_Daemon *start(struct http *h, const struct http_place *p, int fd)
 {
-	struct sockaddr_storage sa;
 	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ERROR_LOG;
 
-	(void)endpoint_to_sockaddr(address, &sa);
-	if (address->family == 6)
+	if (p->local.family == 6)
 		flags |= MHD_USE_IPv6;
 	return MHD_start_daemon(
-		flags, address->port, NULL, NULL, handle, h, MHD_OPTION_EXTERNAL_LOGGER, hear, NULL,
-		MHD_OPTION_SOCK_ADDR, &sa, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)CONNECTION_MEMORY, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+		flags, p->local.port, NULL, NULL, handle, h, MHD_OPTION_EXTERNAL_LOGGER, hear, NULL,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
+}
+
+static void tell_failure(const struct http_place *p)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+
+	log_error("metrics not served address=%s reason=\"%s\"", endpoint_text(&p->local, text),
+		  strerrordesc_np(p->error));
+}
+
+static void tell_served(const struct http_place *p, bool starting)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+
+	endpoint_text(&p->local, text);
+	if (!socket_is_here(&p->local))
+		log_warning(
+			"metrics address is not there address=%s: it is served as soon as it is",
+			text);
+	else if (!starting)
+		log_notice("metrics served address=%s", text);
+}
+
+/* A failure is told when it is a new one. */
+static void try_place(struct http *h, struct http_place *p, bool starting)
+{
+	struct http_place now = *p;
+	int fd = socket_listening(&p->local);
+
+	now.error = fd >= 0 ? 0 : errno;
+	if (fd >= 0)
+		now.daemon = start(h, p, fd);
+	if (fd >= 0 && !now.daemon) {
+		/* Whether the library has closed FD it does not say: it is left to it. */
+		now.error = ENOMEM;
+		now.given_up = true;
+	}
+	if (now.daemon)
+		tell_served(&now, starting);
+	else if (now.error != p->error)
+		tell_failure(&now);
+	pthread_mutex_lock(&h->lock);
+	*p = now;
+	pthread_mutex_unlock(&h->lock);
 }
 
 enum err http_open(const struct http_settings *settings, const struct endpoint *addresses,
 		   size_t count, struct http **out)
 {
-	struct http *h = calloc(1, sizeof(*h) + count * sizeof(h->daemons[0]));
-	char text[ENDPOINT_TEXT_SIZE];
+	struct http *h = calloc(1, sizeof(*h) + count * sizeof(h->places[0]));
 
 	if (!h)
 		return ERR_NO_MEMORY;
 	h->settings = *settings;
-	for (size_t i = 0; i < count; i++) {
-		errno = 0;
-		struct MHD_Daemon *daemon = start(h, &addresses[i]);
-		if (daemon)
-			h->daemons[h->count++] = daemon;
-		else
-			log_error("metrics not served address=%s reason=\"%s\"",
-				  endpoint_text(&addresses[i], text),
-				  errno ? strerrordesc_np(errno) : "cannot listen");
-	}
+	REQUIRE(pthread_mutex_init(&h->lock, NULL) == 0);
+	for (size_t i = 0; i < count; i++)
+		h->places[i].local = addresses[i];
+	h->count = count;
+	for (size_t i = 0; i < count; i++)
+		try_place(h, &h->places[i], true);
 	*out = h;
 	return OK;
 }
 
-void http_close(struct http *h)
+void http_tick(struct http *h)
 {
 	for (size_t i = 0; h && i < h->count; i++)
-		MHD_stop_daemon(h->daemons[i]);
+		if (!h->places[i].daemon && !h->places[i].given_up)
+			try_place(h, &h->places[i], false);
+}
+
+void http_doubts(struct http *h, void (*tell)(void *context, const char *text), void *context)
+{
+	char line[256], text[ENDPOINT_TEXT_SIZE];
+
+	if (!h)
+		return;
+	pthread_mutex_lock(&h->lock);
+	for (size_t i = 0; i < h->count; i++) {
+		const struct http_place *p = &h->places[i];
+		endpoint_text(&p->local, text);
+		if (!p->daemon)
+			(void)snprintf(line, sizeof(line), "metrics: %s is not served: %s", text,
+				       strerrordesc_np(p->error));
+		else if (!socket_is_here(&p->local))
+			(void)snprintf(line, sizeof(line),
+				       "metrics: %s is not an address of this machine (yet)", text);
+		else
+			continue;
+		tell(context, line);
+	}
+	pthread_mutex_unlock(&h->lock);
+}
+
+void http_close(struct http *h)
+{
+	if (!h)
+		return;
+	for (size_t i = 0; i < h->count; i++)
+		if (h->places[i].daemon)
+			MHD_stop_daemon(h->places[i].daemon);
+	pthread_mutex_destroy(&h->lock);
 	free(h);
 }

@@ -18,8 +18,14 @@ struct http_settings {
 	struct exposition exposition;
 };
 
-/* Listen on COUNT ADDRESSES; one that cannot be had is logged and left out. ERR_NO_MEMORY. */
+/* Listen on COUNT ADDRESSES, whether the machine has them yet or not. One that cannot be had, as
+ * somebody else serves it, is logged, a doubt, and tried again. ERR_NO_MEMORY. */
 MUST_USE enum err http_open(const struct http_settings *settings, const struct endpoint *addresses,
 			    size_t count, struct http **out);
+/* Once a second: try again what is not served. NULL is fine. */
+void http_tick(struct http *h);
+/* Call TELL with a line of TEXT (its own for the call) for each address that cannot be reached. From any
+ * thread; TELL must not call back. NULL is fine. */
+void http_doubts(struct http *h, void (*tell)(void *context, const char *text), void *context);
 /* Ends the threads. NULL is fine. */
 void http_close(struct http *h);

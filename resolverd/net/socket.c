@@ -48,6 +48,24 @@ int socket_bound(const struct endpoint *local, int type)
 	return -1;
 }
 
+int socket_listening(const struct endpoint *local)
+{
+	struct sockaddr_storage address;
+	socklen_t len = endpoint_to_sockaddr(local, &address);
+	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	set_free_bind(fd, local->family);
+	/* Connections that linger from an earlier run are no obstacle, somebody who listens is. */
+	if (socket_set(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+	    (local->family == 4 || socket_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
+	    bind(fd, (struct sockaddr *)&address, len) == 0 && listen(fd, SOMAXCONN) == 0)
+		return fd;
+	socket_abandon(fd);
+	return -1;
+}
+
 void socket_leave(int fd, const struct endpoint *local)
 {
 	struct sockaddr_storage address;

@@ -28,6 +28,10 @@ bool socket_set_nonblocking(int fd);
  * comes, it is served (IP_FREEBIND). Only a link-local one needs its interface. */
 int socket_bound(const struct endpoint *local, int type);
 
+/* A TCP socket that listens at LOCAL, for one thread alone: nobody can share the address, nor can we
+ * share another's. -1 with errno. As above, the machine need not have the address yet. */
+int socket_listening(const struct endpoint *local);
+
 /* FD, a UDP socket bound to LOCAL, shall get nothing new: where others share the address, they get
  * it. What waits in it can still be read, and answered. It stays where LOCAL is a wildcard. */
 void socket_leave(int fd, const struct endpoint *local);

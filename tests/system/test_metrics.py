@@ -203,6 +203,31 @@ class NotReady(case.DaemonCase):
         self.assertIn("degraded: no key of an anchored zone matched", lines[2])
 
 
+class Taken(case.DaemonCase):
+    config = {"metrics": {"listen": [f"127.0.0.1:{PORT + 4}"]}}
+
+    def test_second_instance(self):
+        """Who comes second says so, answers questions, and serves as soon as the port is free."""
+        second = self.net.resolver({"listen": ["127.0.0.4:53"], **self.config}, address="127.0.0.4")
+        second.start()
+        self.addCleanup(lambda: second.process and second.stop())
+        where = f"127.0.0.1:{PORT + 4}"
+        self.assertEqual(second.said().count(f"metrics not served address={where} "
+                                             'reason="Address already in use"'), 1)
+        ctl = Ctl(self.net, second)
+        self.assertEqual(ctl.json("status")["warnings"],
+                         [f"metrics: {where} is not served: Address already in use"])
+        self.assertEqual(Ctl(self.net, self.daemon).json("status")["warnings"], [])
+        self.daemon.stop()
+        self.addCleanup(self.daemon.start)      # for the class, which ends it
+        self.until(lambda: f"metrics served address={where}" in second.said(), 5)
+        link = http.client.HTTPConnection("127.0.0.1", PORT + 4, timeout=5)
+        link.request("GET", "/healthz")
+        self.assertEqual(link.getresponse().read(), b"ok\n")
+        self.assertEqual(ctl.json("status")["warnings"], [])
+        self.assertEqual(second.said().count("metrics not served"), 1)
+
+
 class Off(case.DaemonCase):
     def test_off_by_default(self):
         with socket.socket() as sock:

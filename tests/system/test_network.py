@@ -274,6 +274,23 @@ class Address(NetworkCase):
         self.until(lambda: self.listening() == ["127.0.0.1:53"])
 
 
+class Metrics(NetworkCase):
+    """metrics.listen at an address that the machine does not have at the start."""
+    interface = "scrape0"
+    config = {"listen": ["127.0.0.1:53"], "metrics": {"listen": [METRICS, "10.69.0.1:9353"]}}
+
+    def test_absent(self):
+        told = "metrics: 10.69.0.1:9353 is not an address of this machine (yet)"
+        self.assertIn("metrics address is not there address=10.69.0.1:9353", self.daemon.said())
+        self.assertEqual(self.status()["warnings"], [told])
+        with urllib.request.urlopen(f"http://{METRICS}/readyz", timeout=5) as reply:
+            self.assertIn(f"degraded: {told}", reply.read().decode())
+        ip("addr add 10.69.0.1/24 dev scrape0")
+        with urllib.request.urlopen("http://10.69.0.1:9353/healthz", timeout=5) as reply:
+            self.assertEqual(reply.read(), b"ok\n")
+        self.assertEqual(self.status()["warnings"], [])
+
+
 class Reload(NetworkCase):
     """listen changes with the configuration, under queries."""
     interface = "reload0"
