@@ -98,13 +98,17 @@ static void release(struct ranges *r, void *p)
 }
 
 /* Free all ranges from NODE on, which no zone has any more. */
-static void release_list(struct ranges *r, struct skiplist_node *node)
+/* How many there were. */
+static size_t release_list(struct ranges *r, struct skiplist_node *node)
 {
-	while (node) {
+	size_t count = 0;
+
+	for (; node; count++) {
 		struct skiplist_node *next = skiplist_next(node);
 		release(r, node);
 		node = next;
 	}
+	return count;
 }
 
 void ranges_free(struct ranges *r)
@@ -500,8 +504,10 @@ enum err ranges_find_nsec3(struct ranges *r, const uint8_t *zone, const uint8_t 
 	return find(r, zone, &wanted, now, arena, out);
 }
 
-void ranges_flush(struct ranges *r, const uint8_t *name)
+size_t ranges_flush(struct ranges *r, const uint8_t *name)
 {
+	size_t count = 0;
+
 	for (size_t i = 0; i < SHARDS; i++) {
 		struct shard *shard = &r->shards[i];
 		pthread_mutex_lock(&shard->lock);
@@ -509,23 +515,25 @@ void ranges_flush(struct ranges *r, const uint8_t *name)
 		while (z) {
 			struct zone *older = z->older;
 			if (dname_is_within(z->name, name))
-				release_list(r, remove_zone(r, shard, z));
+				count += release_list(r, remove_zone(r, shard, z));
 			z = older;
 		}
 		pthread_mutex_unlock(&shard->lock);
 	}
+	return count;
 }
 
-void ranges_flush_zone(struct ranges *r, const uint8_t *zone)
+size_t ranges_flush_zone(struct ranges *r, const uint8_t *zone)
 {
 	uint8_t lower[DNAME_MAX];
 	struct shard *shard;
 	struct zone *z = enter(r, span_of(lower, dname_lower(zone, lower)), &shard);
 
 	if (!z)
-		return;
-	release_list(r, remove_zone(r, shard, z));
+		return 0;
+	size_t count = release_list(r, remove_zone(r, shard, z));
 	pthread_mutex_unlock(&shard->lock);
+	return count;
 }
 
 size_t ranges_used_bytes(const struct ranges *r)

@@ -53,11 +53,11 @@ MUST_USE enum err ranges_find_nsec3(struct ranges *r, const uint8_t *zone,
 				    const uint8_t hash[static 20], struct now now,
 				    struct arena *arena, struct proven *out);
 
-/* Drop everything of zones at or below NAME (flush, changed anchors). */
-void ranges_flush(struct ranges *r, const uint8_t *name);
+/* Drop everything of zones at or below NAME (flush, changed anchors); how many denials that were. */
+size_t ranges_flush(struct ranges *r, const uint8_t *name);
 
 /* The same of this zone alone: denials in it, which could answer for any name below, are gone. */
-void ranges_flush_zone(struct ranges *r, const uint8_t *zone);
+size_t ranges_flush_zone(struct ranges *r, const uint8_t *zone);
 
 /* All that is allocated, overheads included. */
 size_t ranges_used_bytes(const struct ranges *r);

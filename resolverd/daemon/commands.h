@@ -77,7 +77,7 @@ struct commands { /* main thread; all borrowed */
 const struct verb *commands_table(size_t *count);
 
 struct flushed {
-	uint64_t removed;		   /* entries in memory */
+	uint64_t removed;		   /* entries in memory, and denials */
 	char not_on_disk[DISK_REASON_MAX]; /* why it is not durable there; "" if it is */
 };
 /* Forget NAME with all that could answer for it: the cache in memory and on disk, and denials of its

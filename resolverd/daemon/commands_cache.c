@@ -133,14 +133,16 @@ void commands_flush(const struct commands *c, const uint8_t *name, uint16_t type
 {
 	uint8_t zone[DNAME_MAX];
 	uint16_t zone_type;
+	size_t denials = 0;
 
 	/* Denials of the zone around NAME could answer for it again (RFC 8198). */
 	if (ranges_zone(c->ranges, name, now, zone, &zone_type) > 0)
-		ranges_flush_zone(c->ranges, zone);
+		denials += ranges_flush_zone(c->ranges, zone);
 	if (subtree)
-		ranges_flush(c->ranges, name);
+		denials += ranges_flush(c->ranges, name);
 	flushes_add(c->flushes, name, type, subtree, now);
 	flush_tiers(c, name, type, subtree, out);
+	out->removed += denials;
 }
 
 static bool is_same_zone(const struct settings_zone *a, const struct settings_zone *b)
@@ -198,9 +200,10 @@ void commands_cache_flush(void *context, struct call *call)
 		return;
 	}
 	if (all) {
-		ranges_flush(c->ranges, root);
+		size_t denials = ranges_flush(c->ranges, root);
 		flushes_add(c->flushes, root, 0, true, call_now(call));
 		flush_tiers(c, root, 0, true, &flushed);
+		flushed.removed += denials;
 	} else {
 		commands_flush(c, name, type, subtree, call_now(call), &flushed);
 	}

@@ -242,10 +242,11 @@ static void test_zones_nest(void **state)
 		CHECK(cases[i].why, strcmp(dname_text(zone, text), cases[i].want) == 0);
 		CHECK(cases[i].why, type == TYPE_NSEC);
 	}
-	ranges_flush(r, unit_name("EXAMPLE.").wire);
+	assert_int_equal(ranges_flush(r, unit_name("EXAMPLE.").wire), 2);
 	assert_int_equal(ranges_zone(r, unit_name("a.sub.example.").wire, unit_now(0), zone, &type),
 			 1);
-	ranges_flush(r, unit_name(".").wire);
+	assert_int_equal(ranges_flush_zone(r, unit_name("sub.example.").wire), 0);
+	assert_int_equal(ranges_flush(r, unit_name(".").wire), 1);
 	assert_int_equal(ranges_zone(r, unit_name("a.sub.example.").wire, unit_now(0), zone, &type),
 			 0);
 	free_ranges(r);
