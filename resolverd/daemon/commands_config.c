@@ -288,8 +288,11 @@ void commands_nta_add(void *context, struct call *call)
 
 	if (!words_read_name(call, name))
 		return;
-	if (seconds < 1 || seconds > NEGATIVE_SECONDS_MAX)
+	if (seconds < 1)
 		call_invalid(call, "seconds");
+	else if (seconds > NEGATIVE_SECONDS_MAX)
+		call_error(call, "Refused",
+			   json_pack("{s:s}", "reason", "it lasts for a week (7d) at most"));
 	else
 		set_negative(context, call, name, (uint32_t)seconds);
 }
