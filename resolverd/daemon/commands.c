@@ -5,6 +5,7 @@
 
 #include "daemon/commands_words.h"
 #include "daemon/doubts.h"
+#include "daemon/exposition.h"
 
 enum {
 	STATS_INTERVAL_MS = 1000,
@@ -98,6 +99,17 @@ static void status(void *context, struct call *call)
 
 /* ---- counters ---- */
 
+static void add_counter(void *context, const char *name, uint64_t value)
+{
+	json_t **counters = context;
+
+	if (*counters &&
+	    json_object_set_new(*counters, name, json_integer((json_int_t)value)) != 0) {
+		json_decref(*counters);
+		*counters = NULL;
+	}
+}
+
 static json_t *counters_json(const struct metrics *m, uint64_t *totals)
 {
 	json_t *counters = json_object();
@@ -106,12 +118,23 @@ static json_t *counters_json(const struct metrics *m, uint64_t *totals)
 		uint64_t value = m ? metrics_get(m, (enum metric)i) : totals[i];
 		if (m)
 			totals[i] += value;
-		if (counters && json_object_set_new(counters, metrics_name((enum metric)i),
-						    json_integer((json_int_t)value)) != 0) {
-			json_decref(counters);
-			counters = NULL;
-		}
+		add_counter(&counters, metrics_name((enum metric)i), value);
 	}
+	return counters;
+}
+
+/* What the workers have counted, and what is nobody's in particular. */
+static json_t *all_counters_json(const struct commands *c, uint64_t *totals)
+{
+	const struct exposition e = {.cache = c->cache,
+				     .ranges = c->ranges,
+				     .disk = c->disk,
+				     .workers = c->workers,
+				     .worker_count = *c->worker_count,
+				     .listen = c->listen};
+	json_t *counters = counters_json(NULL, totals);
+
+	exposition_counters(&e, add_counter, &counters);
 	return counters;
 }
 
@@ -184,7 +207,7 @@ static json_t *stats_json(const struct commands *c, struct now now)
 	for (unsigned i = 0; i < *c->worker_count; i++)
 		words_append(&workers, worker_json(c->workers[i], i, now, totals));
 	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "time_unix_s",
-			 (json_int_t)now.unix_s, "counters", counters_json(NULL, totals),
+			 (json_int_t)now.unix_s, "counters", all_counters_json(c, totals),
 			 "search_expansions", family_json(c, FAMILY_search_expansions_total),
 			 "changes", family_json(c, FAMILY_prefetch_changed_by_zone_total),
 			 "allowances", allowances_json(c), "cache", words_cache(c), "workers",

@@ -1,9 +1,11 @@
 #include "daemon/exposition.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "daemon/config.h"
 #include "daemon/sandbox.h"
+#include "net/loop.h"
 
 #define FIGURE(name, type, help) [EXPOSITION_##name] = {#name, #type, help},
 static const struct {
@@ -209,6 +211,19 @@ void exposition_write(const struct exposition *e, uint64_t mono_us, FILE *out)
 	      "# TYPE resolverd_build_info gauge\n"
 	      "resolverd_build_info{version=\"" RESOLVERD_VERSION "\"} 1\n",
 	      out);
+}
+
+void exposition_counters(const struct exposition *e, exposition_counter_fn *fn, void *context)
+{
+	uint64_t values[EXPOSITION_COUNT] = {0}, counters[ARRAY_LEN(disk_counters)];
+
+	read_figures(e, loop_epoch_read().mono_us, values);
+	read_disk(e->disk, values, counters);
+	for (size_t i = 0; i < ARRAY_LEN(counters); i++)
+		fn(context, disk_counters[i].name, counters[i]);
+	for (size_t i = 0; i < EXPOSITION_COUNT; i++)
+		if (strcmp(figures[i].type, "counter") == 0)
+			fn(context, figures[i].name, values[i]);
 }
 
 void exposition_write_markdown(FILE *out)

@@ -63,5 +63,9 @@ struct exposition { /* what is read; all borrowed, any thread may read it */
 /* Prometheus's text format 0.0.4. MONO_US: now. Errors of OUT are the caller's to look at. */
 void exposition_write(const struct exposition *e, uint64_t mono_us, FILE *out);
 
+/* Call FN for each counter that is not a worker's (base/metrics.h) and has no label. */
+typedef void exposition_counter_fn(void *context, const char *name, uint64_t value);
+void exposition_counters(const struct exposition *e, exposition_counter_fn *fn, void *context);
+
 /* docs/metrics.md. */
 void exposition_write_markdown(FILE *out);

@@ -6,16 +6,19 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.request
 
 import case
 from control import Ctl, Description, VarlinkError
 
+METRICS = "127.0.0.1:9453"
 NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
 MEMBER = ("setpriv", "--reuid", "65534", "--regid", "65534", "--groups", "3")    # sys
 
 
 class ControlCase(case.DaemonCase):
-    config = {"forward-zones": [{"name": "fwd.invalid.", "servers": ["192.0.2.99"],
+    config = {"metrics": {"listen": [METRICS]},
+              "forward-zones": [{"name": "fwd.invalid.", "servers": ["192.0.2.99"],
                                  "rate-limit": 10, "only": ["a-*"]}],
               "prefetch": {"enabled": False}, "serve-stale": {"enabled": False}}
 
@@ -100,8 +103,20 @@ class Verbs(ControlCase):
         stats = self.ctl.json("stats")
         self.assertGreater(stats["counters"]["queries_udp_total"], 0)
         for name, total in stats["counters"].items():
-            self.assertLessEqual(sum(w["counters"][name] for w in stats["workers"]), total, name)
+            self.assertLessEqual(sum(w["counters"].get(name, 0) for w in stats["workers"]), total,
+                                 name)
         self.assertRegex(self.ctl.text("stats"), r"\nqueries_udp_total +[1-9]")
+
+    def test_stats_are_complete(self):
+        """All counters that /metrics tells without a label."""
+        with urllib.request.urlopen(f"http://{METRICS}/metrics", timeout=5) as reply:
+            lines = reply.read().decode().splitlines()
+        names = {line.split()[2] for line in lines if line.startswith("# TYPE")
+                 and line.endswith(" counter")}
+        told = {line.split()[0].removeprefix("resolverd_") for line in lines
+                if line.split()[0] in names}
+        self.assertIn("disk_written_total", told)
+        self.assertEqual(set(self.ctl.json("stats")["counters"]), told)
 
     def test_stats_watch(self):
         """A reply every interval until the client goes."""
