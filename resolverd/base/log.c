@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log_line.h"
+
 /*
  * Holding back: lines are told apart by their format string's address. A slot counts how often its
  * format was logged in the present second; past REPEATS_MAX the lines are only counted, and when
@@ -156,11 +158,8 @@ static void log_line(enum log_level level, bool limited, const char *format, va_
 	log_settle(second);
 	if (!limited || !log_is_repeat(level, format, second)) {
 		char line[LINE_MAX_BYTES + 2];
-		int len = vsnprintf(line, LINE_MAX_BYTES, format, args);
-		if (len >= LINE_MAX_BYTES)
-			memcpy(line + LINE_MAX_BYTES - 4, "...", 4);
-		if (len >= 0)
-			log_emit(level, line);
+		log_line_write(line, LINE_MAX_BYTES, format, args);
+		log_emit(level, line);
 	}
 	pthread_mutex_unlock(&log_state.lock);
 }

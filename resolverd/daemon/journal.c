@@ -12,6 +12,8 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
+#include "base/log_line.h"
+
 #define PREFIX "RESOLVERD_"
 
 static const int priorities[] = {
@@ -42,18 +44,24 @@ static size_t key_len(const char *at)
 /* The key of LEN bytes and what follows it; returns what comes behind. */
 static const char *add_pair(struct journal_fields *out, const char *at, size_t len)
 {
-	const char *value = at + len + 1;
-	bool quoted = *value == '"';
-	size_t value_len = strcspn(value += quoted, quoted ? "\"" : " ");
+	const char *value = at + len + 1, *end;
+	char text[JOURNAL_FIELD_MAX];
 
-	add(out, PREFIX "%.*s=%.*s", (int)len, at, (int)value_len, value);
+	if (*value == '"') {
+		end = log_line_unquote(value + 1, text, sizeof(text));
+		end += *end == '"';
+		add(out, PREFIX "%.*s=%s", (int)len, at, text);
+	} else {
+		end = value + strcspn(value, " ");
+		add(out, PREFIX "%.*s=%.*s", (int)len, at, (int)(end - value), value);
+	}
 	/* The journal takes capitals, digits and underscores. */
 	char *field = out->text[out->count - 1];
 	for (size_t i = strlen(PREFIX); i < strlen(PREFIX) + len; i++)
 		field[i] = field[i] == '-'			? '_'
 			   : field[i] >= 'a' && field[i] <= 'z' ? (char)(field[i] - 'a' + 'A')
 								: field[i];
-	return value + value_len + (quoted && value[value_len] == '"');
+	return end;
 }
 
 void journal_split(enum log_level level, const char *line, struct journal_fields *out)

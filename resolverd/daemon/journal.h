@@ -2,7 +2,8 @@
 /*
  * The log as the journal wants it: a line "event key=value key=\"more words\"" goes there as MESSAGE,
  * with its PRIORITY, its first words as RESOLVERD_EVENT, and a field RESOLVERD_KEY for each key, so
- * that `journalctl RESOLVERD_NAME=example.com.` finds it.
+ * that `journalctl RESOLVERD_NAME=example.com.` finds it. A text between quotes is there as it was
+ * before the log put backslashes into it (base/log_line.h): a stranger's makes no fields of its own.
  */
 #include <stdbool.h>
 #include <stddef.h>

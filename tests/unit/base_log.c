@@ -33,6 +33,25 @@ static void wait_for_second(void)
 	} while (ts.tv_sec == start.tv_sec);
 }
 
+/* The conversions that lines use are those of printf, and what stands between quotes stays there. */
+static void test_conversions(void **state)
+{
+	(void)state;
+	struct caught c = {0};
+
+	log_init(LOG_LEVEL_INFO, catch_line, &c);
+	log_always(LOG_LEVEL_INFO,
+		   "a=%s b=%.2s c=%.*s d=%u e=%d f=%llu g=%zu h=%03u i=%lx j=%c 5%%", "x\"y", "abc",
+		   1, "zz", 4000000000U, -5, 1ULL << 40, (size_t)7, 9U, 255L, '!');
+	assert_string_equal(c.line, "a=x\"y b=ab c=z d=4000000000 e=-5 f=1099511627776 g=7 h=009 "
+				    "i=ff j=! 5%");
+	log_always(LOG_LEVEL_INFO, "a=\"%s\" b=%s", "q\"\\", "q\"");
+	assert_string_equal(c.line, "a=\"q\\\"\\\\\" b=q\"");
+	log_always(LOG_LEVEL_INFO, "a=%s b=%.1f c=%d", "x", 0.5, 3);
+	assert_string_equal(c.line, "a=x b=0.5 c=3");
+	log_init(LOG_LEVEL_INFO, NULL, NULL);
+}
+
 static void test_levels(void **state)
 {
 	(void)state;
@@ -172,6 +191,7 @@ static void test_err(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_conversions),
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_one_event_a_line),
 		cmocka_unit_test(test_repeats_are_held_back),

@@ -76,11 +76,45 @@ static void test_stream(void **state)
 	assert_false(journal_is_stream(fd, words));
 }
 
+static void take_fields(void *context, enum log_level level, const char *line)
+{
+	journal_split(level, line, context);
+}
+
+/* What a stranger has put into a record is one field, whatever it looks like. */
+static void test_strangers_texts(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {
+		"\"v=spf1\" priority=0 name=bank.example.",
+		"\" reason=\"forged",
+		"\\\" reason=\"forged\\",
+		"\\",
+		"\\\\\" x=1",
+		"%s%n \" %d=\"",
+		"",
+	};
+	static struct journal_fields f;
+
+	log_init(LOG_LEVEL_INFO, take_fields, &f);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		log_always(LOG_LEVEL_INFO, "record changed: name=%s old=\"%s\" new=\"%s\" n=%u",
+			   "a.", texts[i], texts[i], 7U);
+		CHECK(texts[i], f.count == 8);
+		CHECK(texts[i], strcmp(f.text[4], "RESOLVERD_NAME=a.") == 0);
+		CHECK(texts[i], strcmp(f.text[5] + strlen("RESOLVERD_OLD="), texts[i]) == 0);
+		CHECK(texts[i], strcmp(f.text[6] + strlen("RESOLVERD_NEW="), texts[i]) == 0);
+		CHECK(texts[i], strcmp(f.text[7], "RESOLVERD_N=7") == 0);
+	}
+	log_init(LOG_LEVEL_INFO, NULL, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_strangers_texts),
 		cmocka_unit_test(test_stream),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
