@@ -25,6 +25,8 @@
 	X(queries_dropped_total, "queries dropped without an answer")                              \
 	X(answers_servfail_total, "answers with rcode SERVFAIL")                                   \
 	X(answers_nxdomain_total, "answers with rcode NXDOMAIN")                                   \
+	X(answers_broken_total,                                                                    \
+	  "answers that a fault of our own made SERVFAIL: the log has the query")                  \
 	X(answers_late_total, "clients answered because their budget of time ran out")             \
 	X(local_answers_total, "answers from built-in or configured local zones")                  \
 	X(upstream_udp_sent_total, "queries sent upstream over UDP")                               \

@@ -5,6 +5,7 @@
 enum {
 	OPT_FIXED_SIZE = 11, /* root owner, type, class, TTL, RDLENGTH */
 	OPTION_HEADER_SIZE = 4,
+	EDE_CODE_SIZE = 2,
 	EDNS_VERSION = 0,
 	FLAG_DO = 0x8000,
 	COOKIE_CLIENT_LEN = 8,
@@ -92,6 +93,8 @@ enum edns_status edns_view(const struct message *m, struct edns *out)
 	if (m->opt_count > 1)
 		return EDNS_FORMERR; /* RFC 6891 §6.1.1 */
 
+	/* Nothing but memory that is not the message's would be read: our own caller's fault, and no
+	 * packet's, as message_view() checks all of them alike. */
 	REQUIRE(m->checked && m->opt_offset < m->wire.len);
 	struct reader r =
 		reader_of(span_of(m->wire.at + m->opt_offset, m->wire.len - m->opt_offset));
@@ -112,16 +115,13 @@ enum edns_status edns_view(const struct message *m, struct edns *out)
 	return options_view(&options, out);
 }
 
-/* Length of the EDE text that is sent: never cut inside a UTF-8 sequence. */
-static size_t ede_text_len(const char *text)
+/* Length of what MAX bytes can hold of TEXT: never cut inside a UTF-8 sequence. */
+static size_t text_len(struct span text, size_t max)
 {
-	if (!text)
-		return 0;
-	size_t len = strnlen(text, EDNS_EDE_TEXT_MAX + 1);
-	if (len <= EDNS_EDE_TEXT_MAX)
+	size_t len = MIN(text.len, max);
+	if (len == text.len)
 		return len;
-	len = EDNS_EDE_TEXT_MAX;
-	while (len > 0 && ((uint8_t)text[len] & 0xc0) == 0x80)
+	while (len > 0 && (text.at[len] & 0xc0) == 0x80)
 		len--;
 	return len;
 }
@@ -132,18 +132,19 @@ static void write_option(struct writer *w, uint16_t code, size_t len)
 	writer_u16(w, (uint16_t)len);
 }
 
-static void write_ede(struct writer *w, uint16_t ede, const char *text)
+static void write_ede(struct writer *w, uint16_t ede, struct span text)
 {
 	if (ede == EDE_NONE)
 		return;
-	size_t text_len = ede_text_len(text);
-	write_option(w, EDNS_OPTION_EDE, 2 + text_len);
+	text.len = text_len(text, EDNS_EDE_TEXT_MAX);
+	write_option(w, EDNS_OPTION_EDE, EDE_CODE_SIZE + text.len);
 	writer_u16(w, ede);
-	writer_bytes(w, span_of(text, text_len));
+	writer_bytes(w, text);
 }
 
 static void write_options(struct writer *w, const struct edns_reply *reply)
 {
+	/* It counts what stands in REPLY; more would tell servers what lies behind it. */
 	REQUIRE(reply->key_tag_count <= EDNS_KEY_TAGS_MAX);
 	if (reply->nsid.len > 0) {
 		write_option(w, EDNS_OPTION_NSID, reply->nsid.len);
@@ -165,7 +166,7 @@ static void write_options(struct writer *w, const struct edns_reply *reply)
 			writer_u16(w, reply->key_tags[i]);
 	}
 	write_ede(w, reply->ede, reply->ede_text);
-	write_ede(w, reply->ede2, NULL);
+	write_ede(w, reply->ede2, (struct span){0});
 }
 
 size_t edns_size(const struct edns_reply *reply)
@@ -182,9 +183,38 @@ size_t edns_size(const struct edns_reply *reply)
 	if (reply->key_tag_count > 0)
 		size += OPTION_HEADER_SIZE + (size_t)2 * reply->key_tag_count;
 	if (reply->ede != EDE_NONE)
-		size += OPTION_HEADER_SIZE + 2 + ede_text_len(reply->ede_text);
+		size += OPTION_HEADER_SIZE + EDE_CODE_SIZE +
+			text_len(reply->ede_text, EDNS_EDE_TEXT_MAX);
 	if (reply->ede2 != EDE_NONE)
-		size += OPTION_HEADER_SIZE + 2;
+		size += OPTION_HEADER_SIZE + EDE_CODE_SIZE;
+	return size;
+}
+
+/* The text is shortened to what ROOM_BYTES hold besides SIZE, the size of REPLY as it is. */
+static void shorten_text(struct edns_reply *reply, size_t size, size_t room_bytes)
+{
+	size_t told = text_len(reply->ede_text, EDNS_EDE_TEXT_MAX);
+	size_t rest = size - told;
+	reply->ede_text.len =
+		text_len(reply->ede_text, room_bytes > rest ? MIN(room_bytes - rest, told) : 0);
+}
+
+size_t edns_fit(struct edns_reply *reply, size_t room_bytes)
+{
+	size_t size = edns_size(reply);
+	for (unsigned step = 0; size > room_bytes && step < 5; step++) {
+		if (step == 0)
+			reply->nsid = (struct span){0};
+		else if (step == 1)
+			shorten_text(reply, size, room_bytes);
+		else if (step == 2)
+			reply->ede2 = EDE_NONE;
+		else if (step == 3)
+			reply->ede = EDE_NONE;
+		else
+			reply->keepalive = reply->keepalive_empty = false;
+		size = edns_size(reply);
+	}
 	return size;
 }
 
@@ -200,10 +230,9 @@ size_t edns_render(const struct edns_reply *reply, uint8_t *out, size_t size_byt
 	writer_u16(&w, reply->dnssec_ok ? FLAG_DO : 0);
 	uint8_t *rdata_len = writer_reserve(&w, 2);
 	write_options(&w, reply);
-	if (w.failed)
+	size_t len = w.failed ? 0 : (size_t)(w.at - rdata_len) - 2;
+	if (w.failed || len > UINT16_MAX)
 		return 0;
-	size_t len = (size_t)(w.at - rdata_len) - 2;
-	REQUIRE(len <= UINT16_MAX);
 	rdata_len[0] = (uint8_t)(len >> 8);
 	rdata_len[1] = (uint8_t)len;
 	return writer_len(&w);

@@ -54,7 +54,7 @@ struct edns_reply {	/* what our OPT record shall say */
 	bool dnssec_ok;
 	uint16_t ede;	      /* EDE_NONE: no option */
 	uint16_t ede2;	      /* a second one, without text; EDE_NONE */
-	const char *ede_text; /* UTF-8, may be NULL */
+	struct span ede_text; /* UTF-8; empty: none */
 	struct span cookie;   /* 8 (query) or 16..40 bytes (reply); empty: no option */
 	struct span nsid;     /* empty: no option */
 	bool keepalive;
@@ -66,6 +66,12 @@ struct edns_reply {	/* what our OPT record shall say */
 
 /* Size in bytes that edns_write() will need for REPLY. */
 size_t edns_size(const struct edns_reply *reply);
+
+/* Give up of REPLY what ROOM_BYTES do not hold, in this order: the NSID (RFC 5001 §2.2: ours to
+ * choose), the text of the error (RFC 8914 §3: supplemental; it is cut between characters first), the
+ * second error, the first one, the keepalive. The cookie and the record itself stay: RFC 7873 §5.2,
+ * RFC 6891 §7. Returns the size of what is left, which is above ROOM_BYTES only if these do not fit. */
+size_t edns_fit(struct edns_reply *reply, size_t room_bytes);
 
 /* Append the OPT record to the additional section; false if it does not fit. */
 MUST_USE bool edns_write(struct builder *b, const struct edns_reply *reply);

@@ -213,7 +213,7 @@ static void own_record(struct answer_room *room, const struct client *c, uint16_
 		       uint32_t ttl_s, struct span rdata)
 {
 	uint16_t len = (uint16_t)rdata.len;
-	REQUIRE(rdata.len <= sizeof(room->packed) - sizeof(len));
+	REQUIRE(rdata.len <= sizeof(room->packed) - sizeof(len)); /* else it writes behind ROOM */
 	own_answer(&room->answer, c);
 	memcpy(room->packed, &len, sizeof(len));
 	memcpy(room->packed + sizeof(len), rdata.at, len);
@@ -330,6 +330,7 @@ static void filtered_soa(const struct settings_zone *z, struct rrset *out,
 	static const uint32_t numbers[] = {1, 3600, 1200, 604800, FILTERED_TTL_S};
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
 		writer_u32(&w, numbers[i]);
+	/* The longest zone's fits FILTERED_SOA_SIZE; one that did not would be told cut short. */
 	REQUIRE(!w.failed);
 	*out = (struct rrset){.owner = z->name,
 			      .type = TYPE_SOA,
@@ -450,6 +451,12 @@ static size_t answer_cached(struct client_context *ctx, struct now now, const st
 	return answer_without_fresh(ctx, now, c, qname, e, out, size_bytes);
 }
 
+/* Not so long as nothing: that would mean that CLIENT's question must be resolved. */
+static ptrdiff_t told(size_t len)
+{
+	return len > 0 ? (ptrdiff_t)len : RESOLVER_IGNORE;
+}
+
 ptrdiff_t client_answer_now(struct client_context *ctx, struct now now, const struct event *ev,
 			    struct client *client, uint8_t *out, size_t size_bytes)
 {
@@ -458,12 +465,12 @@ ptrdiff_t client_answer_now(struct client_context *ctx, struct now now, const st
 	case CLIENT_IGNORE:
 		return RESOLVER_IGNORE;
 	case CLIENT_ERROR:
-		return (ptrdiff_t)client_reply_error(ctx, client, &error, out, size_bytes);
+		return told(client_reply_error(ctx, client, &error, out, size_bytes));
 	case CLIENT_RESOLVE:
 		break;
 	}
 	if (client->qclass == CLASS_CH)
-		return (ptrdiff_t)answer_chaos(ctx, client, out, size_bytes);
+		return told(answer_chaos(ctx, client, out, size_bytes));
 
 	uint8_t qname[DNAME_MAX];
 	size_t qname_len = client->qname_len;
@@ -474,9 +481,9 @@ ptrdiff_t client_answer_now(struct client_context *ctx, struct now now, const st
 			return (ptrdiff_t)len;
 	}
 	if (client->qtype == TYPE_ANY)
-		return (ptrdiff_t)answer_any(ctx, client, out, size_bytes);
+		return told(answer_any(ctx, client, out, size_bytes));
 	if (!client_recursion_desired(client) && !ctx->settings->answer_norecurse)
-		return (ptrdiff_t)answer_norecurse(ctx, client, out, size_bytes);
+		return told(answer_norecurse(ctx, client, out, size_bytes));
 	return (ptrdiff_t)answer_cached(ctx, now, client, span_of(qname, qname_len), out,
 					size_bytes);
 }

@@ -70,8 +70,9 @@ enum client_step client_view(const struct client_context *ctx, struct now now,
 			     const struct event *ev, struct client *out,
 			     struct client_error *error);
 
-/* Each writes a whole reply into OUT (SIZE at least client->size_limit) and returns its length. What
- * does not fit the client's limit is cut with TC (RFC 2181 §9). */
+/* Each writes a whole reply into OUT (at least 512 bytes, else most become SERVFAIL) and returns its
+ * length. What does not fit the client's limit is cut with TC (RFC 2181 §9). A bug of ours that shows
+ * on the way makes SERVFAIL of it, counted and told in the log; 0 if even that has no room. */
 size_t client_reply_error(struct client_context *ctx, const struct client *c,
 			  const struct client_error *error, uint8_t *out, size_t size_bytes);
 size_t client_reply_answer(struct client_context *ctx, const struct client *c,

@@ -1,8 +1,21 @@
 /*
  * Every reply that clients get, written into the caller's buffer. The paths for cached entries copy
  * and patch; everything else goes through the builder.
+ *
+ * Room is one account (base/room.h), of what the client takes and the caller's buffer holds. Header
+ * and question come first. What the OPT record must say (cookie, keepalive, codes of errors) is set
+ * aside before the records are written, what is nice to know (text, NSID) gets what they leave
+ * (edns_fit()): it never sets TC. The smallest reply holds the longest question and all that must be
+ * said.
+ *
+ * A promise that does not hold here is our own bug, and costs that answer: SERVFAIL without more, a
+ * counter, and a line with the query that shows it. Going on elsewhere tells nobody anything wrong.
  */
+#include <stdio.h>
+
 #include "base/cursor.h"
+#include "base/log.h"
+#include "base/room.h"
 #include "resolve/client.h"
 #include "resolve/search.h"
 #include "resolve/sentinel.h"
@@ -12,15 +25,20 @@
 enum {
 	QUESTION_TAIL = 4,  /* type and class behind the question's name */
 	OPT_BARE_SIZE = 11, /* an OPT record without options */
-	/* What the longest question leaves for it in the smallest reply; of larger ones this part. */
-	OPT_SHARE = 4,
-	OPT_MAX_SIZE = EDNS_SIZE_MIN - MESSAGE_HEADER_SIZE - DNAME_MAX - QUESTION_TAIL,
-	RECORD_HEAD_SIZE = 10, /* pointer to the question, type, class, TTL */
+	OPTION_HEAD_SIZE = 4,
+	OPT_MUST_MAX = OPT_BARE_SIZE + OPTION_HEAD_SIZE + COOKIE_CLIENT_SIZE + COOKIE_SERVER_SIZE +
+		       3 * (OPTION_HEAD_SIZE + 2), /* keepalive and two errors */
+	RECORD_HEAD_SIZE = 10,			   /* pointer to the question, type, class, TTL */
 	RECORD_OVERHEAD =
 		10, /* of a record over its packed form; both have its length in 2 bytes */
 	ENTRY_TEXT_MAX = 255,
 	HELD_TTL_S = 1,
+	QUERY_MAX = MESSAGE_HEADER_SIZE + DNAME_MAX + QUESTION_TAIL + OPT_BARE_SIZE +
+		    3 * OPTION_HEAD_SIZE + COOKIE_CLIENT_SIZE,
 };
+
+static_assert(MESSAGE_HEADER_SIZE + DNAME_MAX + QUESTION_TAIL + OPT_MUST_MAX <= EDNS_SIZE_MIN,
+	      "the longest question and what must be said about it fit the smallest reply");
 
 struct outcome {	    /* what is said besides the records */
 	uint16_t rcode;	    /* all 12 bits */
@@ -33,12 +51,11 @@ struct reply {
 	struct client_context *ctx;
 	const struct client *c;
 	uint8_t *out;
-	size_t limit; /* for all but the OPT record */
+	size_t size_bytes; /* of OUT */
+	struct room room;
 	struct outcome says;
-	bool bare_opt;	 /* OPT is not needed, or has no options: OPT is not filled in */
-	size_t opt_size; /* 0: none */
+	bool bare_opt; /* OPT is not needed, or has no options: OPT is not filled in */
 	struct edns_reply opt;
-	char text[ENTRY_TEXT_MAX + 1];
 };
 
 static inline void store_u16(uint8_t *at, uint16_t value)
@@ -64,25 +81,30 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "stores swap bytes");
 
 /* ---- beginning and end ----------------------------------------------------------------------- */
 
+/* What must be said in the OPT record of R. */
 static void fill_opt(struct reply *r)
 {
 	const struct client *c = r->c;
-	const char *identity = r->ctx->settings->identity;
-	memcpy(r->text, r->says.text.at ? r->says.text.at : (const uint8_t *)"", r->says.text.len);
-	r->text[r->says.text.len] = '\0';
 	r->opt = (struct edns_reply){
 		.size = EDNS_SIZE_OURS,
 		.rcode = r->says.rcode,
 		.dnssec_ok = c->dnssec_ok,
 		.ede = r->says.ede,
 		.ede2 = r->says.ede2,
-		.ede_text = r->says.text.len > 0 ? r->text : NULL,
 		.cookie = span_of(c->cookie, c->cookie_len),
 		.keepalive = c->wants_keepalive,
 		.keepalive_100ms = r->ctx->keepalive_100ms,
 	};
-	if (c->wants_nsid && identity)
+}
+
+/* What is nice to know, as far as there is room left. */
+static void fill_opt_up(struct reply *r)
+{
+	const char *identity = r->ctx->settings->identity;
+	r->opt.ede_text = r->says.text;
+	if (r->c->wants_nsid && identity)
 		r->opt.nsid = span_of(identity, strlen(identity));
+	edns_fit(&r->opt, r->room.left);
 }
 
 /* C's OPT record has no options but for errors. */
@@ -91,33 +113,10 @@ static inline bool wants_bare_opt(const struct client *c)
 	return !c->has_edns || (!c->cookie_len && !c->wants_nsid && !c->wants_keepalive);
 }
 
-/* Room for the OPT record is set aside first: RFC 6891 §7, it must be there. */
-static void reserve_opt(struct reply *r, size_t size)
+/* The account of what C takes and a buffer of SIZE_BYTES holds. */
+static inline struct room reply_room(const struct client *c, uint8_t *out, size_t size_bytes)
 {
-	const struct client *c = r->c;
-	r->bare_opt = !c->has_edns || (wants_bare_opt(c) && r->says.rcode <= FLAG_RCODE_MASK &&
-				       r->says.ede == EDE_NONE && r->says.ede2 == EDE_NONE);
-	r->opt_size = c->has_edns ? OPT_BARE_SIZE : 0;
-	if (!r->bare_opt) {
-		fill_opt(r);
-		r->opt_size = edns_size(&r->opt);
-		/* What is only nice to know must not crowd out the rest of a small reply. */
-		if (r->opt_size > MAX((size_t)OPT_MAX_SIZE, size / OPT_SHARE)) {
-			r->opt.ede_text = NULL;
-			r->opt.nsid = (struct span){0};
-			r->opt_size = edns_size(&r->opt);
-		}
-	}
-	static_assert(OPT_MAX_SIZE >
-			      OPT_BARE_SIZE + 4 + COOKIE_CLIENT_SIZE + COOKIE_SERVER_SIZE + 3 * 6,
-		      "the cookie, keepalive and two EDE codes always fit");
-	r->limit = MIN(size, c->size_limit) - r->opt_size;
-}
-
-static void reply_begin(struct reply *r, size_t size_bytes)
-{
-	REQUIRE(size_bytes >= EDNS_SIZE_MIN && r->c->size_limit >= EDNS_SIZE_MIN);
-	reserve_opt(r, size_bytes);
+	return room_of(out, MIN(size_bytes, c->size_limit));
 }
 
 static inline size_t question_len(const struct client *c)
@@ -125,7 +124,12 @@ static inline size_t question_len(const struct client *c)
 	return c->has_question ? (size_t)c->qname_len + QUESTION_TAIL : 0;
 }
 
-/* The question behind where the header will be; returns the length of both. */
+static inline size_t head_len(const struct client *c)
+{
+	return MESSAGE_HEADER_SIZE + question_len(c);
+}
+
+/* The question behind where the header will be; returns the length of both. OUT has room. */
 static inline size_t write_question(const struct client *c, uint8_t *out)
 {
 	if (!c->has_question)
@@ -187,26 +191,120 @@ static COLD void count_search(const struct reply *r)
 				  span_of(suffix, dname_len(suffix)));
 }
 
-/* The header, around LEN bytes with COUNTS records, and the OPT record; returns the whole length. */
-static size_t reply_end(struct reply *r, size_t len, const uint16_t counts[static SECTION_COUNT])
+/* Header and question are taken, and what the OPT record must say is set aside: RFC 6891 §7, it must
+ * be there. False if not even these fit. */
+static bool reply_begin(struct reply *r)
 {
-	REQUIRE(len <= r->limit);
+	const struct client *c = r->c;
+	size_t opt_size = c->has_edns ? OPT_BARE_SIZE : 0;
+	r->bare_opt = !c->has_edns || (wants_bare_opt(c) && r->says.rcode <= FLAG_RCODE_MASK &&
+				       r->says.ede == EDE_NONE && r->says.ede2 == EDE_NONE);
+	r->room = reply_room(c, r->out, r->size_bytes);
+	if (!r->bare_opt) {
+		fill_opt(r);
+		opt_size = edns_size(&r->opt);
+	}
+	if (!room_take(&r->room, head_len(c)) || !room_reserve(&r->room, opt_size))
+		return false;
+	write_question(c, r->out);
+	return true;
+}
+
+/* C's query once more, but for its cookie, in hex. */
+static void query_hex(const struct client *c, char out[static 2 * QUERY_MAX + 1])
+{
+	uint8_t wire[QUERY_MAX] = {0}, cookie[COOKIE_CLIENT_SIZE] = {0};
+	struct writer w = writer_of(wire + write_question(c, wire), QUERY_MAX - head_len(c));
+	store_u16(wire, c->id);
+	store_u16(wire + 2, c->flags);
+	store_u16(wire + 4, c->has_question ? 1 : 0);
+	store_u16(wire + 10, c->has_edns ? 1 : 0);
+	if (c->has_edns) {
+		writer_u8(&w, 0);
+		writer_u16(&w, TYPE_OPT);
+		writer_u16(&w, c->size_limit);
+		writer_u32(&w, c->dnssec_ok ? 0x8000 : 0);
+		writer_u16(&w, (uint16_t)((c->wants_nsid ? OPTION_HEAD_SIZE : 0) +
+					  (c->wants_keepalive ? OPTION_HEAD_SIZE : 0) +
+					  (c->cookie_len ? OPTION_HEAD_SIZE + sizeof(cookie) : 0)));
+	}
+	if (c->wants_nsid)
+		writer_u32(&w, (uint32_t)EDNS_OPTION_NSID << 16);
+	if (c->wants_keepalive)
+		writer_u32(&w, (uint32_t)EDNS_OPTION_KEEPALIVE << 16);
+	if (c->cookie_len) {
+		writer_u32(&w, (uint32_t)EDNS_OPTION_COOKIE << 16 | sizeof(cookie));
+		writer_bytes(&w, span_of(cookie, sizeof(cookie)));
+	}
+	for (const uint8_t *at = wire; at < w.at; at++, out += 2)
+		(void)snprintf(out, 3, "%02x", *at);
+}
+
+/* The promise WHAT does not hold. SERVFAIL without more, which always fits; 0 where even that does
+ * not: nothing is sent. */
+static COLD size_t reply_broken(struct reply *r, const char *what)
+{
+	static const uint16_t nothing[SECTION_COUNT];
+	const struct outcome servfail = {.rcode = RCODE_SERVFAIL};
+	const struct client *c = r->c;
+	char query[2 * QUERY_MAX + 1];
+	struct room room = reply_room(c, r->out, r->size_bytes);
+	bool fits =
+		room_take(&room, head_len(c)) && room_take(&room, c->has_edns ? OPT_BARE_SIZE : 0);
+
+	query_hex(c, query);
+	metrics_add(r->ctx->metrics, METRIC_answers_broken_total, 1);
+	log_error("a fault of our own cost an answer: what=\"%s\" told=%s rcode=%u ede=%u "
+		  "text_bytes=%zu transport=%s size=%u buffer=%zu query=%s",
+		  what, fits ? "SERVFAIL" : "nothing", r->says.rcode, r->says.ede, r->says.text.len,
+		  c->transport == TRANSPORT_TCP ? "tcp" : "udp", c->size_limit, r->size_bytes,
+		  query);
+	if (!fits)
+		return 0;
+	write_question(c, r->out);
+	write_header(c, &servfail, r->out, nothing);
+	if (c->has_edns)
+		write_bare_opt(r->out + head_len(c), c->dnssec_ok);
+	count_reply(r->ctx->metrics, &servfail);
+	return room.len;
+}
+
+/* The OPT record, behind all else. */
+static bool write_opt(struct reply *r)
+{
+	if (!r->c->has_edns)
+		return true;
+	room_return(&r->room);
+	if (!r->bare_opt)
+		fill_opt_up(r);
+	size_t size = r->bare_opt ? OPT_BARE_SIZE : edns_size(&r->opt);
+	uint8_t *at = room_take(&r->room, size);
+	if (!at)
+		return false;
+	if (!r->bare_opt)
+		return edns_render(&r->opt, at, size) == size;
+	write_bare_opt(at, r->c->dnssec_ok);
+	return true;
+}
+
+/* The header, around what is written and COUNTS records, and the OPT record; returns the length. */
+static size_t reply_end(struct reply *r, const uint16_t counts[static SECTION_COUNT])
+{
+	if (!write_opt(r))
+		return reply_broken(r, "the OPT record fits");
 	write_header(r->c, &r->says, r->out, counts);
-	if (r->opt_size > 0 && r->bare_opt)
-		write_bare_opt(r->out + len, r->c->dnssec_ok);
-	else if (r->opt_size > 0)
-		REQUIRE(edns_render(&r->opt, r->out + len, r->opt_size) == r->opt_size);
 	count_reply(r->ctx->metrics, &r->says);
 	if (r->says.rcode == RCODE_NXDOMAIN && r->c->has_question)
 		count_search(r);
-	return len + r->opt_size;
+	return r->room.len;
 }
 
-static COLD size_t reply_without_data(struct reply *r, size_t size_bytes)
+static COLD size_t reply_without_data(struct reply *r)
 {
 	static const uint16_t nothing[SECTION_COUNT];
-	reply_begin(r, size_bytes);
-	return reply_end(r, write_question(r->c, r->out), nothing);
+	if (!reply_begin(r))
+		return reply_broken(r, "the question fits");
+	return reply_end(r, nothing);
 }
 
 static struct span text_span(const char *text)
@@ -221,6 +319,7 @@ size_t client_reply_error(struct client_context *ctx, const struct client *c,
 	r.ctx = ctx;
 	r.c = c;
 	r.out = out;
+	r.size_bytes = size_bytes;
 	r.says = (struct outcome){.rcode = error->rcode,
 				  .ede = error->ede,
 				  .ede2 = EDE_NONE,
@@ -229,7 +328,7 @@ size_t client_reply_error(struct client_context *ctx, const struct client *c,
 		metrics_add(ctx->metrics, METRIC_queries_malformed_total, 1);
 	else if (error->rcode == RCODE_REFUSED && error->ede == EDE_PROHIBITED)
 		metrics_add(ctx->metrics, METRIC_queries_refused_total, 1);
-	return reply_without_data(&r, size_bytes);
+	return reply_without_data(&r);
 }
 
 /* ---- from RRsets ----------------------------------------------------------------------------- */
@@ -277,10 +376,12 @@ static size_t write_sets(struct reply *r, const struct answer *a, uint32_t cap_s
 	uint32_t less_s = a->local || a->stale ? 0 : spread_s(r->ctx, a->ttl_s);
 	const struct client *c = r->c;
 	struct builder b;
-	builder_init(&b, r->out, r->limit, c->id, 0);
-	REQUIRE(builder_question(&b, c->qname, c->qtype, c->qclass));
+	/* It takes what is left, the question written once more. */
+	builder_init(&b, r->out, r->room.len + r->room.left, c->id, 0);
+	bool fits = builder_question(&b, c->qname, c->qtype, c->qclass);
+	if (!fits || b.len != r->room.len)
+		return reply_broken(r, "the question is the client's");
 
-	bool fits = true;
 	for (uint32_t i = 0; i < a->answer_count && fits; i++) {
 		const struct rrset *set = &a->answer[i];
 		unsigned first = first_record(r->ctx, set->type, set->rr_count);
@@ -293,8 +394,10 @@ static size_t write_sets(struct reply *r, const struct answer *a, uint32_t cap_s
 			fits = builder_rrset(&b, SECTION_AUTHORITY, set,
 					     shorter_s(set->ttl_s, less_s, cap_s), 0, c->dnssec_ok);
 	}
+	if (!room_take(&r->room, b.len - r->room.len))
+		return reply_broken(r, "the records fit");
 	r->says.truncated = !fits;
-	return reply_end(r, b.len, b.counts + 1);
+	return reply_end(r, b.counts + 1);
 }
 
 /* SERVFAIL in place of what there is. (A secure RRset has signatures, and so never takes
@@ -322,6 +425,7 @@ size_t client_reply_answer(struct client_context *ctx, const struct client *c,
 	r.ctx = ctx;
 	r.c = c;
 	r.out = out;
+	r.size_bytes = size_bytes;
 	r.says = (struct outcome){
 		.rcode = withheld ? RCODE_SERVFAIL : a->rcode,
 		.ede = a->ede,
@@ -335,12 +439,13 @@ size_t client_reply_answer(struct client_context *ctx, const struct client *c,
 	bool has_data = r.says.rcode == RCODE_NOERROR || r.says.rcode == RCODE_NXDOMAIN ||
 			a->answer_count > 0;
 	if (withheld || !has_data)
-		return reply_without_data(&r, size_bytes);
+		return reply_without_data(&r);
 	if (a->stale) {
 		r.says.ede2 = r.says.ede;
 		r.says.ede = stale_ede(a->rcode);
 	}
-	reply_begin(&r, size_bytes);
+	if (!reply_begin(&r))
+		return reply_broken(&r, "the question fits");
 	return write_sets(&r, a, a->stale ? ctx->settings->stale_ttl_s : UINT32_MAX);
 }
 
@@ -403,17 +508,17 @@ static size_t reply_rrset(struct reply *r, const struct entry *e, uint32_t ttl_s
 	}
 	unsigned count = set.rr_count + set.sig_count;
 	size_t size = set.rdata.len + set.sigs.len + count * RECORD_OVERHEAD;
-	size_t len = MESSAGE_HEADER_SIZE + question_len(r->c);
-	if (UNLIKELY(size > r->limit - len)) {
+	uint8_t *at = room_take(&r->room, size);
+	if (UNLIKELY(!at)) {
 		set.owner = r->c->qname;
 		set.ttl_s = ttl_s;
 		return reply_rrset_tight(r, &set);
 	}
 
 	unsigned first = first_record(r->ctx, set.type, set.rr_count);
-	uint8_t *at = write_turned(r->out + write_question(r->c, r->out), &set, first, ttl_s);
-	at = write_packed(at, set.sigs, TYPE_RRSIG, ttl_s);
-	return reply_end(r, (size_t)(at - r->out), (uint16_t[SECTION_COUNT]){(uint16_t)count});
+	at = write_turned(at, &set, first, ttl_s);
+	write_packed(at, set.sigs, TYPE_RRSIG, ttl_s);
+	return reply_end(r, (uint16_t[SECTION_COUNT]){(uint16_t)count});
 }
 
 /*
@@ -431,9 +536,10 @@ static inline size_t reply_plain(struct client_context *ctx, const struct client
 	const uint16_t counts[SECTION_COUNT] = {e->rr_count};
 	const struct rrset set = {
 		.type = e->type, .rr_count = e->rr_count, .rdata = entry_payload(e)};
-	size_t size = MESSAGE_HEADER_SIZE + question_len(c) + set.rdata.len +
-		      e->rr_count * RECORD_OVERHEAD + (c->has_edns ? OPT_BARE_SIZE : 0);
-	if (size > MIN(size_bytes, c->size_limit))
+	size_t size = head_len(c) + set.rdata.len + e->rr_count * RECORD_OVERHEAD +
+		      (c->has_edns ? OPT_BARE_SIZE : 0);
+	struct room room = reply_room(c, out, size_bytes);
+	if (!room_take(&room, size))
 		return 0;
 	write_header(c, &says, out, counts);
 	unsigned first = first_record(ctx, e->type, e->rr_count);
@@ -482,7 +588,7 @@ static COLD size_t reply_rendered_cut(struct reply *r, const struct answer_view 
 	uint8_t wire[MESSAGE_HEADER_SIZE + DNAME_MAX + QUESTION_TAIL + MESSAGE_MAX];
 	uint16_t counts[SECTION_COUNT] = {0};
 	struct message m;
-	size_t len = write_question(r->c, wire), keep = len;
+	size_t len = write_question(r->c, wire);
 
 	memset(wire, 0,
 	       MESSAGE_HEADER_SIZE); /* for message_view(); reply_end() writes the real one */
@@ -491,29 +597,32 @@ static COLD size_t reply_rendered_cut(struct reply *r, const struct answer_view 
 	wire[5] = 1;
 	for (unsigned section = 0; section < SECTION_COUNT; section++)
 		store_u16(wire + 6 + 2 * section, v->counts[section]);
-	if (message_view(span_of(wire, len + v->body.len), &m) == OK)
-		keep = message_cut(&m, r->limit, counts);
-	memcpy(r->out, wire, keep);
+	if (message_view(span_of(wire, len + v->body.len), &m) != OK)
+		return reply_broken(r, "a rendered answer is a message");
+	size_t kept = message_cut(&m, len + r->room.left, counts) - len;
+	uint8_t *at = room_take(&r->room, kept);
+	if (!at)
+		return reply_broken(r, "what is cut fits");
+	memcpy(at, wire + len, kept);
 	r->says.truncated = true;
-	return reply_end(r, keep, counts);
+	return reply_end(r, counts);
 }
 
 static size_t reply_rendered(struct reply *r, const struct answer_view *v, uint32_t age_s,
 			     uint32_t cap_s)
 {
-	size_t len = MESSAGE_HEADER_SIZE + question_len(r->c);
-	if (UNLIKELY(v->body.len > r->limit - len))
+	uint8_t *at = room_take(&r->room, v->body.len);
+	if (UNLIKELY(!at))
 		return reply_rendered_cut(r, v, age_s, cap_s);
-	write_question(r->c, r->out);
-	write_body(r, v, r->out + len);
-	age_body(v, r->out + len, age_s, cap_s);
-	return reply_end(r, len + v->body.len, v->counts);
+	write_body(r, v, at);
+	age_body(v, at, age_s, cap_s);
+	return reply_end(r, v->counts);
 }
 
 /* ---- from any entry -------------------------------------------------------------------------- */
 
 /* RFC 9520 §3.4, RFC 8914 §4.14: the reason, and that it was remembered. */
-static COLD size_t reply_failure(struct reply *r, const struct entry *e, size_t size_bytes)
+static COLD size_t reply_failure(struct reply *r, const struct entry *e)
 {
 	bool lasting = e->kind != ENTRY_FAILURE;
 	r->says = (struct outcome){
@@ -522,7 +631,7 @@ static COLD size_t reply_failure(struct reply *r, const struct entry *e, size_t 
 		.ede2 = e->ede != EDE_NONE && !lasting ? EDE_CACHED_ERROR : EDE_NONE,
 		.text = entry_text(e),
 	};
-	return reply_without_data(r, size_bytes);
+	return reply_without_data(r);
 }
 
 /* Seconds that C may keep E. */
@@ -542,11 +651,11 @@ static uint32_t entry_age_s(const struct entry *e, struct now now)
 							 : UINT32_MAX;
 }
 
-static COLD size_t reply_damaged(struct reply *r, size_t size_bytes)
+static COLD size_t reply_damaged(struct reply *r)
 {
 	r->says = (struct outcome){
 		.rcode = RCODE_SERVFAIL, .ede = EDE_INVALID_DATA, .ede2 = EDE_NONE};
-	return reply_without_data(r, size_bytes);
+	return reply_without_data(r);
 }
 
 /* How long C may keep what is told with AGE. */
@@ -564,15 +673,14 @@ static uint32_t ttl_cap_s(const struct settings *settings, enum client_age age)
 }
 
 static __attribute__((noinline)) size_t reply_entry_in_full(struct reply *r, const struct entry *e,
-							    struct now now, enum client_age age,
-							    size_t size_bytes)
+							    struct now now, enum client_age age)
 {
 	uint32_t cap_s = ttl_cap_s(r->ctx->settings, age);
 	bool stale = age != CLIENT_FRESH;
 	struct answer_view view;
 
 	if (e->kind == ENTRY_FAILURE || is_withheld(r->ctx, r->c, e->verdict))
-		return reply_failure(r, e, size_bytes);
+		return reply_failure(r, e);
 	if (stale)
 		metrics_observe(r->ctx->metrics, HISTOGRAM_stale_age_seconds,
 				(uint64_t)MAX(now.cache_ms - e->expires_ms, 0) * 1000);
@@ -583,11 +691,12 @@ static __attribute__((noinline)) size_t reply_entry_in_full(struct reply *r, con
 		.text = stale ? (struct span){0} : entry_text(e),
 		.authentic = e->verdict == VERDICT_SECURE,
 	};
-	reply_begin(r, size_bytes);
+	if (!reply_begin(r))
+		return reply_broken(r, "the question fits");
 	if (e->kind == ENTRY_RRSET)
 		return reply_rrset(r, e, stale ? MIN(cap_s, e->ttl_s) : told_ttl_s(r->ctx, e, now));
 	if (UNLIKELY(entry_answer(e, &view) != OK))
-		return reply_damaged(r, size_bytes);
+		return reply_damaged(r);
 	uint32_t less_s = stale ? 0 : spread_s(r->ctx, entry_ttl_left_s(e, now));
 	return reply_rendered(r, &view, stale ? 0 : entry_age_s(e, now) + less_s, cap_s);
 }
@@ -604,5 +713,6 @@ size_t client_reply_entry(struct client_context *ctx, const struct client *c, co
 	r.ctx = ctx;
 	r.c = c;
 	r.out = out;
-	return reply_entry_in_full(&r, e, now, age, size_bytes);
+	r.size_bytes = size_bytes;
+	return reply_entry_in_full(&r, e, now, age);
 }

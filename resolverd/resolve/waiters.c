@@ -23,7 +23,7 @@ static void release(struct resolver *r, struct waiter *w)
 {
 	struct query *q = w->query;
 	struct waiter **at = waiter_slot(r, w->client.token);
-	REQUIRE(*at == w);
+	REQUIRE(*at == w); /* else it would stay in the table, and be used once freed */
 	*at = w->hash_next;
 	if (w->previous)
 		w->previous->next = w->next;
@@ -111,7 +111,9 @@ static bool add_waiter(struct query *q, const struct client *client)
 
 static void answer_client(struct resolver *r, const struct client *c, size_t len)
 {
-	struct span packet = arena_copy(&r->step_arena, span_of(r->reply_buffer, len));
+	struct span packet = {0};
+	if (len > 0)
+		packet = arena_copy(&r->step_arena, span_of(r->reply_buffer, len));
 	struct action act = {.kind = packet.at ? ACT_ANSWER : ACT_DROP,
 			     .token = c->token,
 			     .packet = packet,

@@ -26,13 +26,11 @@ static struct span message_around(struct span input, uint8_t *out, size_t size)
 
 static void say_back(const struct edns *edns, struct span text)
 {
-	char ede_text[256] = {0};
 	uint8_t cookie[40], wire[1024];
 	struct builder b;
 	struct message m;
 	struct edns again;
 
-	memcpy(ede_text, text.at, MIN(text.len, sizeof(ede_text) - 1));
 	memcpy(cookie, edns->client_cookie, 8);
 	memcpy(cookie + 8, edns->server_cookie, edns->server_cookie_len);
 	const struct edns_reply reply = {
@@ -41,7 +39,7 @@ static void say_back(const struct edns *edns, struct span text)
 		.dnssec_ok = edns->dnssec_ok,
 		.ede = edns->ede,
 		.ede2 = EDE_NONE,
-		.ede_text = ede_text,
+		.ede_text = text,
 		.cookie = span_of(cookie, edns->client_cookie_len + edns->server_cookie_len),
 		.keepalive = edns->keepalive,
 		.keepalive_100ms = edns->keepalive_100ms,

@@ -7,7 +7,7 @@
 #include "dns/edns.h"
 #include "sim/bricks.h"
 
-enum { REPEATS = 3, APART_US = 1000000, FAR = 6 };
+enum { REPEATS = 3, APART_US = 1000000, FAR = 6, UTF8_MAX = 4 };
 
 /* ---- the form -------------------------------------------------------------------------------- */
 
@@ -17,6 +17,7 @@ void reasons_note(const struct message *m, struct stub *c)
 	struct record r;
 	c->ede = EDE_NONE;
 	c->reason[0] = '\0';
+	c->reason_cut = m->wire.len + UTF8_MAX > MAX(c->edns_size, EDNS_SIZE_MIN);
 	while (record_next(&it, &r)) {
 		struct reader in = reader_of(span_of(m->wire.at + r.rdata_offset, r.rdata_len));
 		while (r.type == TYPE_OPT && reader_left(&in) > 0) {
@@ -49,10 +50,10 @@ const char *reasons_check(const struct stub *c)
 {
 	uint16_t type;
 	char word[TYPE_TEXT_SIZE];
-	if (!is_of_dnssec(c->ede))
+	if (!is_of_dnssec(c->ede) || c->reason_cut) /* RFC 8914 §3: data go before words */
 		return NULL;
 	if (c->reason[0] == '\0') /* stale answers tell of their age instead */
-		return c->edns_size < 1232 || c->rcode == RCODE_NOERROR ? NULL : "has no text";
+		return c->rcode == RCODE_NOERROR ? NULL : "has no text";
 	const char *at = skip_word(c->reason);
 	(void)snprintf(word, sizeof(word), "%.*s", (int)strcspn(at, " "), at);
 	if (!type_parse(word, &type))

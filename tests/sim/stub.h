@@ -42,6 +42,7 @@ struct stub {
 	uint8_t rcode;		/* of the answer */
 	uint16_t ede;		/* EDE_NONE */
 	char reason[256];	/* its words */
+	bool reason_cut;	/* the reply had no room for another character */
 	bool truncated;
 	uint16_t answer_count;
 	uint64_t fresh_until_us; /* the answer may be kept so long */

@@ -145,7 +145,10 @@ static const struct {
 	  .ede2 = EDE_NONE},
 	 "00 0029 04d0 01008000 0000"},
 	{"RFC 8914 §2: two errors, the first with text",
-	 {.size = 1232, .ede = EDE_STALE_ANSWER, .ede2 = EDE_OTHER, .ede_text = "old"},
+	 {.size = 1232,
+	  .ede = EDE_STALE_ANSWER,
+	  .ede2 = EDE_OTHER,
+	  .ede_text = {(const uint8_t *)"old", 3}},
 	 "00 0029 04d0 00000000 000f 000f 0005 0003 6f6c64 000f 0002 0000"},
 	{"RFC 7828 §3.1: our timeout",
 	 {.size = 1232,
@@ -205,18 +208,70 @@ static void test_long_text_is_cut_between_characters(void **state)
 	(void)state;
 	char text[400] = {0};
 	uint8_t wire[400];
-	struct edns_reply reply = {.ede = EDE_OTHER, .ede2 = EDE_NONE, .ede_text = text};
+	struct edns_reply reply = {.ede = EDE_OTHER, .ede2 = EDE_NONE};
 
 	/* RFC 8914 §2: UTF-8. The limit falls into the second byte of an a-umlaut. */
 	memset(text, 'x', EDNS_EDE_TEXT_MAX - 1);
 	memcpy(text + EDNS_EDE_TEXT_MAX - 1, "\xc3\xa4yz", 4);
+	reply.ede_text = span_of(text, strlen(text));
 	size_t len = edns_render(&reply, wire, sizeof(wire));
 	assert_int_equal(len, edns_size(&reply));
 	assert_int_equal(len, 11 + 4 + 2 + EDNS_EDE_TEXT_MAX - 1);
 	assert_int_equal(wire[len - 1], 'x');
 	text[EDNS_EDE_TEXT_MAX - 1] = 'x';
-	text[EDNS_EDE_TEXT_MAX] = '\0';
+	reply.ede_text.len = EDNS_EDE_TEXT_MAX;
 	assert_int_equal(edns_size(&reply), 11 + 4 + 2 + EDNS_EDE_TEXT_MAX);
+}
+
+static const struct {
+	const char *why;
+	size_t room;
+	const char *wire; /* what is left */
+} fits[] = {
+	{"there is room for all", 52,
+	 "00 0029 04d0 00000000 0029 0003 0003 6e7331 000a 0008 3132333435363738 000b 0002 0096 "
+	 "000f 0006 0003 61c3a462 000f 0002 0000"},
+	{"RFC 5001 §2.2: the NSID goes first", 51,
+	 "00 0029 04d0 00000000 0022 000a 0008 3132333435363738 000b 0002 0096 "
+	 "000f 0006 0003 61c3a462 000f 0002 0000"},
+	{"RFC 8914 §3: the text is cut", 44,
+	 "00 0029 04d0 00000000 0021 000a 0008 3132333435363738 000b 0002 0096 "
+	 "000f 0005 0003 61c3a4 000f 0002 0000"},
+	{"RFC 8914 §2: between characters", 43,
+	 "00 0029 04d0 00000000 001f 000a 0008 3132333435363738 000b 0002 0096 "
+	 "000f 0003 0003 61 000f 0002 0000"},
+	{"RFC 8914 §3: and left out", 41,
+	 "00 0029 04d0 00000000 001e 000a 0008 3132333435363738 000b 0002 0096 "
+	 "000f 0002 0003 000f 0002 0000"},
+	{"then the second error", 40,
+	 "00 0029 04d0 00000000 0018 000a 0008 3132333435363738 000b 0002 0096 000f 0002 0003"},
+	{"then the first", 34,
+	 "00 0029 04d0 00000000 0012 000a 0008 3132333435363738 000b 0002 0096"},
+	{"then the keepalive", 28, "00 0029 04d0 00000000 000c 000a 0008 3132333435363738"},
+	{"RFC 7873 §5.2: the cookie stays, whatever room there is", 0,
+	 "00 0029 04d0 00000000 000c 000a 0008 3132333435363738"},
+};
+
+static void test_options_are_given_up_in_order(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(fits); i++) {
+		struct edns_reply reply = {.size = 1232,
+					   .ede = EDE_STALE_ANSWER,
+					   .ede2 = EDE_OTHER,
+					   .ede_text = span_of("a\xc3\xa4"
+							       "b",
+							       4),
+					   .cookie = span_of("12345678", 8),
+					   .nsid = span_of("ns1", 3),
+					   .keepalive = true,
+					   .keepalive_100ms = 150};
+		uint8_t want[128], wire[128];
+		size_t len = unit_unhex(fits[i].wire, want, sizeof(want));
+		CHECK(fits[i].why, edns_fit(&reply, fits[i].room) == len);
+		CHECK(fits[i].why, edns_render(&reply, wire, sizeof(wire)) == len &&
+					   memcmp(wire, want, len) == 0);
+	}
 }
 
 int main(void)
@@ -227,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_option_flood),
 		cmocka_unit_test(test_write),
 		cmocka_unit_test(test_long_text_is_cut_between_characters),
+		cmocka_unit_test(test_options_are_given_up_in_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
