@@ -32,7 +32,7 @@ static void store_u16(uint8_t *at, uint16_t value)
 
 void builder_init(struct builder *b, uint8_t *wire, size_t size, uint16_t id, uint16_t flags)
 {
-	REQUIRE(size >= MESSAGE_HEADER_SIZE);
+	REQUIRE(size >= MESSAGE_HEADER_SIZE); /* else what is behind the buffer is overwritten */
 	*b = (struct builder){.wire = wire, .size = size, .len = MESSAGE_HEADER_SIZE};
 	memset(wire, 0, MESSAGE_HEADER_SIZE);
 	store_u16(wire, id);
@@ -163,7 +163,10 @@ static void write_name(struct builder *b, struct writer *w, const uint8_t *dname
 
 bool builder_question(struct builder *b, const uint8_t *qname, uint16_t qtype, uint16_t qclass)
 {
-	REQUIRE(b->counts[1] == 0 && b->counts[2] == 0 && b->counts[3] == 0);
+	if (b->counts[1] > 0 || b->counts[2] > 0 || b->counts[3] > 0)
+		b->broken = true;
+	if (b->broken)
+		return false;
 	struct writer w = builder_writer(b);
 	write_name(b, &w, qname);
 	writer_u16(&w, qtype);
@@ -185,14 +188,18 @@ static void write_rdata(struct builder *b, struct writer *w, uint16_t type, stru
 	}
 	for (; *field != RDATA_END; field++) {
 		ptrdiff_t len = rdata_field_len(*field, rdata);
-		REQUIRE(len >= 0);
+		if (len < 0) {
+			b->broken = w->failed = true;
+			return;
+		}
 		if (*field == RDATA_NAME)
 			write_name(b, w, rdata.at);
 		else
 			writer_bytes(w, span_of(rdata.at, (size_t)len));
 		rdata = span_of(rdata.at + len, rdata.len - (size_t)len);
 	}
-	REQUIRE(rdata.len == 0);
+	if (rdata.len > 0)
+		b->broken = w->failed = true;
 }
 
 struct record_head { /* what the records of a set share */
@@ -204,7 +211,10 @@ struct record_head { /* what the records of a set share */
 static void write_record(struct builder *b, struct writer *w, const struct record_head *head,
 			 struct span rdata)
 {
-	REQUIRE(rdata.len <= UINT16_MAX);
+	if (rdata.len > UINT16_MAX) {
+		b->broken = w->failed = true;
+		return;
+	}
 	write_name(b, w, head->owner);
 	writer_u16(w, head->type);
 	writer_u16(w, head->rclass);
@@ -215,13 +225,14 @@ static void write_record(struct builder *b, struct writer *w, const struct recor
 		store_u16(rdata_len, (uint16_t)(w->at - rdata_len - 2));
 }
 
-/* SECTION's count; later sections must be empty still. */
+/* SECTION's count, or NULL; later sections must be empty still. */
 static uint16_t *section_count(struct builder *b, enum section section)
 {
-	REQUIRE((unsigned)section < SECTION_COUNT);
-	for (unsigned later = section + 1; later < SECTION_COUNT; later++)
-		REQUIRE(b->counts[1 + later] == 0);
-	return &b->counts[1 + section];
+	if ((unsigned)section >= SECTION_COUNT)
+		b->broken = true;
+	for (unsigned later = (unsigned)section + 1; later < SECTION_COUNT; later++)
+		b->broken = b->broken || b->counts[1 + later] > 0;
+	return b->broken ? NULL : &b->counts[1 + section];
 }
 
 /* The fields of one record. NOLINTNEXTLINE(readability-function-size) */
@@ -230,6 +241,8 @@ bool builder_record(struct builder *b, enum section section, const uint8_t *owne
 {
 	const struct record_head head = {owner, type, rclass, ttl_s};
 	uint16_t *count = section_count(b, section);
+	if (!count)
+		return false;
 	struct writer w = builder_writer(b);
 
 	write_record(b, &w, &head, rdata);
@@ -255,6 +268,8 @@ bool builder_rrset(struct builder *b, enum section section, const struct rrset *
 {
 	struct record_head head = {set->owner, set->type, set->rclass, ttl_s};
 	uint16_t *count = section_count(b, section);
+	if (!count)
+		return false;
 	struct writer w = builder_writer(b);
 
 	first = set->rr_count ? first % set->rr_count : 0;

@@ -18,6 +18,9 @@ struct builder {
 	uint16_t counts[4];			  /* question, answer, authority, additional */
 	uint16_t name_offsets[BUILDER_NAMES_MAX]; /* where label sequences start, below 0x4000 */
 	uint16_t name_count;
+	/* Sticky: records were not what their type says, or sections went backwards. Our own bug,
+	 * and what was built so far is no use to anybody; builder_init() sets it back. */
+	bool broken;
 };
 
 /* Begin a message with ID and FLAGS. SIZE must be at least 12. */
@@ -26,7 +29,7 @@ void builder_init(struct builder *b, uint8_t *wire, size_t size, uint16_t id, ui
 MUST_USE bool builder_question(struct builder *b, const uint8_t *qname, uint16_t qtype,
 			       uint16_t qclass);
 
-/* One record; false and no change if it does not fit. Sections must not go backwards. */
+/* One record; false and no change if it does not fit, or B is broken. Sections must not go backwards. */
 MUST_USE bool builder_record(struct builder *b, enum section section, const uint8_t *owner,
 			     uint16_t type, uint16_t rclass, uint32_t ttl_s, struct span rdata);
 

@@ -76,12 +76,14 @@ bool message_name_equal_case(const struct message *m, size_t offset, const uint8
 size_t message_rdata_len(const struct message *m, const struct record *r);
 
 /* RDATA of R with every embedded name expanded, case kept, into OUT; its length into LEN.
- * ERR_NO_SPACE if it does not fit (65535 is always enough or the record is refused). */
+ * ERR_NO_SPACE if it does not fit (65535 is always enough or the record is refused), or
+ * is not what its type says. */
 MUST_USE enum err message_rdata(const struct message *m, const struct record *r, uint8_t *out,
 				size_t size_bytes, size_t *len);
 
 /* M is longer than LIMIT_BYTES: how many bytes of it, from its start, are the most that fit in whole
- * RRsets (with their signatures; RFC 2181 §9). The records in them go into COUNTS, zeros before. */
+ * RRsets (with their signatures; RFC 2181 §9). The records in them go into COUNTS, zeros before. Of
+ * one that is not longer the last RRset goes all the same. */
 size_t message_cut(const struct message *m, size_t limit_bytes,
 		   uint16_t counts[static SECTION_COUNT]);
 

@@ -181,7 +181,8 @@ static enum err render_tables(struct span wire, struct arena *scratch, struct re
 {
 	struct message m;
 	enum err err = message_view(wire, &m);
-	REQUIRE(err == OK); /* the builder's own work */
+	if (err) /* the builder's own work: nothing that we could not read ourselves is kept */
+		return err;
 	size_t records = (size_t)m.counts[SECTION_ANSWER] + m.counts[SECTION_AUTHORITY];
 	uint16_t *table = arena_alloc(scratch, (records + TABLE_WORDS) * sizeof(*table));
 	if (!table)
@@ -200,7 +201,7 @@ static enum err render_tables(struct span wire, struct arena *scratch, struct re
 	}
 	table[at++] = (uint16_t)(best.count ? best.offset - m.records_offset : 0);
 	table[at++] = best.count;
-	REQUIRE(at == records + TABLE_WORDS);
+	REQUIRE(at == records + TABLE_WORDS); /* else what is behind it is overwritten */
 	out->table = span_of(table, at * sizeof(*table));
 	out->body = span_of(wire.at + m.records_offset, wire.len - m.records_offset);
 	return OK;
@@ -398,7 +399,8 @@ static enum err restore_message(const struct entry *e, const uint8_t *qname, uin
 	writer_u16(&w, qtype);
 	writer_u16(&w, CLASS_IN);
 	writer_bytes(&w, view.body);
-	REQUIRE(!w.failed);
+	if (w.failed)
+		return ERR_CORRUPT;
 	return message_view(writer_span(&w), m) == OK ? OK : ERR_CORRUPT;
 }
 
@@ -479,7 +481,7 @@ enum err answer_from_entry(const struct entry *e, const uint8_t *qname, uint16_t
 			   struct now now, struct arena *arena, struct answer *out)
 {
 	struct message m;
-	REQUIRE(e->kind != ENTRY_DELEGATION);
+	REQUIRE(e->kind != ENTRY_DELEGATION); /* referrals are nobody's answer: wrong data */
 	*out = (struct answer){
 		.qtype = qtype,
 		.rcode = e->kind == ENTRY_FAILURE ? RCODE_SERVFAIL : e->rcode,

@@ -394,8 +394,8 @@ static size_t write_sets(struct reply *r, const struct answer *a, uint32_t cap_s
 			fits = builder_rrset(&b, SECTION_AUTHORITY, set,
 					     shorter_s(set->ttl_s, less_s, cap_s), 0, c->dnssec_ok);
 	}
-	if (!room_take(&r->room, b.len - r->room.len))
-		return reply_broken(r, "the records fit");
+	if (b.broken || !room_take(&r->room, b.len - r->room.len))
+		return reply_broken(r, "records are what their type says");
 	r->says.truncated = !fits;
 	return reply_end(r, b.counts + 1);
 }

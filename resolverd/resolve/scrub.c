@@ -103,7 +103,8 @@ static enum err follow_dname(struct scrub *s, const uint8_t *owner)
 	if (err != OK)
 		return err;
 	struct rrset_iter it = rrset_records(&cname);
-	REQUIRE(rrset_next(&it, &target));
+	if (!rrset_next(&it, &target))
+		return ERR_MALFORMED;
 	s->name = target.at;
 	return OK;
 }

@@ -103,6 +103,42 @@ static void test_what_does_not_fit_leaves_no_trace(void **state)
 				    span_of("\1\2\3\4", 4)));
 }
 
+/* Our own bugs: no message comes of them, and nobody takes them for want of room. */
+static void test_what_is_broken_is_told(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *why;
+		uint16_t type;
+		const char *rdata;
+		size_t len;
+		bool broken;
+	} rows[] = {
+		{"RFC 1035 §3.3.9: an MX", TYPE_MX, "\0\12\1a\0", 5, false},
+		{"of a name that does not end", TYPE_MX, "\0\12\1a", 4, true},
+		{"of nothing", TYPE_MX, "", 0, true},
+		{"with something behind its name", TYPE_MX, "\0\12\1a\0x", 6, true},
+		{"bytes are bytes in other types", TYPE_TXT, "\0\12\1a", 4, false},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint8_t wire[512], n[DNAME_MAX];
+		struct builder b;
+		builder_init(&b, wire, sizeof(wire), 1, 0);
+		bool done = builder_record(&b, SECTION_ANSWER, name("a.", n), rows[i].type,
+					   CLASS_IN, 1, span_of(rows[i].rdata, rows[i].len));
+		CHECK(rows[i].why, done == !rows[i].broken && b.broken == rows[i].broken);
+		CHECK("it stays so",
+		      builder_record(&b, SECTION_ANSWER, name("b.", n), TYPE_A, CLASS_IN, 1,
+				     span_of("\1\2\3\4", 4)) == !rows[i].broken);
+		CHECK("sections go forwards",
+		      builder_record(&b, SECTION_ADDITIONAL, name("b.", n), TYPE_A, CLASS_IN, 1,
+				     span_of("\1\2\3\4", 4)) == !rows[i].broken);
+		CHECK("and not back", !builder_record(&b, SECTION_ANSWER, name("b.", n), TYPE_A,
+						      CLASS_IN, 1, span_of("\1\2\3\4", 4)) &&
+					      b.broken);
+	}
+}
+
 static void test_flags(void **state)
 {
 	(void)state;
@@ -313,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_compression),
 		cmocka_unit_test(test_soa_names_share),
 		cmocka_unit_test(test_what_does_not_fit_leaves_no_trace),
+		cmocka_unit_test(test_what_is_broken_is_told),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_rrset_rotates),
 		cmocka_unit_test(test_rrset_is_all_or_nothing),

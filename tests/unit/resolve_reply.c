@@ -415,14 +415,43 @@ static void test_a_fault_costs_its_answer(void **state)
 	struct heard heard = {0};
 	struct rig *g = rig_new();
 	struct answer *a = rig_answer(g, "broken.example.", TYPE_MX);
+	uint8_t packed[] = {3, 0, 0, 10, 1}; /* 3 bytes, in host order: a name that does not end */
+	static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the length of packed RDATA");
+	a->answer[a->answer_count++] = (struct rrset){.owner = a->qname,
+						      .type = TYPE_MX,
+						      .rclass = CLASS_IN,
+						      .rr_count = 1,
+						      .rdata = span_of(packed, sizeof(packed))};
 	log_init(LOG_LEVEL_INFO, hear, &heard);
+	check_text("records that are none: SERVFAIL, no process",
+		   broken_reply(g, a, "do cookie nsid size=600", 1232), "SERVFAIL rd [opt do]");
+	CHECK("counted", metrics_get(&g->metrics, METRIC_answers_broken_total) == 1 &&
+				 metrics_get(&g->metrics, METRIC_answers_servfail_total) == 1);
+	CHECK("told once", heard.count == 1 && strstr(heard.line, "told=SERVFAIL"));
+
+	const char *hex = strstr(heard.line, "query=");
+	CHECK("with the query", hex);
+	g->query_len = unit_unhex(hex + 6, g->query, sizeof(g->query));
+	struct client before = g->client;
+	rig_feed(g, TRANSPORT_UDP);
+	CHECK("which is the same one",
+	      g->reply_len == 0 && g->client.id == before.id && g->client.flags == before.flags &&
+		      g->client.qtype == before.qtype && g->client.size_limit == 600 &&
+		      g->client.qname_len == before.qname_len &&
+		      memcmp(g->client.qname, before.qname, before.qname_len) == 0 &&
+		      g->client.dnssec_ok && g->client.wants_nsid && g->client.cookie_len == 24);
+	CHECK("but for the client's cookie, which is a secret",
+	      memcmp(g->client.cookie, "\0\0\0\0\0\0\0\0", 8) == 0);
+
+	check_text("without EDNS", broken_reply(g, a, "", 1232), "SERVFAIL rd");
+	a->answer_count = 0;
 	check_text("a buffer that holds no more", broken_reply(g, a, "edns", 12 + 16 + 4 + 11),
 		   "NOERROR rd [opt]");
 	check_text("nor all that must be said", broken_reply(g, a, "cookie", 12 + 16 + 4 + 11),
 		   "SERVFAIL rd [opt]");
 	check_text("nor that: nothing is sent", broken_reply(g, a, "edns", 12 + 16 + 4 + 10),
 		   "resolve");
-	CHECK("counted", metrics_get(&g->metrics, METRIC_answers_broken_total) == 2);
+	CHECK("counted", metrics_get(&g->metrics, METRIC_answers_broken_total) == 4);
 	log_init(LOG_LEVEL_INFO, NULL, NULL);
 	rig_free(g);
 }
