@@ -120,7 +120,7 @@ TESTS := $(UNITS) $(FUZZERS) $(SIM) $(SCENARIO)
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all help tests check check-variant asan tsan fuzz scenario system fresh appliance packages sim bench \
-	kubernetes bench-attacks bench-instructions bench-lowttl bench-restart bench-scrape coverage format format-check tidy layers docs lint \
+	compare kubernetes bench-attacks bench-instructions bench-lowttl bench-restart bench-scrape coverage format format-check tidy layers docs lint \
 	deps deps-bench demo demo-prefetch demo-outage run install install-units uninstall dist deb rpm clean FORCE
 
 all: $(DAEMON) $(CTL) ## build the daemon and its client (VARIANT=release)
@@ -255,6 +255,11 @@ packages: ## Debian, RPM, arm64: built twice alike, inspected (root)
 coverage: ##- lines that the unit tests, corpora and simulator reach
 	@+$(SUBMAKE) VARIANT=coverage SEEDS=$$(( ($(SEEDS) + 9) / 10 )) check-variant
 	@tests/coverage build/coverage/obj
+
+compare: ## the same questions, and lies on the way, to resolverd and three others (COMPARE=--short)
+	@packaging/deps.sh compare
+	@+$(SUBMAKE) all
+	@tests/compare/run $(COMPARE) $(B)
 
 bench: $(DAEMON) $(BENCHES) ## figures beside other resolvers (make deps-bench first)
 	@tests/bench/run $(B)

@@ -7,8 +7,8 @@
 # packaging/deps.sh --missing [WORD]   what is not there: a line each, with its package
 #
 # WORD: build, demo, check (which is what is meant without one), develop (format, lint, sanitizers,
-# fuzzing), bench, package, kubernetes, fresh. What a test runs, loads or imports stands here, or the
-# test fails on a machine as it comes: tests/needs compares, make fresh tries.
+# fuzzing), compare, bench, package, kubernetes, fresh. What a test runs, loads or imports stands here,
+# or the test fails on a machine as it comes: tests/needs compares, make fresh tries.
 set -u
 export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin" LC_ALL=C
 
@@ -40,7 +40,6 @@ demo       | cmd:dig               | bind9-dnsutils       | bind-utils
 demo       | cmd:ip                | iproute2             | iproute
 demo       | cmd:unshare           | util-linux           | util-linux
 check      | cmd:unbound           | unbound              | unbound
-check      | cmd:named             | bind9                | bind
 check      | cmd:prometheus        | prometheus           | golang-github-prometheus
 check      | cmd:setpriv           | util-linux           | util-linux
 check      | cmd:tmux              | tmux                 | tmux
@@ -58,12 +57,13 @@ develop    | cmd:mandoc            | mandoc               | mandoc
 develop    | cmd:systemd-analyze   | systemd              | systemd
 develop    | cmd:shellcheck        | shellcheck           | ShellCheck
 develop    | cmd:strace            | strace               | strace
-bench      | cmd:kresd             | knot-resolver        | knot-resolver
+compare    | cmd:named             | bind9                | bind
+compare    | cmd:kresd             | knot-resolver        | knot-resolver
+compare    | cmd:mmdebstrap        | mmdebstrap           | mmdebstrap
 bench      | cmd:pdns_recursor     | pdns-recursor        | pdns-recursor
 bench      | cmd:dnsperf           | dnsperf              | dnsperf
 bench      | cmd:perf              | linux-perf           | perf
 bench      | cmd:valgrind          | valgrind             | valgrind
-bench      | cmd:mmdebstrap        | mmdebstrap           | mmdebstrap
 package    | cmd:git               | git                  | git
 package    | cmd:dh                | debhelper            | debhelper
 package    | cmd:dpkg-buildpackage | dpkg-dev             | dpkg-dev
@@ -89,7 +89,8 @@ words_of() {
 	demo) echo build demo ;;
 	check) echo build demo check ;;
 	fresh) echo demo fresh ;;
-	develop | bench | package | kubernetes) echo build demo check "$1" ;;
+	bench) echo build demo check compare bench ;;
+	develop | compare | package | kubernetes) echo build demo check "$1" ;;
 	*) return 1 ;;
 	esac
 }
@@ -181,7 +182,7 @@ case ${1-} in
 esac
 word=${1:-check}
 if [ $# -gt 1 ] || ! words_of "$word" >/dev/null; then
-	echo "usage: $0 [--list | --missing] [build | demo | check | develop | bench | package | kubernetes | fresh]" >&2
+	echo "usage: $0 [--list | --missing] [build | demo | check | develop | compare | bench | package | kubernetes | fresh]" >&2
 	exit 64
 fi
 
