@@ -219,6 +219,15 @@ def add_nsec3_forged(draft):
     add_nsec3(draft, True)
 
 
+def only_ds(rule):
+    """RULE, in replies to questions for DS alone."""
+    def applied(draft):
+        if draft.question.rdtype == dns.rdatatype.DS:
+            rule(draft)
+    applied.__name__ = rule.__name__ + "_for_ds"
+    return applied
+
+
 def empty(draft):
     if draft.about_question():
         for section in draft.sections():
@@ -248,6 +257,11 @@ ABOUT_SETS = [drop_signatures, drop_signatures, drop_set, drop_data, replace, re
 ABOUT_QUESTIONS = [invent, invent_forged, add_nsec, add_nsec_forged, add_nsec3, add_nsec3_forged, empty,
                    other_rcode, no_aa, no_opt]
 
+# Other data, and a reason why they need no signature.
+MADE_FOR_EACH_OTHER = [(rule, reason) for rule in (replace_unsigned, invent)
+                       for reason in map(only_ds, (add_nsec, add_nsec_forged, add_nsec3,
+                                                   add_nsec3_forged))]
+
 
 class Liar:
     def __init__(self, seed):
@@ -255,11 +269,13 @@ class Liar:
         self.seed = seed
         self.errors = []        # of the rules themselves: a fault of this program
         self.rules = []
-        for _ in range(rng.choice([1, 1, 2])):
-            rule = rng.choice(ABOUT_SETS + ABOUT_QUESTIONS)
+        for rule in rng.choice(MADE_FOR_EACH_OTHER) if rng.random() < 0.25 else \
+                rng.choices(ABOUT_SETS + ABOUT_QUESTIONS, k=rng.choice([1, 1, 2])):
             self.rules.append((rule, rng.choice(GROUPS) if rule in ABOUT_SETS else ()))
         self.share = rng.choice([1, 2, 3])      # of three sets
         self.one_server = rng.random() < 0.2    # of each zone's two lies
+        if tuple(rule for rule, _ in self.rules) in MADE_FOR_EACH_OTHER:
+            self.share, self.one_server = 3, False
 
     def __str__(self):
         what = " + ".join(" ".join([rule.__name__, *types]) for rule, types in self.rules)

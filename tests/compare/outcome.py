@@ -8,6 +8,7 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 
+TOLD = ("NOERROR", "NXDOMAIN")
 PATIENCE_S = 10
 SHORT_S = 2     # where there are lies: named asks for 10 s now and then, and gives up
 
@@ -25,16 +26,19 @@ def ask(address, name, rrtype, cd=False, patience_s=PATIENCE_S):
         return Outcome("SERVFAIL", False, ())
     except Exception as error:      # that it closes the connection is an outcome too
         return Outcome(type(error).__name__, False, ())
+    status = dns.rcode.to_text(reply.rcode())
+    if status not in TOLD:      # Knot Resolver leaves there what it would not tell
+        return Outcome(status, False, ())
     answer = {f"{rrset.name} {dns.rdatatype.to_text(rrset.rdtype)} {rdata}".lower()
               for rrset in reply.answer if rrset.rdtype != dns.rdatatype.RRSIG for rdata in rrset}
     # A client that sets CD checks for itself (RFC 4035 §3.2.2); some resolvers tell it AD as well.
     secure = bool(reply.flags & dns.flags.AD) and not cd
-    return Outcome(dns.rcode.to_text(reply.rcode()), secure, tuple(sorted(answer)))
+    return Outcome(status, secure, tuple(sorted(answer)))
 
 
 def told(outcome):
     """Is it an answer at all?"""
-    return outcome.status in ("NOERROR", "NXDOMAIN")
+    return outcome.status in TOLD
 
 
 def agreed(outcomes):
