@@ -256,7 +256,7 @@ coverage: ##- lines that the unit tests, corpora and simulator reach
 	@+$(SUBMAKE) VARIANT=coverage SEEDS=$$(( ($(SEEDS) + 9) / 10 )) check-variant
 	@tests/coverage build/coverage/obj
 
-compare: ## the same questions, and lies on the way, to resolverd and three others (COMPARE=--short)
+compare: ##- the same questions and lies to four resolvers (COMPARE=--short)
 	@packaging/deps.sh compare
 	@+$(SUBMAKE) all
 	@tests/compare/run $(COMPARE) $(B)
