@@ -17,7 +17,8 @@ void reasons_note(const struct message *m, struct stub *c)
 	struct record r;
 	c->ede = EDE_NONE;
 	c->reason[0] = '\0';
-	c->reason_cut = m->wire.len + UTF8_MAX > MAX(c->edns_size, EDNS_SIZE_MIN);
+	size_t most = MIN(MAX(c->edns_size, EDNS_SIZE_MIN), EDNS_SIZE_OURS);
+	c->reason_cut = c->transport == TRANSPORT_UDP && m->wire.len + UTF8_MAX > most;
 	while (record_next(&it, &r)) {
 		struct reader in = reader_of(span_of(m->wire.at + r.rdata_offset, r.rdata_len));
 		while (r.type == TYPE_OPT && reader_left(&in) > 0) {
