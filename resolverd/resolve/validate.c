@@ -6,6 +6,7 @@
 #include "dns/rdata.h"
 #include "resolve/blame.h"
 #include "resolve/chain.h"
+#include "resolve/cut.h"
 #include "resolve/leg.h"
 #include "resolve/upstream.h"
 #include "resolve/verify.h"
@@ -751,6 +752,18 @@ static enum step ask_again(struct query *q)
 	return STEP_AGAIN;
 }
 
+/* While it was found out that the reply is bad, a cut below the zone asked has come to be known: what
+ * lies there is for its own servers to tell, whatever those above have left of it. */
+static bool has_deeper_cut(const struct query *q)
+{
+	const uint8_t *name = q->name;
+	if (q->reply_cached || q->from_root || is_forwarded(q))
+		return false;
+	if (q->qtype == TYPE_DS && name[0] != 0)
+		name = dname_skip(name, 1); /* DS is the parent's data */
+	return dname_is_within(name, q->zone.name) && cut_below(q, name, q->zone.name);
+}
+
 /* What came is bogus, or UNPROVEN. Ask elsewhere before anything is called bogus; with EDNS, if the
  * reply came without it. */
 static enum step on_bogus(struct query *q, bool unproven)
@@ -767,6 +780,11 @@ static enum step on_bogus(struct query *q, bool unproven)
 		blame_edns(q);
 		upstream_ask_signed(q, q->reply_server);
 		return ask_again(q);
+	}
+	if (worth_it && q->bogus_retries < BOGUS_RETRIES && has_deeper_cut(q)) {
+		q->bogus_retries++;
+		query_note(q, (struct trace_step){.kind = TRACE_ELSEWHERE});
+		return leg_ask_in_full(q);
 	}
 	if (unproven) /* by whatever server */
 		return conclude_unproven(q);
