@@ -461,6 +461,8 @@ static void lose_family(struct query *q, uint8_t family)
 	struct zone_context *z = &q->zone;
 	bool waited = false;
 
+	if (z->configured)
+		return; /* they may be near: they are asked without a route to the world too */
 	for (unsigned i = 0; i < z->server_count; i++)
 		z->servers[i].bad |= z->servers[i].address.family == family;
 	for (unsigned i = q->open_count; i > 0; i--) {

@@ -420,3 +420,19 @@ class Nearby(RouteCase):
         self.route("del")
         self.addCleanup(self.route, "add")
         self.assertData(self.ask("www.six.org"), DATA)
+
+    def test_lost_while_asked(self):
+        """... and what it is being asked when the route is lost is waited for."""
+        six = self.net.servers["six"]
+        six.link.delay_s = 0.4
+        self.addCleanup(self.net.heal)
+        self.ctl.varlink().call("CacheFlush", all=True)
+        self.net.clear_queries()
+        replies = []
+        asker = threading.Thread(target=lambda: replies.append(self.ask("www.six.org")))
+        asker.start()
+        self.until(lambda: self.net.queries(server="six"))
+        self.addCleanup(self.route, "add")
+        self.route("del")
+        asker.join()
+        self.assertData(replies[0], DATA)
