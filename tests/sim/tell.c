@@ -11,14 +11,19 @@ static void tell_quirks(struct sim *s, const struct quirks *q)
 	static const char *const edns[] = {"", " edns-formerr", " edns-notimp", " edns-ignored",
 					   " edns-dropped"};
 	static const char *const tcp[] = {"", " tcp-refused", " tcp-silent", " tcp-closes"};
-	static const char *const lame[] = {"",
-					   " lame-refused",
-					   " lame-upward",
-					   " lame-notimp",
-					   " lame-servfail",
-
-					   " lame-empty",
-					   " lame-hearsay"};
+	static const char *const lame[] = {
+		[LAME_NOT] = "",
+		[LAME_REFUSED] = " lame-refused",
+		[LAME_UPWARD] = " lame-upward",
+		[LAME_NOTIMP] = " lame-notimp",
+		[LAME_SERVFAIL] = " lame-servfail",
+		[LAME_EMPTY] = " lame-empty",
+		[LAME_HEARSAY] = " lame-hearsay",
+		[LAME_BARE] = " lame-bare",
+		[LAME_DENIES] = " lame-denies",
+	};
+	static_assert(ARRAY_LEN(lame) == LAME_DENIES + 1, "a word per mode");
+	static_assert(ARRAY_LEN(edns) == EDNS_MODE_DROP + 1, "a word per mode");
 	sim_tell(s,
 		 "      %u+%u us, loss %u%% slow %u%% servfail %u%% nuisance %u%% of "
 		 "%02x%s%s%s%s%s%s%s%s",
