@@ -305,3 +305,19 @@ enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds,
 	*zone = dname_skip(name, all - deepest);
 	return found;
 }
+
+bool chain_lacks_signature(enum security s, const uint8_t *zone)
+{
+	return s == SECURITY_SECURE || (s == SECURITY_UNPROVEN && zone);
+}
+
+enum security chain_unless_unsigned(struct query *q, const uint8_t *name, bool for_ds,
+				    const uint8_t **zone)
+{
+	struct trouble noted = q->trouble;
+	enum security s = chain_unsigned(q, name, for_ds, zone);
+	if (s == SECURITY_PENDING || s == SECURITY_INSECURE)
+		return s;
+	q->trouble = noted;
+	return s == SECURITY_UNPROVEN ? s : SECURITY_BOGUS;
+}

@@ -19,6 +19,12 @@ enum security chain_ds(struct query *q, const uint8_t *zone, struct proven *ds);
  * that were perhaps not asked for, or with NULL. FOR_DS: the zone above NAME counts. */
 enum security chain_unsigned(struct query *q, const uint8_t *name, bool for_ds,
 			     const uint8_t **zone);
+/* By what chain_unsigned() says of NAME, S and ZONE: that is signed, and so should NAME be. */
+bool chain_lacks_signature(enum security s, const uint8_t *zone);
+/* No signature is by a key of its signer's, so they are as good as none: NAME may lie in an unsigned
+ * zone, *ZONE. Else it is bogus, as noted. The rest as of chain_unsigned(). */
+enum security chain_unless_unsigned(struct query *q, const uint8_t *name, bool for_ds,
+				    const uint8_t **zone);
 /* SET is the DNSKEY set of ANCHOR's zone, validated just now: tell who follows rollovers. */
 void chain_observe(struct query *q, const struct anchor *anchor, const struct proven *set);
 /* The deepest anchor at or above NAME, or NULL. */

@@ -45,7 +45,7 @@ bool cut_is_elsewhere(const struct query *q, const uint8_t *name)
 	dname_lower(name, lower);
 	if (is_configured_elsewhere(q, lower))
 		return true;
-	if (q->zone.configured && q->zone.configured->forward)
+	if (query_is_forwarded(q))
 		return false; /* it tells of all names */
 	if (q->qtype == TYPE_DS && at[0] != 0)
 		at = dname_skip(at, 1); /* DS is the parent's data */

@@ -11,7 +11,7 @@
  *
  * query.c keeps the table of questions, who waits for whom, and how one ends; what a question does
  * meanwhile is in leg.c, iterate.c (with minimize.c, servers.c, upstream.c) and validate.c (with
- * chain.c), a client's side of it in waiters.c.
+ * validate_set.c, validate_denial.c, chain.c), a client's side of it in waiters.c.
  */
 #include "base/heap.h"
 #include "dnssec/crypto.h"
@@ -21,6 +21,7 @@
 #include "resolve/prefetch.h"
 #include "resolve/resolver.h"
 #include "resolve/scrub.h"
+#include "resolve/security.h"
 #include "resolve/throttle.h"
 #include "resolve/trace.h"
 
@@ -109,17 +110,6 @@ struct dependency {
 	uint16_t type;
 	bool pending, fresh;
 	struct answer *answer; /* in the asker's arena; NULL while pending */
-};
-
-/* What validation has found so far. To have to wait, to know that data is bad and not to be able to tell
- * are three things; only the end of it makes a verdict. */
-enum security {
-	SECURITY_PENDING, /* come back: sub-questions are under way, or it is not Q's turn */
-	SECURITY_SECURE,  /* signed; of a zone: its keys are at hand */
-	SECURITY_INSECURE,
-	SECURITY_BOGUS,	   /* shown to be bad; q->trouble says why */
-	SECURITY_UNPROVEN, /* neither: what the proof needs is out of reach; q->trouble says why */
-	SECURITY_NO_CUT,   /* of a zone: proven to be none of its own; look at the zone above */
 };
 
 /* Of each set of the leg, so that a second run does not check again. */
@@ -244,6 +234,12 @@ struct query {
 	unsigned dependency_count;
 	struct trouble trouble;
 };
+
+/* A forwarder is asked: its replies tell of all zones, and show no cuts. */
+static inline bool query_is_forwarded(const struct query *q)
+{
+	return q->zone.configured && q->zone.configured->forward;
+}
 
 struct resolver {
 	const struct settings *settings;

@@ -1,9 +1,11 @@
 #pragma once
 /*
  * Validation of a leg's sets (RFC 4035 §5, RFC 6840): every RRset of the chain must be signed by a
- * zone that the chain of trust reaches, or lie in a zone that is proven to be unsigned; every denial
- * must be proven by records of the zone that denies. Of a chain that is good only at its beginning,
- * that is kept, and the rest is asked for anew.
+ * zone that the chain of trust reaches, or lie in a zone that is proven to be unsigned
+ * (validate_set.h); every denial must be proven by records of the zone that denies
+ * (validate_denial.h). Here is what follows for the leg: of a chain that is good only at its beginning,
+ * that is kept, and the rest is asked for anew; of what is bad, other servers are asked before it is
+ * called bogus.
  *
  * May stop to wait for DS and DNSKEY and run again; what has been verified is not verified twice.
  * Verifications are counted as attempts, over all questions of one client query (KeyTrap).

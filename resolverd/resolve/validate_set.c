@@ -1,0 +1,255 @@
+#include "resolve/validate_set.h"
+
+#include "base/log.h"
+#include "dns/rdata.h"
+#include "resolve/blame.h"
+#include "resolve/chain.h"
+#include "resolve/verify.h"
+
+/* SIGNER lies above the zone whose own servers were asked: not the zone that contains the data (RFC
+ * 4035 §5.3.1). Below it, it may be a zone that the same servers hold without ever referring to it. */
+static bool is_above_cut(const struct query *q, const uint8_t *signer)
+{
+	if (!q->zone.ready || q->reply_cached || query_is_forwarded(q))
+		return false;
+	return dname_is_below(q->zone.name, signer);
+}
+
+/* SET is the parent's where its owner is a zone cut: DS is (RFC 4035 §2.4), and so is an alias that is
+ * told in its place. */
+static bool is_of_parent(const struct query *q, const struct rrset *set)
+{
+	return set->type == TYPE_DS || (set->type == TYPE_CNAME && q->qtype == TYPE_DS);
+}
+
+const uint8_t *validate_set_signer(const struct query *q, const struct rrset *set)
+{
+	struct rrset_iter it = rrset_sigs(set);
+	struct span rdata;
+	struct rrsig_view sig;
+	const uint8_t *best = NULL;
+	while (rrset_next(&it, &rdata)) {
+		if (rdata_rrsig(rdata, &sig) != OK || !dname_is_within(set->owner, sig.signer))
+			continue;
+		if (is_above_cut(q, sig.signer))
+			continue;
+		if (is_of_parent(q, set) && dname_equal(set->owner, sig.signer) &&
+		    sig.signer[0] != 0)
+			continue;
+		if (!best || dname_label_count(sig.signer) > dname_label_count(best))
+			best = sig.signer;
+	}
+	return best;
+}
+
+/* *ZONE: as of chain_unsigned(). */
+static enum security unsigned_set(struct query *q, const struct rrset *set, const uint8_t **zone)
+{
+	enum security s = chain_unsigned(q, set->owner, is_of_parent(q, set), zone);
+	if (!chain_lacks_signature(s, *zone))
+		return s;
+	blame_set(q, EDE_RRSIGS_MISSING, set, *zone, "no signature although its zone is signed");
+	return s == SECURITY_UNPROVEN ? s : SECURITY_BOGUS;
+}
+
+/* Try the signatures of SET with MEMO's keys, those of its signer. *FITS: some fit a key. */
+static enum security verify(struct query *q, struct rrset *set, struct checked *memo, bool *fits)
+{
+	enum crypto_result result = CRYPTO_GOOD;
+	*fits = true;
+	switch (verify_set(q, set, memo, &result)) {
+	case OK:
+		break;
+	case ERR_BUSY:
+		return SECURITY_PENDING;
+	default:
+		blame_set(q, EDE_DNSSEC_BOGUS, set, memo->keys->set.owner,
+			  "limit of signature checks reached");
+		return SECURITY_BOGUS;
+	}
+	if (result == CRYPTO_GOOD)
+		return SECURITY_SECURE;
+	*fits = result != CRYPTO_MISMATCH;
+	blame_signature(q, set, memo->keys->set.owner, result);
+	return SECURITY_BOGUS;
+}
+
+/* KEY is trusted by the zone's anchor or DS. */
+static bool key_is_trusted(const struct query *q, const struct anchor *anchor,
+			   const struct rrset *ds, struct span key)
+{
+	struct rrset_iter it;
+	struct ds_view view;
+	struct span rdata;
+	if (anchor)
+		return anchor_trusts_key(anchor, key);
+	it = rrset_records(ds);
+	for (unsigned n = 0; n < LIMIT_DS_PER_ZONE && rrset_next(&it, &rdata); n++)
+		if (rdata_ds(rdata, &view) == OK &&
+		    crypto_digest_is_supported(view.digest_type, q->settings->accept_sha1) &&
+		    crypto_ds_matches(ds->owner, rdata, key))
+			return true;
+	return false;
+}
+
+/* DS names a key of SET that must not sign: it lacks the zone bit (RFC 4034 §2.1.1). */
+static bool ds_names_no_zone_key(const struct rrset *ds, const struct rrset *set)
+{
+	struct rrset_iter keys = rrset_records(set);
+	struct span key, rdata;
+	struct dnskey_view view;
+	for (unsigned n = 0; n < LIMIT_DNSKEYS && rrset_next(&keys, &key); n++) {
+		if (rdata_dnskey(key, &view) != OK || (view.flags & DNSKEY_ZONE))
+			continue;
+		struct rrset_iter it = rrset_records(ds);
+		for (unsigned i = 0; i < LIMIT_DS_PER_ZONE && rrset_next(&it, &rdata); i++)
+			if (crypto_ds_names(ds->owner, rdata, key))
+				return true;
+	}
+	return false;
+}
+
+static void blame_keys(struct query *q, const struct anchor *anchor, const struct rrset *ds,
+		       const struct rrset *set)
+{
+	char text[DNAME_TEXT_MAX];
+	if (!anchor && ds_names_no_zone_key(ds, set)) {
+		blame_set(q, EDE_NO_ZONE_KEY_BIT, set, set->owner,
+			  "the key that DS names lacks the zone bit");
+		return;
+	}
+	blame_set(q, EDE_DNSKEY_MISSING, set, set->owner,
+		  anchor ? "no key matches the trust anchor" : "no key matches DS");
+	if (!anchor)
+		return;
+	metrics_add(q->resolver->metrics, METRIC_dnssec_anchor_mismatch_total, 1);
+	log_error("dnssec: no key of zone=%s matches its trust anchor; root hints and trust "
+		  "anchors may belong to different trees",
+		  dname_text(set->owner, text));
+}
+
+/* Those keys of SET, the DNSKEY set of its zone, that the parent's DS or an ANCHOR vouches for. */
+static enum security trusted_keys(struct query *q, const struct anchor *anchor,
+				  const struct rrset *set, struct proven *out)
+{
+	struct proven ds = {0};
+	struct rrset trusted;
+	struct span keys[LIMIT_DS_PER_ZONE], key;
+	unsigned count = 0;
+	if (!anchor) { /* the set may stand at the end of a chain: its owner counts, not what was asked */
+		uint8_t zone[DNAME_MAX];
+		const uint8_t *cut;
+		dname_lower(set->owner, zone);
+		enum security s = chain_ds(q, zone, &ds);
+		if (s != SECURITY_SECURE)
+			return s == SECURITY_NO_CUT ? unsigned_set(q, set, &cut) : s;
+	}
+	struct rrset_iter it = rrset_records(set);
+	for (unsigned n = 0; n < LIMIT_DNSKEYS && count < ARRAY_LEN(keys) && rrset_next(&it, &key);
+	     n++)
+		if (key_is_trusted(q, anchor, &ds.set, key))
+			keys[count++] = key;
+	if (count == 0) {
+		blame_keys(q, anchor, &ds.set, set);
+		return SECURITY_BOGUS;
+	}
+	if (rrset_from_rdatas(set->owner, TYPE_DNSKEY, set->ttl_s, keys, count, &q->arena,
+			      &trusted) != OK)
+		return SECURITY_UNPROVEN;
+	*out = proven_by_trust(&trusted);
+	return SECURITY_SECURE;
+}
+
+/* Keep KEYS for the next run. */
+static bool remember_keys(struct query *q, const struct proven *keys, struct checked *memo)
+{
+	struct proven *copy = arena_alloc(&q->arena, sizeof(*copy));
+	if (!copy)
+		return false;
+	*copy = *keys;
+	memo->keys = copy;
+	memo->attempts = 0;
+	return true;
+}
+
+/* The apex DNSKEY set: signed by a key that the parent's DS, or an anchor, vouches for. */
+static enum security check_dnskey(struct query *q, struct rrset *set, struct checked *memo)
+{
+	const struct anchor *anchor = chain_anchor(q, set->owner);
+	struct proven trusted;
+	bool fits;
+	if (!anchor || settings_is_insecure(q->settings, set->owner))
+		return SECURITY_INSECURE;
+	if (!dname_equal(anchor->zone, set->owner))
+		anchor = NULL;
+	if (!memo->keys) {
+		enum security v = trusted_keys(q, anchor, set, &trusted);
+		if (v != SECURITY_SECURE)
+			return v;
+		if (!remember_keys(q, &trusted, memo))
+			return SECURITY_UNPROVEN;
+	}
+	enum security v = verify(q, set, memo, &fits);
+	if (v == SECURITY_SECURE && anchor)
+		chain_observe(q, anchor, memo->proven);
+	return v;
+}
+
+/* Verify with the keys of the signer; a tag that no cached key has means that the keys rolled. */
+static enum security verify_with_zone(struct query *q, struct rrset *set, struct checked *memo)
+{
+	struct proven keys;
+	bool fits;
+	if (!memo->keys) {
+		enum security s = chain_zone(q, memo->signer, q->keys_refetched, &keys);
+		if (s == SECURITY_NO_CUT) {
+			blame_set(q, EDE_DNSSEC_BOGUS, set, memo->signer, "its signer is no zone");
+			return chain_unless_unsigned(q, set->owner, is_of_parent(q, set),
+						     &memo->zone);
+		}
+		if (s != SECURITY_SECURE)
+			return s;
+		if (!remember_keys(q, &keys, memo))
+			return SECURITY_UNPROVEN;
+	}
+	enum security v = verify(q, set, memo, &fits);
+	if (v != SECURITY_BOGUS || fits)
+		return v;
+	if (q->keys_refetched) /* a forwarder shows no cuts: there may be one below the signer */
+		return query_is_forwarded(q)
+			       ? chain_unless_unsigned(q, set->owner, is_of_parent(q, set),
+						       &memo->zone)
+			       : v;
+	q->keys_refetched = true;
+	memo->keys = NULL;
+	return verify_with_zone(q, set, memo);
+}
+
+void validate_set_note(struct query *q, enum trace_kind kind, enum security security,
+		       const struct rrset *set)
+{
+	const char *why = security_is_bad(security) ? q->trouble.text : "";
+	query_note(q, (struct trace_step){.kind = kind,
+					  .code = (uint8_t)security_verdict(security),
+					  .name = set ? set->owner : q->reply->target,
+					  .type = set ? set->type : 0,
+					  .text = span_of(why, strlen(why))});
+}
+
+enum security validate_set(struct query *q, struct rrset *set, struct checked *memo)
+{
+	if (memo->security != SECURITY_PENDING)
+		return memo->security;
+	if (set->type == TYPE_RRSIG) /* signatures are not signed (RFC 4035 §2.2) */
+		return memo->security = SECURITY_INSECURE;
+	memo->zone = memo->signer = validate_set_signer(q, set);
+	if (!memo->signer)
+		memo->security = unsigned_set(q, set, &memo->zone);
+	else if (set->type == TYPE_DNSKEY)
+		memo->security = check_dnskey(q, set, memo);
+	else
+		memo->security = verify_with_zone(q, set, memo);
+	if (memo->security != SECURITY_PENDING)
+		validate_set_note(q, TRACE_CHECK, memo->security, set);
+	return memo->security;
+}
