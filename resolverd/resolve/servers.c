@@ -370,10 +370,18 @@ static enum ns_kind kind_of(const struct ns_name *n)
 	return n->in_zone ? NS_INSIDE : n->has_glue ? NS_GLUED : NS_BARE;
 }
 
+/* S has not answered for so long that it is left alone between tries. */
+static bool is_down(const struct query *q, const struct server *s)
+{
+	struct infra_server known;
+	infra_get(q->resolver->infra, &s->address, q->resolver->now, &known);
+	return known.losses_in_row >= INFRA_LOSSES_DOWN;
+}
+
 /*
  * May servers of Q's zone be asked for the addresses of N, which is in it? Not if none of them serves
- * the zone, nor once they have failed in this too: that would be as many questions to servers that do
- * not answer as there are names. Whoever asks for an address does not ask for others of that zone: they
+ * the zone, nor where all of them are down, or have failed in this too: that would be as many questions
+ * to servers that do not answer as there are names, and each would be waited for. Whoever asks for an address does not ask for others of that zone: they
  * would ask for it. The root is known in full.
  */
 static bool may_ask_inside(const struct query *q, const struct ns_name *n)
@@ -381,8 +389,9 @@ static bool may_ask_inside(const struct query *q, const struct ns_name *n)
 	bool is_address = q->qtype == TYPE_A || q->qtype == TYPE_AAAA;
 	bool serves = false, answers = false;
 	for (unsigned i = 0; i < q->zone.server_count; i++) {
-		serves |= !q->zone.servers[i].lame;
-		answers |= q->zone.servers[i].fails;
+		const struct server *s = &q->zone.servers[i];
+		serves |= !s->lame && !is_down(q, s);
+		answers |= s->fails;
 	}
 	if (!serves || q->zone.inside_failed || q->zone.name[0] == 0)
 		return false;
