@@ -61,7 +61,6 @@ compare    | cmd:named             | bind9                | bind
 compare    | cmd:kresd             | knot-resolver        | knot-resolver
 compare    | cmd:mmdebstrap        | mmdebstrap           | mmdebstrap
 bench      | cmd:pdns_recursor     | pdns-recursor        | pdns-recursor
-bench      | cmd:dnsperf           | dnsperf              | dnsperf
 bench      | cmd:perf              | linux-perf           | perf
 bench      | cmd:valgrind          | valgrind             | valgrind
 package    | cmd:git               | git                  | git
