@@ -262,7 +262,7 @@ compare: ##- the same questions and lies to four resolvers (COMPARE=--short)
 	@tests/compare/run $(COMPARE) $(B)
 
 bench: $(DAEMON) $(BENCHES) ## figures beside other resolvers (make deps-bench first)
-	@tests/bench/run $(B)
+	@tests/bench/run $(BENCH) $(B)
 
 bench-instructions: $(DAEMON) $(BENCHES) ##- user instructions per UDP hit
 	@tests/bench/run --only instructions $(B)
