@@ -617,7 +617,9 @@ void query_fail_chain(struct query *q)
 		return;
 	a->rcode = RCODE_SERVFAIL;
 	a->authority_count = 0;
-	a->verdict = VERDICT_INDETERMINATE;
+	/* A chain that is bad stays so: whoever has it checked is told the failure alone. */
+	if (a->answer_count == 0 || a->verdict != VERDICT_BOGUS)
+		a->verdict = VERDICT_INDETERMINATE;
 	a->ttl_s = 0;
 	a->ede = q->trouble.ede;
 	a->text = q->trouble.text;

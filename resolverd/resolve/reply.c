@@ -435,7 +435,8 @@ size_t client_reply_answer(struct client_context *ctx, const struct client *c,
 		.authoritative = a->local,
 	};
 	/* Beside YXDOMAIN stands the DNAME that proves it (RFC 6672 §2.2), beside a chain's
-	 * SERVFAIL the chain itself (RFC 6604 §3: an rcode is that of the chain's end). */
+	 * SERVFAIL the chain itself (RFC 6604 §3: an rcode is that of the chain's end), unless
+	 * that is withheld. */
 	bool has_data = r.says.rcode == RCODE_NOERROR || r.says.rcode == RCODE_NXDOMAIN ||
 			a->answer_count > 0;
 	if (withheld || !has_data)

@@ -421,8 +421,7 @@ const char *judge_answer(struct sim *s, const struct stub *c, const struct messa
 	t.is_ad = m->flags & FLAG_AD;
 	arena_init(&t.arena, ARENA_BYTES);
 	gather(&t);
-	if (rcode != RCODE_SERVFAIL)
-		judge_sets(&t);
+	judge_sets(&t);
 	bool is_told =
 		rcode != RCODE_SERVFAIL && !c->truncated && c->qtype != TYPE_ANY &&
 		(c->recursion_desired || (rcode != RCODE_REFUSED && m->counts[SECTION_ANSWER] > 0));
