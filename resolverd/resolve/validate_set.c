@@ -15,11 +15,13 @@ static bool is_above_cut(const struct query *q, const uint8_t *signer)
 	return dname_is_below(q->zone.name, signer);
 }
 
-/* SET is the parent's where its owner is a zone cut: DS is (RFC 4035 §2.4), and so is an alias that is
- * told in its place. */
+/* SET is of a zone above its owner, be that a zone cut: DS is (RFC 4035 §2.4), and so is an alias that is
+ * told in its place. The owner of an NSEC3 is a label below its zone and no name of it, so it is no cut
+ * either, whatever an opt-out span leaves open (RFC 5155 §3). */
 static bool is_of_parent(const struct query *q, const struct rrset *set)
 {
-	return set->type == TYPE_DS || (set->type == TYPE_CNAME && q->qtype == TYPE_DS);
+	return set->type == TYPE_DS || set->type == TYPE_NSEC3 ||
+	       (set->type == TYPE_CNAME && q->qtype == TYPE_DS);
 }
 
 const uint8_t *validate_set_signer(const struct query *q, const struct rrset *set)

@@ -479,9 +479,11 @@ void rule_wrong_signer(struct draft *d)
 		return;
 	struct writer out = writer_of(rdata, sizeof(rdata));
 	const struct zone *z = some_signed_zone(d);
+	uint8_t signer[DNAME_MAX];
+	dname_lower(prng_percent(&d->dice, 25) ? p->owner : z->apex, signer);
 	size_t rest = SIGNER_AT + dname_len(sig + SIGNER_AT);
 	writer_bytes(&out, span_of(sig, SIGNER_AT));
-	writer_bytes(&out, span_of(z->apex, dname_len(z->apex)));
+	writer_bytes(&out, span_of(signer, dname_len(signer)));
 	writer_bytes(&out, span_of(sig + rest, p->sigs[0].len - rest));
 	REQUIRE(!out.failed);
 	if (prng_percent(&d->dice, 50)) { /* and its tag */
