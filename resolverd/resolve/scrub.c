@@ -405,10 +405,30 @@ static enum err take_priming(struct scrub *s)
 	return take_delegation(s, &out->sets[0]);
 }
 
+/* Data without authority beside a referral to the zone that it lies in: it is left over from somewhere,
+ * or made up, and that zone's own servers have to tell (RFC 1034 §4.3.2). One that holds that zone too has
+ * authority. */
+static bool is_beside_referral(const struct scrub *s, uint8_t cut[static DNAME_MAX])
+{
+	const struct scrub_input *in = s->in;
+	const uint8_t *name = in->qname;
+	if (in->forward || s->out->authoritative || s->out->rcode != RCODE_NOERROR)
+		return false;
+	if (in->qtype == TYPE_DS && name[0] != 0)
+		name = dname_skip(name, 1); /* DS is the parent's data */
+	return s->m->counts[SECTION_ANSWER] > 0 && find_cut(s, name, cut);
+}
+
 static enum err scrub_chain(struct scrub *s)
 {
 	struct reply *out = s->out;
-	enum err err = walk_chain(s);
+	uint8_t cut[DNAME_MAX];
+	enum err err;
+	if (is_beside_referral(s, cut)) {
+		err = take_authority(s);
+		return err == OK ? take_referral(s, cut) : err;
+	}
+	err = walk_chain(s);
 	out->target = s->name;
 	if (err == ERR_NO_SPACE) {
 		out->kind = REPLY_TOO_LONG;

@@ -7,7 +7,8 @@
  * above cuts that are known or that the reply itself tells of, and makes sense; and the RRset at its
  * end; of the authority section the SOA and the denial records of the asked
  * zone, or a referral strictly below it; of the additional section only glue for that referral,
- * and only names inside the asked zone. Of the zone's own NS set beside an authoritative answer only
+ * and only names inside the asked zone. Data told without authority beside a referral to the zone that they
+ * lie in are not taken: the referral is. Of the zone's own NS set beside an authoritative answer only
  * the TTL is taken. Everything else is ignored (RFC 2181 §5.4.1, RFC 5452 §6).
  */
 #include "base/arena.h"
