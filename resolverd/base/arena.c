@@ -21,6 +21,21 @@ void arena_init(struct arena *a, size_t cap_bytes)
 	*a = (struct arena){.cap_bytes = cap_bytes};
 }
 
+void arena_init_counted(struct arena *a, size_t cap_bytes, size_t *sum_bytes)
+{
+	*a = (struct arena){.cap_bytes = cap_bytes, .sum_bytes = sum_bytes};
+}
+
+static void chunk_free(struct arena *a, struct arena_chunk *chunk)
+{
+	size_t size = sizeof(*chunk) + chunk->size_bytes;
+
+	a->total_bytes -= size;
+	if (a->sum_bytes)
+		*a->sum_bytes -= size;
+	free(chunk);
+}
+
 /* Data bytes of the next chunk: at least NEED, more if the cap has room; 0 if NEED does not fit. */
 static size_t chunk_size(const struct arena *a, size_t need)
 {
@@ -44,6 +59,8 @@ static struct arena_chunk *chunk_add(struct arena *a, size_t need)
 		return NULL;
 	chunk->size_bytes = size;
 	a->total_bytes += sizeof(*chunk) + size;
+	if (a->sum_bytes)
+		*a->sum_bytes += sizeof(*chunk) + size;
 	return chunk;
 }
 
@@ -86,13 +103,24 @@ struct span arena_copy(struct arena *a, struct span bytes)
 	return span_of(out, bytes.len);
 }
 
-void arena_deinit(struct arena *a)
+void arena_reset(struct arena *a, size_t keep_bytes)
 {
-	struct arena_chunk *chunk = a->chunks;
+	struct arena_chunk *chunk = a->chunks, *kept = NULL;
 	while (chunk) {
 		struct arena_chunk *next = chunk->next;
-		free(chunk);
+		if (!kept && sizeof(*chunk) + chunk->size_bytes <= keep_bytes)
+			kept = chunk;
+		else
+			chunk_free(a, chunk);
 		chunk = next;
 	}
-	arena_init(a, a->cap_bytes);
+	if (kept)
+		kept->next = NULL;
+	a->chunks = kept;
+	a->used_bytes = 0;
+}
+
+void arena_deinit(struct arena *a)
+{
+	arena_reset(a, 0);
 }

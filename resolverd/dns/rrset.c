@@ -1,11 +1,14 @@
 #include "dns/rrset.h"
 
-#include <stdlib.h>
-
 #include "base/require.h"
 #include "dns/rdata.h"
 
-/* RDATAs on their way into a packed list. 8 kB, meant for the stack. */
+enum {
+	EXPANDED_MAX = 2 * DNAME_MAX + 20
+}; /* SOA, the longest of those whose names are compressed */
+
+/* RDATAs on their way into a packed list, in canonical order and none twice. 8 kB, meant for the
+ * stack. */
 struct gathered {
 	uint16_t type;
 	unsigned count, max;
@@ -20,31 +23,35 @@ static void gathered_init(struct gathered *g, uint16_t type, unsigned max)
 	g->max = max;
 }
 
-static int compare_items(const void *a, const void *b, void *type)
+/* Where RDATA belongs among those that are there, in canonical order (RFC 4034 §6.3). False: it is there
+ * already (RFC 2181 §5). */
+static bool gathered_place(const struct gathered *g, struct span rdata, unsigned *out)
 {
-	return rdata_compare(*(const uint16_t *)type, *(const struct span *)a,
-			     *(const struct span *)b);
-}
-
-/* Sort and drop what is there twice. RFC 4034 §6.3, RFC 2181 §5. */
-static void gathered_sort(struct gathered *g)
-{
-	if (g->count < 2)
-		return;
-	qsort_r(g->items, g->count, sizeof(g->items[0]), compare_items, &g->type);
-	unsigned kept = 1;
-	for (unsigned i = 1; i < g->count; i++) {
-		if (rdata_compare(g->type, g->items[kept - 1], g->items[i]) != 0)
-			g->items[kept++] = g->items[i];
+	unsigned low = 0, high = g->count;
+	while (low < high) {
+		unsigned middle = (low + high) / 2;
+		int order = rdata_compare(g->type, rdata, g->items[middle]);
+		if (order == 0)
+			return false;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
 	}
-	g->count = kept;
+	*out = low;
+	return true;
 }
 
-/* Sorted, without duplicates, packed into ARENA. ERR_LIMIT, ERR_NO_MEMORY. */
-static enum err gathered_pack(struct gathered *g, struct arena *arena, struct span *out)
+static void gathered_insert(struct gathered *g, unsigned at, struct span rdata)
 {
-	gathered_sort(g);
+	memmove(g->items + at + 1, g->items + at, (g->count - at) * sizeof(g->items[0]));
+	g->items[at] = rdata;
+	g->count++;
+}
 
+/* Packed into ARENA. ERR_LIMIT, ERR_NO_MEMORY. */
+static enum err gathered_pack(const struct gathered *g, struct arena *arena, struct span *out)
+{
 	size_t total = 0;
 	for (unsigned i = 0; i < g->count; i++)
 		total += sizeof(uint16_t) + g->items[i].len;
@@ -73,24 +80,46 @@ static bool type_has_packed_names(uint16_t type)
 	return false;
 }
 
-/* Add the RDATA of R: borrowed from the message, or expanded into ARENA if it holds names. */
+/*
+ * The RDATA of R, which holds names, expanded: into ROOM, or into ARENA if that is too small, as it is
+ * for nothing that has compressed names in it. 500 records of two octets may stand for as many names of
+ * 255: what is there twice must not take memory first.
+ */
+static enum err expand(const struct message *m, const struct record *r,
+		       uint8_t room[static EXPANDED_MAX], struct arena *arena, struct span *out)
+{
+	size_t len = message_rdata_len(m, r);
+	uint8_t *at = len <= EXPANDED_MAX ? room : arena_alloc(arena, len);
+	if (!at)
+		return ERR_NO_MEMORY;
+	if (message_rdata(m, r, at, len, &len) != OK)
+		return ERR_MALFORMED; /* longer than RDATA can be */
+	*out = span_of(at, len);
+	return OK;
+}
+
+/* Add the RDATA of R unless it is there: borrowed from the message, or expanded into ARENA. */
 static enum err gathered_add(struct gathered *g, const struct message *m, const struct record *r,
 			     struct arena *arena)
 {
+	uint8_t room[EXPANDED_MAX];
+	struct span rdata = span_of(m->wire.at + r->rdata_offset, r->rdata_len);
+	unsigned at;
+	if (type_has_packed_names(r->type)) {
+		enum err err = expand(m, r, room, arena, &rdata);
+		if (err)
+			return err;
+	}
+	if (!gathered_place(g, rdata, &at))
+		return OK;
 	if (g->count == g->max)
 		return ERR_LIMIT;
-	struct span rdata = span_of(m->wire.at + r->rdata_offset, r->rdata_len);
-	if (type_has_packed_names(r->type)) {
-		size_t len = message_rdata_len(m, r);
-		uint8_t *expanded = arena_alloc(arena, len);
-		if (!expanded)
+	if (rdata.at == room) {
+		rdata = arena_copy(arena, rdata);
+		if (!rdata.at)
 			return ERR_NO_MEMORY;
-		enum err err = message_rdata(m, r, expanded, len, &len);
-		if (err)
-			return ERR_MALFORMED; /* longer than RDATA can be */
-		rdata = span_of(expanded, len);
 	}
-	g->items[g->count++] = rdata;
+	gathered_insert(g, at, rdata);
 	return OK;
 }
 
@@ -159,6 +188,7 @@ enum err rrset_from_rdatas(const uint8_t *owner, uint16_t type, uint32_t ttl_s,
 {
 	struct gathered records;
 	struct rrset set = {.owner = owner, .type = type, .rclass = CLASS_IN, .ttl_s = ttl_s};
+	unsigned at;
 
 	gathered_init(&records, type, RRSET_RECORDS_MAX);
 	if (count == 0)
@@ -168,7 +198,8 @@ enum err rrset_from_rdatas(const uint8_t *owner, uint16_t type, uint32_t ttl_s,
 	for (size_t i = 0; i < count; i++) {
 		if (rdatas[i].len > UINT16_MAX || !rdata_is_valid(type, rdatas[i]))
 			return ERR_MALFORMED;
-		records.items[records.count++] = rdatas[i];
+		if (gathered_place(&records, rdatas[i], &at))
+			gathered_insert(&records, at, rdatas[i]);
 	}
 	enum err err = gathered_pack(&records, arena, &set.rdata);
 	if (err)

@@ -58,8 +58,9 @@ bool rrset_is_valid(const struct rrset *s);
 
 /*
  * Gather the RRset (OWNER, TYPE, class IN) and its RRSIGs from SECTION of a checked message into
- * ARENA. Sorts, drops duplicates. TYPE may be TYPE_RRSIG to gather signatures as data.
- * ERR_NOT_FOUND if there is no such record, ERR_LIMIT past the limits above, ERR_NO_MEMORY,
+ * ARENA. Sorts; duplicates are dropped before they take memory. TYPE may be TYPE_RRSIG to gather
+ * signatures as data. ERR_NOT_FOUND if there is no such record, ERR_LIMIT past the limits above,
+ * ERR_NO_MEMORY,
  * ERR_MALFORMED.
  */
 MUST_USE enum err rrset_gather(const struct message *m, enum section section, const uint8_t *owner,

@@ -102,6 +102,47 @@ static void test_large_thing_keeps_the_newest_chunk(void **state)
 	arena_deinit(&a);
 }
 
+static void test_sum_of_several(void **state)
+{
+	(void)state;
+	struct arena a, b;
+	size_t sum = 0;
+	arena_init_counted(&a, CAP, &sum);
+	arena_init_counted(&b, CAP, &sum);
+	for (unsigned i = 0; i < 50; i++) {
+		assert_non_null(arena_alloc(&a, 1000));
+		assert_non_null(arena_alloc(&b, 3000));
+		assert_int_equal(sum, a.total_bytes + b.total_bytes);
+	}
+	arena_deinit(&a);
+	assert_int_equal(sum, b.total_bytes);
+	arena_deinit(&b);
+	assert_int_equal(sum, 0);
+	assert_non_null(arena_alloc(&a, 1)); /* used again, it counts again */
+	assert_int_equal(sum, a.total_bytes);
+	arena_deinit(&a);
+}
+
+static void test_reset_keeps_one_chunk(void **state)
+{
+	(void)state;
+	struct arena a;
+	size_t sum = 0;
+	arena_init_counted(&a, CAP, &sum);
+	uint8_t *small = arena_alloc(&a, 100);
+	memset(small, 7, 100);
+	for (unsigned i = 0; i < 100; i++)
+		assert_non_null(arena_alloc(&a, 5000));
+	arena_reset(&a, 8192);
+	assert_true(a.total_bytes > 0 && a.total_bytes <= 8192 && sum == a.total_bytes);
+	uint8_t *again = arena_alloc(&a, 4000);
+	assert_true(is_zero(again, 4000)); /* zeroed, whatever was there */
+	assert_true(a.total_bytes <= 8192);
+	arena_reset(&a, 100); /* none is as small */
+	assert_int_equal(a.total_bytes, 0);
+	arena_deinit(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +151,8 @@ int main(void)
 		cmocka_unit_test(test_small_cap_is_used_up),
 		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_large_thing_keeps_the_newest_chunk),
+		cmocka_unit_test(test_sum_of_several),
+		cmocka_unit_test(test_reset_keeps_one_chunk),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -228,6 +228,41 @@ static void test_limits(void **state)
 	}
 }
 
+/* 2000 records of a pointer each, to one name of 255 octets. */
+static void test_duplicates_take_no_memory(void **state)
+{
+	(void)state;
+	static uint8_t wire[MESSAGE_MAX];
+	uint8_t name[DNAME_MAX] = {0};
+	/* owner: the last label of the question; NS; IN; a TTL; the question's name */
+	const uint8_t record[] = {0xc1, 0x08, 0, 2, 0, 1,    0,
+				  0,	0,    1, 0, 2, 0xc0, MESSAGE_HEADER_SIZE};
+	static_assert(MESSAGE_HEADER_SIZE + DNAME_MAX - 3 == 0x108, "where the last label stands");
+	struct arena arena;
+	struct rrset set;
+	struct message m;
+	struct builder b;
+	unsigned count = 2000;
+
+	for (size_t at = 0; at + 1 < DNAME_MAX; at += 2)
+		memcpy(name + at, "\1x", 2);
+	builder_init(&b, wire, sizeof(wire), 1, 0);
+	assert_true(builder_question(&b, name, TYPE_NS, CLASS_IN));
+	size_t len = builder_finish(&b).len;
+	wire[8] = (uint8_t)(count >> 8);
+	wire[9] = (uint8_t)count;
+	for (unsigned i = 0; i < count; i++, len += sizeof(record))
+		memcpy(wire + len, record, sizeof(record));
+	assert_int_equal(message_view(span_of(wire, len), &m), OK);
+	arena_init(&arena, CAP);
+	assert_int_equal(
+		rrset_gather(&m, SECTION_AUTHORITY, (const uint8_t *)"\1x", TYPE_NS, &arena, &set),
+		OK);
+	assert_int_equal(set.rr_count, 1);
+	assert_true(arena.total_bytes <= 4096 + 64);
+	arena_deinit(&arena);
+}
+
 static void test_from_rdatas(void **state)
 {
 	(void)state;
@@ -310,6 +345,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gather),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_duplicates_take_no_memory),
 		cmocka_unit_test(test_from_rdatas),
 		cmocka_unit_test(test_lists_from_disk),
 	};
