@@ -39,6 +39,8 @@
 	X(upstream_throttled_total, "upstream queries held back by a zone's rate limit")           \
 	X(upstream_failures_total, "upstream sends that failed or connections that were lost")     \
 	X(limits_hit_total, "queries ended by a limit of resolve/limits.h")                        \
+	X(questions_shed_total,                                                                    \
+	  "questions given up for want of room: the largest, or the oldest of too many")           \
 	X(forward_filtered_total, "queries to a forward zone answered locally by its only list")   \
 	X(dnssec_secure_total, "resolutions validated as secure")                                  \
 	X(dnssec_insecure_total, "resolutions proven insecure")                                    \

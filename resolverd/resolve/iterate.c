@@ -185,7 +185,7 @@ static bool store_delegation(struct query *q, const uint8_t *cut, struct span pa
 		.ttl_s = ttl_s,
 		.payload = {packed},
 	};
-	void *room = arena_alloc(&q->arena, entry_size(&parts));
+	void *room = arena_alloc(&r->turn_arena, entry_size(&parts));
 	return room && cache_put_since(&q->since, entry_make(&parts, room), r->now) == OK;
 }
 
@@ -197,7 +197,7 @@ static void store_referral(struct query *q, const struct reply *reply, int64_t e
 	struct span packed;
 	if (expires_ms <= r->now.cache_ms)
 		return; /* the delegation it came through ran out meanwhile: for this question only */
-	if (delegation_pack(&reply->delegation, &q->arena, &packed) != OK)
+	if (delegation_pack(&reply->delegation, &r->turn_arena, &packed) != OK)
 		return;
 	dname_lower(reply->cut, cut);
 	uint32_t ttl_s = (uint32_t)((expires_ms - r->now.cache_ms) / 1000);
@@ -209,13 +209,13 @@ static void store_referral(struct query *q, const struct reply *reply, int64_t e
 		struct rrset ds = reply->ds;
 		ds.ttl_s = MIN(ds.ttl_s, ttl_s);
 		answer_store_rrset(&ds, RANK_REFERRAL, VERDICT_UNCHECKED, 0, &q->since, r->now,
-				   &q->arena);
+				   &r->turn_arena);
 		return;
 	}
-	struct answer *none = arena_alloc(&q->arena, sizeof(*none));
+	struct answer *none = arena_alloc(&r->turn_arena, sizeof(*none));
 	if (!none)
 		return;
-	*none = (struct answer){.qname = arena_copy(&q->arena, span_of(cut, dname_len(cut))).at,
+	*none = (struct answer){.qname = cut,
 				.qtype = TYPE_DS,
 				.verdict = VERDICT_UNCHECKED,
 				.rank = RANK_REFERRAL,
@@ -228,8 +228,8 @@ static void store_referral(struct query *q, const struct reply *reply, int64_t e
 		none->authority[none->authority_count++] = reply->authority[i];
 		none->ttl_s = MIN(none->ttl_s, reply->authority[i].ttl_s);
 	}
-	if (none->authority_count > 0 && none->qname)
-		answer_store(none, &q->since, r->now, &q->arena);
+	if (none->authority_count > 0)
+		answer_store(none, &q->since, r->now, &r->turn_arena);
 }
 
 static void follow_referral(struct query *q, const struct reply *reply)
@@ -316,7 +316,7 @@ static void take_priming(struct query *q, struct reply *reply)
 	if (!any || zone)
 		return;
 	reply->ds = (struct rrset){0};
-	struct reply *copy = arena_alloc(&q->arena, sizeof(*copy));
+	struct reply *copy = arena_alloc(&q->resolver->turn_arena, sizeof(*copy));
 	if (!copy)
 		return;
 	*copy = *reply;
@@ -388,6 +388,14 @@ static bool is_elsewhere(const void *context, const uint8_t *name)
 	return cut_is_elsewhere(context, name);
 }
 
+static void out_of_memory(struct query *q)
+{
+	query_trouble(q, EDE_OTHER, "memory of the question is used up");
+	query_fail(q);
+}
+
+/* What the reply says is judged in memory of the turn: of a referral nothing stays but what goes into
+ * the cache and the list of servers, of all else only what is checked. */
 void iterate_reply(struct query *q, struct send *s, const struct message *m)
 {
 	unsigned index = s->server;
@@ -397,19 +405,18 @@ void iterate_reply(struct query *q, struct send *s, const struct message *m)
 	if (q->state != QUERY_ASK || (minimized && !q->minimize.active))
 		return;
 	dname_lower(s->qname, asked);
-	struct span name = arena_copy(&q->arena, span_of(asked, dname_len(asked)));
-	struct reply *reply = arena_alloc(&q->arena, sizeof(*reply));
+	struct arena *turn = &q->resolver->turn_arena;
+	struct reply *reply = arena_alloc(turn, sizeof(*reply));
 	struct scrub_input in = {.message = m,
-				 .qname = name.at,
+				 .qname = asked,
 				 .qtype = s->qtype,
 				 .zone = q->zone.name,
 				 .forward = zone && zone->forward,
 				 .priming = q->priming,
 				 .is_elsewhere = is_elsewhere,
 				 .context = q};
-	if (!name.at || !reply || scrub_reply(&in, &q->arena, reply) != OK) {
-		query_trouble(q, EDE_OTHER, "memory of the question is used up");
-		query_fail(q);
+	if (!reply || scrub_reply(&in, turn, reply) != OK) {
+		out_of_memory(q);
 		return;
 	}
 	reply->unsigned_ok = !s->with_edns || m->opt_offset == 0;
@@ -429,12 +436,20 @@ void iterate_reply(struct query *q, struct send *s, const struct message *m)
 		query_wake(q);
 		return;
 	}
-	if (hearsay || (reply->doubtful && !servers_are_counted(q))) {
+	bool doubted = hearsay || (reply->doubtful && !servers_are_counted(q));
+	if (!doubted) {
+		take_priming(q, reply);
+		shorten_delegation(q, reply);
+	}
+	reply = scrub_keep(reply, &q->arena);
+	if (!reply) {
+		out_of_memory(q);
+		return;
+	}
+	if (doubted) {
 		set_aside(q, index, reply, hearsay);
 		return;
 	}
-	take_priming(q, reply);
-	shorten_delegation(q, reply);
 	begin_check(q, index, reply);
 	query_wake(q);
 }

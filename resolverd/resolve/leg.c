@@ -164,7 +164,7 @@ static bool leg_from_entry(struct query *q, const struct entry *e, enum step *st
 	bool unchecked = q->settings->dnssec && e->verdict == VERDICT_UNCHECKED;
 	if ((unchecked || e->rank < RANK_FORWARDED) && (!q->internal || q->waiters))
 		return false;
-	a = arena_alloc(&q->arena, sizeof(*a));
+	a = arena_alloc(&r->turn_arena, sizeof(*a));
 	if (!a || answer_from_entry(e, q->name, q->qtype, r->now, &q->arena, a) != OK)
 		return false;
 	note_cache(q, unchecked ? TRACE_CACHE_UNCHECKED : TRACE_CACHE_ANSWER, e);
@@ -384,7 +384,7 @@ static void store_set(struct query *q, const struct checked *check, struct rrset
 		return;
 	if (verdict != VERDICT_SECURE) {
 		answer_store_rrset(&set, rank_of(q, verdict), verdict, 0, &q->since, r->now,
-				   &q->arena);
+				   &r->turn_arena);
 		return;
 	}
 	if (!check->proven)
@@ -393,7 +393,7 @@ static void store_set(struct query *q, const struct checked *check, struct rrset
 	struct proven proven = *check->proven;
 	proven.set.ttl_s = set.ttl_s;
 	if (at_its_source(&proven, wildcard))
-		answer_store_proven(&proven, &q->since, r->now, &q->arena);
+		answer_store_proven(&proven, &q->since, r->now, &r->turn_arena);
 }
 
 /* Keep the leg's sets on their own: the first always, those behind it only if validated, so that a

@@ -79,9 +79,15 @@ enum {
 
 	/* Memory of one question of the core. A 64 kB answer is held about four times. */
 	LIMIT_ARENA_BYTES = 1024 * 1024,
-	/* Questions in progress per resolver. A query needs about 10 kB: 40 MB at most. Unbound 512 to
-	 * 2048 a thread. The oldest waiting one is shed first, so that fresh clients get through. */
+	/* Questions in progress per resolver. Unbound 512 to 2048 a thread. The oldest waiting one is
+	 * shed first, so that fresh clients get through. */
 	LIMIT_QUERIES = 4096,
+	/* Memory of all of them, clients that wait and traces included, where nobody says otherwise
+	 * (resolver_parts). One that waits for a silent server holds 16 kB: this is all of them. */
+	LIMIT_QUESTION_BYTES = 64 * 1024 * 1024,
+	/* A client query that holds more than this, sub-questions and all, is given up before others
+	 * are. A cold chain of signed zones holds up to 180 kB with all its sub-questions. */
+	LIMIT_FAIR_BYTES = 256 * 1024,
 	/* Of these, those that stand in line for one rate-limited server, which serves ten times fewer
 	 * a second than there are questions: others must not be shed for them. */
 	LIMIT_LINE = LIMIT_QUERIES / 4,

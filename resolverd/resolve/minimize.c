@@ -51,22 +51,20 @@ bool minimize_reply(struct query *q, const struct reply *reply)
 	for (unsigned i = 0; i < q->zone.server_count; i++)
 		q->zone.servers[i].sends = 0; /* the next question is another one */
 	if (exists) {
-		struct answer *a = arena_alloc(&q->arena, sizeof(*a));
+		struct arena *turn = &q->resolver->turn_arena;
+		struct answer *a = arena_alloc(turn, sizeof(*a));
 		if (a && reply->kind == REPLY_NODATA && reply->has_soa) {
 			/* Remembered unchecked: it saves the step next time, and serves nobody. */
-			*a = (struct answer){
-				.qname = arena_copy(&q->arena, span_of(q->minimize.name,
-								       dname_len(q->minimize.name)))
-						 .at,
-				.qtype = q->minimize.type,
-				.verdict = VERDICT_UNCHECKED,
-				.rank = RANK_REFERRAL,
-				.ede = EDE_NONE,
-				.ttl_s =
-					MIN(reply->negative_ttl_s, q->settings->max_negative_ttl_s),
-				.fetched_ms = q->resolver->now.cache_ms};
-			if (a->qname && q->settings->dnssec)
-				answer_store(a, &q->since, q->resolver->now, &q->arena);
+			*a = (struct answer){.qname = q->minimize.name,
+					     .qtype = q->minimize.type,
+					     .verdict = VERDICT_UNCHECKED,
+					     .rank = RANK_REFERRAL,
+					     .ede = EDE_NONE,
+					     .ttl_s = MIN(reply->negative_ttl_s,
+							  q->settings->max_negative_ttl_s),
+					     .fetched_ms = q->resolver->now.cache_ms};
+			if (q->settings->dnssec)
+				answer_store(a, &q->since, q->resolver->now, turn);
 		}
 		query_wake(q);
 		return true;

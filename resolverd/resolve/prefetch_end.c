@@ -10,13 +10,14 @@ static bool is_good(const struct answer *a)
 	       a->verdict != VERDICT_BOGUS;
 }
 
-/* What is about to be replaced by Q's answer, in its arena; NULL if there is nothing. */
-static struct answer *load_old(struct prefetch *p, struct query *q)
+/* What is about to be replaced by Q's answer, in memory of the turn; NULL if there is nothing. */
+static struct answer *load_old(struct prefetch *p, const struct query *q)
 {
-	const struct resolver *r = p->resolver;
+	struct resolver *r = p->resolver;
+	struct arena *turn = &r->turn_arena;
 	const struct entry *e = kept_find(p, q->kept, false);
-	struct answer *old = e ? arena_alloc(&q->arena, sizeof(*old)) : NULL;
-	if (!old || answer_from_entry(e, q->qname, q->qtype, r->now, &q->arena, old) != OK)
+	struct answer *old = e ? arena_alloc(turn, sizeof(*old)) : NULL;
+	if (!old || answer_from_entry(e, q->qname, q->qtype, r->now, turn, old) != OK)
 		return NULL;
 	return old;
 }

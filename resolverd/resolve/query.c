@@ -15,6 +15,11 @@
 
 enum { ANCESTORS_MAX = 256 }; /* looked at for loops; more waiting questions count as a loop */
 
+static struct span text_span(const char *text)
+{
+	return span_of(text, strlen(text));
+}
+
 /* --- the table of questions ----------------------------------------------------------------- */
 
 static struct query **table_slot(struct resolver *r, const uint8_t *name, uint16_t type)
@@ -29,6 +34,30 @@ static struct query **table_slot(struct resolver *r, const uint8_t *name, uint16
 struct query *query_find(struct resolver *r, const uint8_t *name, uint16_t type)
 {
 	return *table_slot(r, name, type);
+}
+
+/* What a question takes by itself; those whom it waits for know it by a link each. */
+static const size_t question_size =
+	sizeof(struct query) + DEPENDENCIES_MAX * sizeof(struct parent_link);
+
+static void weigh(struct resolver *r, struct budget *b)
+{
+	size_t now = b->references > 0 ? b->held_bytes + sizeof(*b) + b->trace.capacity : 0;
+	if (now == b->weighed_bytes)
+		return;
+	r->question_bytes += now - b->weighed_bytes; /* modulo 2^64: less as well as more */
+	r->max_question_bytes = MAX(r->max_question_bytes, r->question_bytes);
+	b->weighed_bytes = now;
+	/* Without memory for that it stays where it was, or is not found: others are given up. */
+	if (now > 0)
+		(void)!heap_set(&r->sizes, &b->size, UINT64_MAX - now);
+	else
+		heap_remove(&r->sizes, &b->size);
+}
+
+void query_weigh(struct query *q)
+{
+	weigh(q->resolver, q->budget);
 }
 
 /* Take Q out of every list. Its waiters are gone already. */
@@ -49,12 +78,19 @@ static void unlink_query(struct query *q)
 	heap_remove(&r->query_timers, &q->timer);
 	heap_remove(&r->turns, &q->turn);
 	r->query_count--;
+	LIST_REMOVE(q, in_budget);
+	q->budget->held_bytes -= question_size; /* what is over waits only for the step's end */
+	query_weigh(q);
 }
 
-static void budget_release(struct budget *b)
+static void budget_release(struct resolver *r, struct budget *b)
 {
-	if (--b->references > 0)
+	b->references--;
+	weigh(r, b);
+	if (b->references > 0)
 		return;
+	REQUIRE(LIST_EMPTY(&b->open));
+	heap_remove(&r->sizes, &b->size);
 	trace_deinit(&b->trace);
 	free(b);
 }
@@ -74,8 +110,8 @@ static void free_query(struct query *q)
 		free(link);
 	}
 	note_cost(q->resolver, q->budget);
-	budget_release(q->budget);
 	arena_deinit(&q->arena);
+	budget_release(q->resolver, q->budget);
 	free(q);
 }
 
@@ -94,12 +130,54 @@ void query_discard(struct query *q)
 	free_query(q);
 }
 
-static void shed_oldest(struct resolver *r)
+/*
+ * Q has to give way to others: nothing that its name or its servers have done. It is told so, and not
+ * remembered as a failure. Its memory is free at once, but for what frees it when the step ends.
+ */
+static void give_way(struct query *q, const char *why)
 {
-	struct query *q = r->oldest;
-	query_limit(q, EDE_OTHER, "overloaded: limit of %u questions in progress reached",
-		    LIMIT_QUERIES);
+	struct resolver *r = q->resolver;
+	q->shortage = true;
+	query_trouble(q, EDE_OTHER, "overloaded: %s", why);
+	query_note(q, (struct trace_step){.kind = TRACE_LIMIT, .text = text_span(q->trouble.text)});
+	metrics_add(r->metrics, METRIC_questions_shed_total, 1);
+	r->shed_count++;
 	query_fail(q);
+}
+
+/* The oldest question of B that goes on. */
+static struct query *opener_of(const struct budget *b)
+{
+	struct query *q, *oldest = NULL;
+	LIST_FOREACH(q, &b->open, in_budget)
+	oldest = q;
+	return oldest;
+}
+
+/*
+ * Who gives way: the client query that holds most, if that is more than an honest one needs; else size
+ * says nothing of who is to blame, and it is the one that has been there for longest, as where there are
+ * too many questions. A client query goes from its opener on, who is told, and then, while it is still
+ * the largest, with those that it has left behind.
+ */
+static struct query *choose_victim(struct resolver *r)
+{
+	const struct heap_node *node = heap_min(&r->sizes);
+	struct query *q = NULL;
+	if (node && UINT64_MAX - node->key > LIMIT_FAIR_BYTES)
+		q = opener_of(CONTAINER_OF(node, struct budget, size));
+	return q ? q : r->oldest;
+}
+
+void query_shed(struct resolver *r)
+{
+	while (UNLIKELY(r->question_bytes > r->question_bytes_limit) && r->oldest) {
+		struct query *q = choose_victim(r);
+		give_way(q, "the questions in progress take all memory that there is for them");
+		/* Nobody stands on it, and who waited has copies. */
+		arena_deinit(&q->arena);
+		query_weigh(q);
+	}
 }
 
 static struct budget *budget_new(const struct resolver *r)
@@ -130,7 +208,7 @@ struct query *query_open(struct resolver *r, const uint8_t *name, uint16_t type,
 			 struct query *parent)
 {
 	if (r->query_count >= LIMIT_QUERIES)
-		shed_oldest(r);
+		give_way(r->oldest, "too many questions in progress");
 	struct query *q = calloc(1, sizeof(*q));
 	if (!q)
 		return NULL;
@@ -140,9 +218,11 @@ struct query *query_open(struct resolver *r, const uint8_t *name, uint16_t type,
 		return NULL;
 	}
 	q->budget->references++;
+	q->budget->held_bytes += question_size;
+	LIST_INSERT_HEAD(&q->budget->open, q, in_budget);
 	q->resolver = r;
 	q->settings = r->settings;
-	arena_init(&q->arena, LIMIT_ARENA_BYTES);
+	arena_init_counted(&q->arena, LIMIT_ARENA_BYTES, &q->budget->held_bytes);
 	q->since = cache_since(r->cache);
 	q->give_up_ms = now_mono_ms(r->now) + LIMIT_QUERY_MS;
 	dname_copy(name, q->qname);
@@ -219,11 +299,6 @@ void query_trouble(struct query *q, uint16_t ede, const char *format, ...)
 	va_start(args, format);
 	set_trouble(q, ede, format, args);
 	va_end(args);
-}
-
-static struct span text_span(const char *text)
-{
-	return span_of(text, strlen(text));
 }
 
 void query_limit(struct query *q, uint16_t ede, const char *format, ...)
@@ -429,6 +504,7 @@ static void deliver_parents(struct query *q)
 			if (!d->pending || d->type != q->qtype || !dname_equal(d->name, q->qname))
 				continue;
 			d->pending = false;
+			p->shortage |= q->shortage;
 			d->answer = arena_alloc(&p->arena, sizeof(*d->answer));
 			if (d->answer && answer_copy(&q->answer, &p->arena, d->answer) != OK)
 				d->answer = NULL;
@@ -541,6 +617,8 @@ static void store_failure(struct query *q)
 		     q->budget->signature_checks >= LIMIT_SIGNATURE_CHECKS;
 	if (last && entry_is_fresh(last, r->now))
 		return; /* whose end comes no later for being asked for: it may be why Q fails */
+	if (q->shortage)
+		return; /* ours */
 	if (q->internal && spent)
 		return; /* whoever spent the budget must not make others' names fail */
 	if (last && !q->held_back &&
@@ -585,7 +663,7 @@ void query_finish(struct query *q)
 	if (q->refresh)
 		store &= prefetch_accept(r->prefetch, q);
 	if (store)
-		answer_store(a, &q->since, r->now, &q->arena);
+		answer_store(a, &q->since, r->now, &r->turn_arena);
 	if (q->waiters || !(q->internal || q->refresh || q->watched))
 		prefetch_answered(r->prefetch, q);
 	note_end(q);

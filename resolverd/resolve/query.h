@@ -13,6 +13,8 @@
  * meanwhile is in leg.c, iterate.c (with minimize.c, servers.c, upstream.c) and validate.c (with
  * validate_set.c, validate_denial.c, chain.c), a client's side of it in waiters.c.
  */
+#include <sys/queue.h>
+
 #include "base/heap.h"
 #include "dnssec/crypto.h"
 #include "dnssec/denial.h"
@@ -29,6 +31,8 @@ struct kept;
 struct query;
 struct waiter;
 
+LIST_HEAD(budget_queries, query);
+
 struct budget { /* one per client query; counted, never reset */
 	unsigned references;
 	unsigned sends, subqueries, ns_lookups;
@@ -38,6 +42,11 @@ struct budget { /* one per client query; counted, never reset */
 	size_t received_bytes;
 	struct denial_budget denial;
 	struct trace trace;
+	/* Memory of everything that was opened on its behalf, and of the clients that wait for that. */
+	size_t held_bytes;
+	size_t weighed_bytes;	    /* of that, as it stands in the resolver's sum */
+	struct heap_node size;	    /* in resolver->sizes, the largest first */
+	struct budget_queries open; /* the newest first */
 };
 
 /* Why nothing came of it: the words that explain a SERVFAIL. */
@@ -166,6 +175,7 @@ struct query {
 	struct query *ready_next; /* also links finished ones until the step ends */
 	struct query *hash_next;
 	struct query *older, *newer; /* by age, for shedding */
+	LIST_ENTRY(query) in_budget;
 	struct heap_node timer;
 	struct cache_since since; /* when it was opened: what it learns enters through this */
 	struct heap_node turn;	  /* in resolver->turns while its validation waits */
@@ -175,6 +185,7 @@ struct query {
 	/* Asked to confirm what DENIER said: of others, where there are any, and over TCP. */
 	bool confirming, doubted; /* doubted: denied, and not believed yet */
 	struct endpoint denier;
+	bool shortage; /* it lacked room here, or what it waited for did: says nothing of the name */
 
 	uint8_t qname[DNAME_MAX]; /* lower case */
 	uint16_t qtype;
@@ -197,6 +208,10 @@ struct query {
 
 	/* asking */
 	struct zone_context zone;
+	struct { /* the names of its servers: in the arena, used again for the next zone's */
+		uint8_t *at;
+		size_t size;
+	} server_names;
 	struct {
 		uint8_t name[DNAME_MAX]; /* minimised question */
 		uint16_t type;
@@ -267,6 +282,11 @@ struct resolver {
 	uint64_t held_us; /* for how long the machine has stood still, all told */
 	bool has_ipv4, has_ipv6;
 
+	/* Memory of all questions in progress, and the most that it may be. */
+	size_t question_bytes, question_bytes_limit, max_question_bytes;
+	struct heap sizes; /* budgets by what they hold, the largest first */
+	uint64_t shed_count;
+
 	struct query **table; /* by qname and qtype */
 	struct query *oldest, *newest;
 	struct query *ready_first, *ready_last;
@@ -281,6 +301,7 @@ struct resolver {
 	struct waiter **waiter_table; /* by token */
 	size_t waiter_count;
 	struct waiter *waiter_pool;
+	unsigned waiter_pool_count;
 
 	struct send **sends; /* slots */
 	uint32_t send_slots, sends_open;
@@ -290,6 +311,9 @@ struct resolver {
 	uint32_t hedges, hedge_base; /* hedges among the last sends */
 
 	struct arena step_arena; /* packets of the actions */
+	/* What is needed only until the present event, or the present turn of a question, is over:
+	 * replies before they are judged, and what the cache is filled from. */
+	struct arena turn_arena;
 	struct action *actions;
 	size_t action_count, action_capacity;
 	unsigned max_sends_per_client, max_signature_checks, max_nsec3_hashes;
@@ -347,6 +371,10 @@ void query_fail_chain(struct query *q);
 void query_free_finished(struct resolver *r);
 /* Free Q, whose waiters are gone, as it stands. */
 void query_discard(struct query *q);
+/* Q may hold more memory than when it was last looked at: enter that. */
+void query_weigh(struct query *q);
+/* Give up questions until the memory of the others is within its limit. No question runs. */
+void query_shed(struct resolver *r);
 
 /* --- resolver.c --- */
 

@@ -13,7 +13,10 @@
 #include "resolve/waiters.h"
 
 enum {
-	KEYS_MAX = 4096,	 /* parsed keys: about 2 kB each */
+	KEYS_MAX = 4096,	   /* parsed keys: about 2 kB each */
+	STEP_BYTES_MAX = 16 << 20, /* what all clients of a name get at once, at 4 kB each */
+	TURN_BYTES_MAX = 1 << 20,  /* a 64 kB reply is held a few times while it is judged */
+	TURN_BYTES_KEPT = 64 << 10 /* of that, so that a reply need not allocate */,
 	STEPS_PER_WAKE_MAX = 64, /* states run in a row: a chain of 12 hops takes under 40 */
 	STALL_MS = 500,	     /* late by so much: no turn of the loop takes that long by itself */
 	STALL_GRACE_MS = 50, /* time to read what came in meanwhile, before anything is overdue */
@@ -62,11 +65,15 @@ enum err resolver_new(const struct resolver_parts *parts, struct resolver **out)
 	}
 	r->client_context.prefetch = r->settings->prefetch.enabled ? r->prefetch : NULL;
 	r->has_ipv4 = r->has_ipv6 = true;
+	r->question_bytes_limit =
+		parts->question_bytes ? parts->question_bytes : (size_t)LIMIT_QUESTION_BYTES;
 	heap_init(&r->query_timers);
+	heap_init(&r->sizes);
 	heap_init(&r->turns);
 	heap_init(&r->client_timers);
-	arena_init(&r->step_arena,
-		   64u << 20); /* a step answers at most LIMIT_WAITERS clients a question */
+	/* a step answers at most LIMIT_WAITERS clients a question */
+	arena_init(&r->step_arena, STEP_BYTES_MAX);
+	arena_init(&r->turn_arena, TURN_BYTES_MAX);
 	*out = r;
 	return OK;
 }
@@ -90,8 +97,10 @@ void resolver_free(struct resolver *r)
 	free(r->waiter_table);
 	heap_deinit(&r->query_timers);
 	heap_deinit(&r->turns);
+	heap_deinit(&r->sizes);
 	heap_deinit(&r->client_timers);
 	arena_deinit(&r->step_arena);
+	arena_deinit(&r->turn_arena);
 	crypto_keys_free(r->keys);
 	prefetch_free(r->prefetch);
 	free(r);
@@ -172,6 +181,7 @@ static void run_query(struct query *q)
 
 static void run_ready(struct resolver *r)
 {
+	arena_reset(&r->turn_arena, TURN_BYTES_KEPT);
 	while (r->ready_first) {
 		struct query *q = r->ready_first;
 		r->ready_first = q->ready_next;
@@ -180,10 +190,13 @@ static void run_ready(struct resolver *r)
 		if (q->state != QUERY_DONE)
 			run_query(q);
 		q->running = false;
+		query_weigh(q);
 		if (q->state == QUERY_DONE) {
 			q->ready_next = r->finished;
 			r->finished = q;
 		}
+		arena_reset(&r->turn_arena, TURN_BYTES_KEPT);
+		query_shed(r);
 	}
 }
 
@@ -293,6 +306,7 @@ void resolver_step(struct resolver *r, struct now now, const struct event *ev, s
 	on_deadline(r);
 	if (ev->kind == EV_DEADLINE)
 		give_turns(r);
+	query_shed(r);
 	query_free_finished(r);
 	*out = (struct actions){.list = r->actions, .count = r->action_count};
 }
@@ -353,6 +367,10 @@ void resolver_read_stats(const struct resolver *r, struct resolver_stats *out)
 				       .waiting_refreshes = prefetch.waiting,
 				       .open_sends = r->sends_open,
 				       .waiting_clients = r->waiter_count,
+				       .question_bytes = r->question_bytes,
+				       .max_question_bytes = r->max_question_bytes,
+				       .question_bytes_limit = r->question_bytes_limit,
+				       .shed_questions = r->shed_count,
 				       .max_sends_per_client = r->max_sends_per_client,
 				       .max_signature_checks_per_client = r->max_signature_checks,
 				       .max_nsec3_hashes_per_client = r->max_nsec3_hashes,

@@ -105,8 +105,10 @@ struct resolver_parts { /* what a resolver is made of; all borrowed and outlivin
 		*prefetch; /* which resolver keeps which name fresh; NULL: an own one */
 	struct rng rng;	   /* copied */
 	const struct hash_key
-		*cookie_secret;	    /* shared by all resolvers, so a client's cookie is good
+		*cookie_secret; /* shared by all resolvers, so a client's cookie is good
 						 at each */
+	/* That all questions in progress may hold; 0: LIMIT_QUESTION_BYTES. */
+	size_t question_bytes;
 	resolver_recall_fn *recall; /* NULL: memory is all there is */
 	void *recall_context;
 	/* NULL: nobody follows rollovers. */
@@ -154,6 +156,10 @@ bool resolver_settings_in_use(const struct resolver *r, const struct settings *s
 struct resolver_stats {
 	size_t open_queries, open_sends, waiting_clients;
 	size_t kept_names, open_refreshes, waiting_refreshes;
+	/* Of all questions in progress: now, the most so far, and what it may be; what one turn of one
+	 * question takes may come on top. */
+	size_t question_bytes, max_question_bytes, question_bytes_limit;
+	uint64_t shed_questions; /* given up for want of that, or of LIMIT_QUERIES */
 	/* the most that any client query has cost: upstream packets, signatures, NSEC3 hashes */
 	unsigned max_sends_per_client, max_signature_checks_per_client, max_nsec3_hashes_per_client;
 	/* of validation, by estimate: LIMIT_TURN_WORK_US, and what is too small to be put off */

@@ -471,6 +471,24 @@ enum err scrub_reply(const struct scrub_input *in, struct arena *arena, struct r
 	return OK;
 }
 
+struct reply *scrub_keep(const struct reply *r, struct arena *arena)
+{
+	struct reply *out = arena_alloc(arena, sizeof(*out));
+	enum err err = OK;
+	if (!out)
+		return NULL;
+	*out = *r;
+	out->cut = NULL;
+	out->delegation = (struct delegation){0};
+	out->ds = (struct rrset){0};
+	out->target = arena_copy(arena, span_of(r->target, dname_len(r->target))).at;
+	for (uint32_t i = 0; i < r->set_count && err == OK; i++)
+		err = rrset_copy(&r->sets[i], arena, &out->sets[i]);
+	for (uint32_t i = 0; i < r->authority_count && err == OK; i++)
+		err = rrset_copy(&r->authority[i], arena, &out->authority[i]);
+	return err == OK && out->target ? out : NULL;
+}
+
 bool scrub_made_by_dname(const struct reply *r, uint32_t index)
 {
 	const struct rrset *set = &r->sets[index];

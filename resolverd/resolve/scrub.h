@@ -68,6 +68,10 @@ struct reply {
 /* Fill OUT (sets live in ARENA). ERR_NO_MEMORY only; nonsense is REPLY_BROKEN. */
 MUST_USE enum err scrub_reply(const struct scrub_input *in, struct arena *arena, struct reply *out);
 
+/* A copy of R in ARENA, with its sets and target, for who goes on with it: what only a referral or
+ * priming has, and is done with at once, is left out. NULL: no memory. */
+struct reply *scrub_keep(const struct reply *r, struct arena *arena);
+
 /* The CNAME of NAME that DNAME, one record whose owner is above NAME, stands for (RFC 6672 §3.1), into
  * OUT; its memory is ARENA's. ERR_NO_SPACE: the substitution overflows; ERR_MALFORMED: more than one. */
 MUST_USE enum err scrub_make_cname(const uint8_t *name, const struct rrset *dname,

@@ -71,7 +71,8 @@ static bool add_addresses(struct query *q, const struct answer *a, const uint8_t
 /* What the cache holds of the addresses of N; marks the families that need no asking. */
 static void take_cached(struct query *q, struct ns_name *n, uint16_t type, bool *asked)
 {
-	struct answer *a = arena_alloc(&q->arena, sizeof(*a));
+	struct arena *turn = &q->resolver->turn_arena;
+	struct answer *a = arena_alloc(turn, sizeof(*a));
 	uint8_t name[DNAME_MAX];
 	size_t len = dname_lower(n->name, name);
 	const struct entry *e = answer_find(q->resolver->client_context.reader, name, len, type,
@@ -80,17 +81,48 @@ static void take_cached(struct query *q, struct ns_name *n, uint16_t type, bool 
 		return;
 	if (e->verdict == VERDICT_UNCHECKED && q->settings->dnssec)
 		return;
-	if (answer_from_entry(e, name, type, q->resolver->now, &q->arena, a) != OK)
+	if (answer_from_entry(e, name, type, q->resolver->now, turn, a) != OK)
 		return;
 	*asked = true;
 	add_addresses(q, a, n->name);
 }
 
-static void fill_from_delegation(struct query *q, const struct delegation *d)
+/* Room for SIZE bytes of names, until the next zone. NULL: no memory. */
+static uint8_t *names_room(struct query *q, size_t size)
+{
+	if (size > q->server_names.size) {
+		/* Twice as much each time, so that all that were too small are no more than the last. */
+		size_t room = MAX(size, 2 * q->server_names.size);
+		q->server_names.at = arena_alloc(&q->arena, room);
+		q->server_names.size = q->server_names.at ? room : 0;
+	}
+	return q->server_names.at;
+}
+
+/* D's names lie in memory of the turn: copy them. False: no memory. */
+static bool keep_names(struct query *q, struct delegation *d)
+{
+	size_t size = 0;
+	for (unsigned i = 0; i < d->count; i++)
+		size += dname_len(d->servers[i].name);
+	uint8_t *at = names_room(q, size);
+	for (unsigned i = 0; at && i < d->count; i++) {
+		size_t len = dname_len(d->servers[i].name);
+		memcpy(at, d->servers[i].name, len);
+		d->servers[i].name = at;
+		at += len;
+	}
+	return at != NULL;
+}
+
+static void fill_from_delegation(struct query *q, const struct delegation *told)
 {
 	struct zone_context *z = &q->zone;
-	for (unsigned i = 0; i < d->count; i++) {
-		const struct delegation_server *ds = &d->servers[i];
+	struct delegation d = *told;
+	if (d.count > 0 && !keep_names(q, &d))
+		return;
+	for (unsigned i = 0; i < d.count; i++) {
+		const struct delegation_server *ds = &d.servers[i];
 		bool usable = ds->address_count > 0 && !(ds->doubtful && q->settings->harden_glue);
 		for (unsigned k = 0; usable && k < ds->address_count; k++)
 			add_server(q, &ds->addresses[k], ds->name);
@@ -158,16 +190,17 @@ static const struct entry *find_delegation(struct resolver *r, const uint8_t *na
 	return e && entry_is_fresh(e, r->now) ? e : NULL;
 }
 
-/* ... unpacked into the arena. A refresh asks the parent again before it ends, so that no client
+/* ... unpacked into memory of the turn. A refresh asks the parent again before it ends, so that no client
  * waits for that, and a zone that has moved is found where it is now. */
-static struct delegation *cached_delegation(struct query *q, const uint8_t *name,
+static struct delegation *cached_delegation(const struct query *q, const uint8_t *name,
 					    int64_t *expires_ms)
 {
+	struct arena *turn = &q->resolver->turn_arena;
 	const struct entry *e = find_delegation(q->resolver, name);
 	if (!e || (q->refresh && entry_ends_soon(e, q->resolver->now)))
 		return NULL;
-	struct delegation *d = arena_alloc(&q->arena, sizeof(*d));
-	struct span packed = arena_copy(&q->arena, entry_payload(e));
+	struct delegation *d = arena_alloc(turn, sizeof(*d));
+	struct span packed = arena_copy(turn, entry_payload(e));
 	if (!d || !packed.at || delegation_unpack(packed, d) != OK)
 		return NULL;
 	*expires_ms = e->expires_ms;

@@ -97,7 +97,7 @@ static void keep_ranges(struct query *q, const uint8_t *zone, const struct prove
 		if (known && entry_ttl_left_s(known, r->now) >= soa.set.ttl_s &&
 		    known->verdict == VERDICT_SECURE)
 			continue;
-		answer_store_proven(&soa, &q->since, r->now, &q->arena);
+		answer_store_proven(&soa, &q->since, r->now, &r->turn_arena);
 	}
 	for (size_t i = 0; i < count; i++) {
 		uint32_t ttl_s = MIN(sets[i].set.ttl_s, q->settings->max_negative_ttl_s);

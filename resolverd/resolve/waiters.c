@@ -4,6 +4,8 @@
 
 #include "resolve/servers.h"
 
+enum { WAITER_POOL_MAX = 256 };
+
 static size_t waiter_bucket(uint64_t token)
 {
 	return (size_t)((token * 0x9e3779b97f4a7c15u) >> 51); /* top 13 bits: WAITERS_BUCKETS */
@@ -16,6 +18,18 @@ static struct waiter **waiter_slot(struct resolver *r, uint64_t token)
 	while (*at && (*at)->client.token != token)
 		at = &(*at)->hash_next;
 	return at;
+}
+
+/* Into the pool, which is no larger than an ordinary crowd needs. */
+static void put_back(struct resolver *r, struct waiter *w)
+{
+	if (r->waiter_pool_count >= WAITER_POOL_MAX) {
+		free(w);
+		return;
+	}
+	r->waiter_pool_count++;
+	w->next = r->waiter_pool;
+	r->waiter_pool = w;
 }
 
 /* Take W off its question and all lists, and into the pool. */
@@ -32,10 +46,11 @@ static void release(struct resolver *r, struct waiter *w)
 	if (w->next)
 		w->next->previous = w->previous;
 	q->waiter_count--;
+	q->budget->held_bytes -= sizeof(*w);
+	query_weigh(q);
 	heap_remove(&r->client_timers, &w->deadline);
 	r->waiter_count--;
-	w->next = r->waiter_pool;
-	r->waiter_pool = w;
+	put_back(r, w);
 }
 
 static struct waiter *take_waiter(struct resolver *r)
@@ -44,6 +59,7 @@ static struct waiter *take_waiter(struct resolver *r)
 	if (!w)
 		return calloc(1, sizeof(*w));
 	r->waiter_pool = w->next;
+	r->waiter_pool_count--;
 	*w = (struct waiter){0};
 	return w;
 }
@@ -89,8 +105,7 @@ static bool add_waiter(struct query *q, const struct client *client)
 	w->query = q;
 	if (heap_set(&r->client_timers, &w->deadline,
 		     now_mono_ms(r->now) + patience_ms(q, client)) != OK) {
-		w->next = r->waiter_pool;
-		r->waiter_pool = w;
+		put_back(r, w);
 		return false;
 	}
 	w->next = q->waiters;
@@ -98,6 +113,8 @@ static bool add_waiter(struct query *q, const struct client *client)
 		q->waiters->previous = w;
 	q->waiters = w;
 	q->waiter_count++;
+	q->budget->held_bytes += sizeof(*w);
+	query_weigh(q);
 	struct waiter **at = &r->waiter_table[waiter_bucket(client->token)];
 	w->hash_next = *at;
 	*at = w;

@@ -256,7 +256,8 @@ void scene_begin(struct scene *s)
 				       .infra = s->infra,
 				       .ranges = s->ranges,
 				       .metrics = &s->metrics,
-				       .cookie_secret = &s->cookie_secret};
+				       .cookie_secret = &s->cookie_secret,
+				       .question_bytes = s->question_bytes};
 	rng_init_seeded(&parts.rng, 1);
 	REQUIRE(resolver_new(&parts, &s->resolver) == OK);
 }

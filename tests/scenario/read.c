@@ -105,6 +105,8 @@ static void set(struct scene *s, struct words *w)
 		o->prefetch.all.remaining_percent = (uint8_t)number(s, value);
 	} else if (strcmp(key, "max-negative") == 0) {
 		o->max_negative_ttl_s = number(s, value);
+	} else if (strcmp(key, "question-memory") == 0) {
+		s->question_bytes = (size_t)number(s, value) * 1024;
 	} else if (strcmp(key, "aggressive") == 0) {
 		s->with_ranges = strcmp(value, "on") == 0;
 	} else {
@@ -647,6 +649,17 @@ static void clear(struct scene *s, struct words *w)
 		s->sent[i].is_forgotten = true;
 }
 
+/* memory <=KB: the most that all questions in progress have held at a time. */
+static void memory(struct scene *s, struct words *w)
+{
+	struct resolver_stats stats;
+	scene_begin(s);
+	resolver_read_stats(s->resolver, &stats);
+	bool at_most = strncmp(w->at[1], "<=", 2) == 0;
+	if (!at_most || stats.max_question_bytes > (size_t)number(s, w->at[1] + 2) * 1024)
+		scene_fail(s, "questions have held %zu bytes", stats.max_question_bytes);
+}
+
 static void metric(struct scene *s, struct words *w)
 {
 	for (unsigned i = 0; i < METRIC_COUNT; i++) {
@@ -688,6 +701,7 @@ static const struct {
 	{"unsent", 2, sent},
 	{"clear", 1, clear},
 	{"metric", 3, metric},
+	{"memory", 2, memory},
 	{"refresh", 3, refresh},
 	{"stall", 2, stall},
 	{"open", 3, open_sends},

@@ -120,6 +120,7 @@ struct scene {
 	uint64_t now_ms; /* since the scene began */
 	struct heap events;
 	struct settings settings;
+	size_t question_bytes; /* 0: as by default */
 	struct settings_zone zones[SCENE_ZONES_MAX];
 	struct scene_key keys[SCENE_KEYS_MAX];
 	unsigned key_count;

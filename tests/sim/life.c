@@ -48,6 +48,7 @@ static void begin_worker(struct sim *s, unsigned index)
 				       .throttle = &l->throttle,
 				       .prefetch = l->prefetch,
 				       .cookie_secret = &s->cookie_secret,
+				       .question_bytes = s->question_bytes,
 				       .recall = w->recall ? warm_recall : NULL,
 				       .recall_context = w->recall,
 				       .report = traces_check,
@@ -112,6 +113,8 @@ static void note_most(struct resolver_stats *most, const struct resolver_stats *
 	most->max_nsec3_hashes_per_client =
 		MAX(most->max_nsec3_hashes_per_client, here->max_nsec3_hashes_per_client);
 	most->max_step_work_us = MAX(most->max_step_work_us, here->max_step_work_us);
+	most->max_question_bytes = MAX(most->max_question_bytes, here->max_question_bytes);
+	most->question_bytes_limit = MAX(most->question_bytes_limit, here->question_bytes_limit);
 }
 
 void life_read_stats(const struct sim *s, struct resolver_stats *out)

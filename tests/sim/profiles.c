@@ -60,8 +60,21 @@ static void build_rough(struct sim *s)
 	build_mood(s, MOOD_ROUGH);
 }
 
+enum {
+	FEW_BYTES = 64 << 10,
+	FULL_BYTES = 400 << 10, /* of 4 MB that would be needed */
+	FULL_FAT = 200,
+	FULL_GOOD = 100,
+	FAT_SERVERS = 300,
+	FAT_ZONES = 4,
+};
+
+static const char *const fat_apex[FAT_ZONES] = {"f.com.", "f.f.com.", "f.f.f.com.", "f.f.f.f.com."};
+
 static void build_hostile(struct sim *s)
 {
+	/* Every other run so little that questions have to give way to each other. */
+	s->question_bytes = s->seed % 2 == 0 ? 0 : FEW_BYTES << s->seed % 5;
 	build_mood(s, MOOD_HOSTILE);
 }
 
@@ -161,6 +174,38 @@ static void finish_cycle(struct sim *s)
 	if (s->net.sent > 200)
 		sim_fail(s, "TsuNAME: a loop is remembered",
 			 "%llu packets for 200 questions in 4 s", (unsigned long long)s->net.sent);
+}
+
+/* Deep delegations to more servers than a message of 64 kB should name, and a dead one at their end: the
+ * questions that wait there keep to their memory, and take nothing from others. */
+static void build_full(struct sim *s)
+{
+	struct world *w = &s->world;
+	struct zone *com = brick_top(s), *good = brick_zone(s, "good.com.", com), *fat = com;
+	for (unsigned depth = 0; depth < FAT_ZONES; depth++) {
+		fat = brick_zone(s, fat_apex[depth], fat);
+		for (unsigned i = 0; i < FAT_SERVERS; i++)
+			zone_add_name(w, fat->parent, fat->apex, TYPE_NS, 300,
+				      world_label(w, fat->apex, "%060u", i));
+	}
+	fat->hosts[0]->quirks.dead = fat->unreachable = true;
+	s->question_bytes = FULL_BYTES;
+	for (unsigned i = 0; i < FULL_GOOD; i++)
+		brick_a(s, good, world_label(w, good->apex, "n%u", i), 300);
+	brick_finish(s, 3600, 3600);
+	for (unsigned i = 0; i < FULL_FAT; i++)
+		stub_plan(s, 1000 + i * 20000, world_label(w, fat->apex, "x%u", i), TYPE_A);
+	for (unsigned i = 0; i < FULL_GOOD; i++)
+		stub_plan(s, 5000 + i * 40000, world_label(w, good->apex, "n%u", i), TYPE_A);
+}
+
+static void finish_full(struct sim *s)
+{
+	if (metrics_get(&s->metrics, METRIC_questions_shed_total) == 0)
+		sim_fail(s, "there is more than fits", "no question gave way");
+	for (unsigned i = FULL_FAT; i < s->stubs.count; i++)
+		if (s->stubs.list[i]->rcode != RCODE_NOERROR)
+			sim_fail(s, "who takes little is answered", "%s", s->stubs.list[i]->reason);
 }
 
 /* Every server of the zone refuses. */
@@ -592,6 +637,7 @@ static const struct profile profiles[] = {
 	{"nxns", 1, build_nxns, finish_nxns},
 	{"chain", 1, build_chain, NULL},
 	{"cycle", 1, build_cycle, finish_cycle},
+	{"full", 1, build_full, finish_full},
 	{"refused", 1, build_refused, finish_refused},
 	{"crowd", 1, build_crowd, finish_crowd},
 	{"flood", 1, build_flood, finish_flood},

@@ -95,6 +95,9 @@ static void perform(struct sim *s, unsigned worker, const struct actions *out)
 	}
 }
 
+/* By so much the question that runs may pass the limit before another gives way. */
+enum { TURN_BYTES = LIMIT_ARENA_BYTES / 4 };
+
 /* EV, which is about a send, goes to the worker that sent it. */
 static void step_of_send(struct sim *s, struct event *ev)
 {
@@ -137,6 +140,9 @@ void sim_step(struct sim *s, unsigned worker, const struct event *event)
 	    stats.max_nsec3_hashes_per_client > LIMIT_NSEC3_HASHES)
 		sim_fail(s, "a client's budget of validation", "%u signature checks, %u hashes",
 			 stats.max_signature_checks_per_client, stats.max_nsec3_hashes_per_client);
+	if (stats.max_question_bytes > stats.question_bytes_limit + TURN_BYTES)
+		sim_fail(s, "questions keep to their memory in total", "%zu of %zu bytes",
+			 stats.max_question_bytes, stats.question_bytes_limit);
 	if (stats.max_step_work_us > 2 * LIMIT_TURN_WORK_US)
 		sim_fail(s, "validation lets others go between", "%llu us in one step",
 			 (unsigned long long)stats.max_step_work_us);

@@ -89,7 +89,8 @@ struct sim {
 	struct keyring *keyring; /* of the process */
 	struct anchor anchor;	 /* the root's, when it is signed */
 	struct settings settings;
-	size_t memory_bytes; /* of the cache; small ones evict */
+	size_t memory_bytes;   /* of the cache; small ones evict */
+	size_t question_bytes; /* of a worker's questions in progress; 0: as by default */
 	bool has_ipv4, has_ipv6;
 	struct metrics metrics;
 	struct hash_key cookie_secret;
