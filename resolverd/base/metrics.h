@@ -37,6 +37,8 @@
 	X(upstream_mismatch_total, "upstream replies that did not match and were waited out")      \
 	X(upstream_malformed_total, "upstream replies that could not be parsed")                   \
 	X(upstream_throttled_total, "upstream queries held back by a zone's rate limit")           \
+	X(upstream_addresses_refused_total,                                                        \
+	  "addresses of name servers that were not asked, as they are internal or forbidden")      \
 	X(upstream_failures_total, "upstream sends that failed or connections that were lost")     \
 	X(limits_hit_total, "queries ended by a limit of resolve/limits.h")                        \
 	X(questions_shed_total,                                                                    \

@@ -99,6 +99,8 @@ static const cyaml_schema_field_t resolution_fields[] = {
 	WORD("ipv6", raw_resolution, ipv6),
 	WORD("harden-glue", raw_resolution, harden_glue),
 	WORD("query-loopback", raw_resolution, query_loopback),
+	LIST("do-query", raw_resolution, do_query),
+	LIST("do-not-query", raw_resolution, do_not_query),
 	WORD("port", raw_resolution, port),
 	WORD("prime", raw_resolution, prime),
 	WORD("client-timeout", raw_resolution, client_timeout),

@@ -398,8 +398,7 @@ static enum err build_resolution(struct config_build *b, const struct raw_config
 		err = config_read_bool(b, "resolution.harden-glue", raw->resolution.harden_glue,
 				       &s->harden_glue);
 	if (err == OK)
-		err = config_read_bool(b, "resolution.query-loopback",
-				       raw->resolution.query_loopback, &s->query_loopback);
+		err = config_ask_build(b, raw);
 	if (err == OK)
 		err = config_read_bool(b, "resolution.prime", raw->resolution.prime, &s->prime);
 	return err == OK ? build_client_timeout(b, raw) : err;

@@ -23,11 +23,39 @@ static void follow_route(uint8_t family, bool *route)
 	log_notice("network change family=ipv%u usable=%s", family, now ? "true" : "false");
 }
 
+struct own_look {
+	struct own_addresses *own;
+	uint32_t count;
+};
+
+static void begin_own(void *context)
+{
+	((struct own_look *)context)->count = 0;
+}
+
+static void note_own(void *context, const struct monitor_address *address)
+{
+	struct own_look *look = context;
+
+	own_addresses_put(look->own, look->count++, &address->address);
+}
+
+static bool follow_own(struct network *n)
+{
+	struct own_look look = {.own = n->own};
+
+	if (monitor_addresses(&n->monitor, begin_own, note_own, &look) != OK)
+		return false;
+	own_addresses_end(n->own, look.count);
+	return true;
+}
+
 void network_follow(struct network *n)
 {
 	follow_route(4, &n->route4);
 	follow_route(6, &n->route6);
 	tell_workers(n);
+	(void)follow_own(n); /* else with the next change, or when it is looked anyway */
 	size_t before = listen_count_served(n->listen);
 	bool complete = !n->node_local || node_local_look(n->node_local);
 	complete &= listen_follow(n->listen, (*n->snapshot)->config, &n->monitor);
@@ -43,15 +71,15 @@ static void handle_change(void *context)
 	network_follow(context);
 }
 
-bool network_open(struct network *n, struct loop *loop, struct listen *listen,
-		  struct snapshot *const *snapshot, struct worker *const *workers)
+bool network_open(struct network *n, struct loop *loop, const struct network_parts *parts)
 {
-	const struct config *c = (*snapshot)->config;
+	const struct config *c = (*parts->snapshot)->config;
 
-	*n = (struct network){.listen = listen,
-			      .snapshot = snapshot,
-			      .workers = workers,
+	*n = (struct network){.listen = parts->listen,
+			      .snapshot = parts->snapshot,
+			      .workers = parts->workers,
 			      .worker_count = c->workers,
+			      .own = parts->own,
 			      .route4 = udp_has_route(4),
 			      .route6 = udp_has_route(6)};
 	if (monitor_open(&n->monitor, loop, handle_change, n) != OK)
@@ -59,7 +87,8 @@ bool network_open(struct network *n, struct loop *loop, struct listen *listen,
 			    MONITOR_POLL_MS / 1000, strerrordesc_np(errno));
 	log_info("network ipv4=%s ipv6=%s", n->route4 ? "yes" : "no", n->route6 ? "yes" : "no");
 	tell_workers(n);
-	return listen_begin(listen, c, &n->monitor, workers, n->worker_count);
+	(void)follow_own(n);
+	return listen_begin(n->listen, c, &n->monitor, n->workers, n->worker_count);
 }
 
 void network_close(struct network *n)

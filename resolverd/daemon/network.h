@@ -7,12 +7,16 @@
  * A family is usable while the kernel has a route to the world for it: asked by connecting a datagram
  * socket, which sends nothing and heeds every table, rule and prohibition that there is, where a
  * look for a default route would not.
+ *
+ * The machine's own addresses are kept where workers see them: strangers' delegations do not lead there
+ * (resolve/askable.h). Where the kernel does not tell them, those told last stay.
  */
 #include "daemon/config.h"
 #include "daemon/listen.h"
 #include "daemon/node_local.h"
 #include "daemon/worker.h"
 #include "net/monitor.h"
+#include "resolve/askable.h"
 
 struct network { /* main thread; a closed one is zero */
 	struct monitor monitor;
@@ -21,13 +25,18 @@ struct network { /* main thread; a closed one is zero */
 	struct snapshot *const *snapshot; /* what is in effect */
 	struct worker *const *workers;
 	unsigned worker_count;
+	struct own_addresses *own; /* what workers know of the machine's addresses */
 	bool route4, route6;
 };
 
-/* WORKERS do not run yet; all is borrowed. False: an address of the configuration cannot be served,
- * which was told. */
-bool network_open(struct network *n, struct loop *loop, struct listen *listen,
-		  struct snapshot *const *snapshot, struct worker *const *workers);
+struct network_parts { /* borrowed */
+	struct listen *listen;
+	struct snapshot *const *snapshot;
+	struct worker *const *workers; /* they do not run yet */
+	struct own_addresses *own;
+};
+/* False: an address of the configuration cannot be served, which was told. */
+bool network_open(struct network *n, struct loop *loop, const struct network_parts *parts);
 void network_close(struct network *n);
 
 /* Look at once: the configuration has changed. */

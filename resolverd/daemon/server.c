@@ -45,6 +45,7 @@ enum {
 struct server { /* main thread */
 	struct worker_shared shared;
 	struct throttle throttle;
+	struct own_addresses own_addresses;
 	struct allowances allowances;
 	struct snapshot *snapshot;
 	struct worker *workers[CONFIG_WORKERS_MAX];
@@ -123,6 +124,7 @@ static enum err open_shared(struct server *s)
 	if (err == OK)
 		err = prefetch_shared_new(&shared->prefetch);
 	shared->throttle = &s->throttle;
+	shared->own_addresses = &s->own_addresses;
 	shared->epoch = loop_epoch_read();
 	hash_key_init(&shared->cookie_secret);
 	divide_descriptors(shared, c->workers);
@@ -484,6 +486,16 @@ static enum err publish(void *context)
 	return err;
 }
 
+static bool open_network(struct server *s)
+{
+	const struct network_parts parts = {.listen = &s->listen,
+					    .snapshot = &s->snapshot,
+					    .workers = s->workers,
+					    .own = &s->own_addresses};
+
+	return network_open(&s->network, &s->loop, &parts);
+}
+
 static void open_console(struct server *s)
 {
 	const struct console_parts parts = {
@@ -526,7 +538,7 @@ static int run_workers(struct server *s)
 		status = tell_failure(err);
 		goto close;
 	}
-	if (!network_open(&s->network, &s->loop, &s->listen, &s->snapshot, s->workers))
+	if (!open_network(s))
 		goto close;
 	allowances_open(&s->allowances, &s->loop, &s->throttle);
 	open_console(s);

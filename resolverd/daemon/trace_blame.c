@@ -114,6 +114,7 @@ void trace_blame_read(struct trace_blame *b, const struct trace_step *step)
 	case TRACE_LIMIT:
 		b->limit = step->text;
 		break;
+	case TRACE_REFUSED:
 	case TRACE_NEEDS:
 	case TRACE_GOT:
 	case TRACE_ALIAS:

@@ -125,6 +125,7 @@ static void step_text(const struct trace_blame *b, const struct trace_step *s, c
 		      size_t size)
 {
 	char name[DNAME_TEXT_MAX], type[TYPE_TEXT_SIZE], time[WORDS_TIME_SIZE];
+	char server[ENDPOINT_TEXT_SIZE];
 
 	name_of(s, name);
 	type_text(s->type, type);
@@ -151,6 +152,12 @@ static void step_text(const struct trace_blame *b, const struct trace_step *s, c
 	case TRACE_ZONE:
 		(void)snprintf(out, size, "zone %s: %u address%s known, %s", name, s->value,
 			       s->value == 1 ? "" : "es", WORD_OF(source_words, s->code));
+		break;
+	case TRACE_REFUSED:
+		(void)snprintf(out, size,
+			       "a server of %s is said to be at %s, which is %s and not asked",
+			       name, endpoint_text(s->server, server),
+			       s->code < ASKABLE_COUNT ? askable_text(s->code) : "?");
 		break;
 	case TRACE_SEND:
 	case TRACE_REPLY:
@@ -187,15 +194,25 @@ static void step_text(const struct trace_blame *b, const struct trace_step *s, c
 /* ---- JSON ---- */
 
 static const char *const kind_words[TRACE_KIND_COUNT] = {
-	[TRACE_QUESTION] = "question", [TRACE_NEEDS] = "needs",
-	[TRACE_GOT] = "got",	       [TRACE_ALIAS] = "alias",
-	[TRACE_CACHE] = "cache",       [TRACE_ZONE] = "zone",
-	[TRACE_SEND] = "send",	       [TRACE_REPLY] = "reply",
-	[TRACE_TIMEOUT] = "timeout",   [TRACE_LOST] = "lost",
-	[TRACE_WRONG] = "wrong",       [TRACE_THROTTLED] = "throttled",
-	[TRACE_LIMIT] = "limit",       [TRACE_CHECK] = "check",
-	[TRACE_DENIAL] = "denial",     [TRACE_ELSEWHERE] = "elsewhere",
-	[TRACE_PATIENCE] = "patience", [TRACE_END] = "end",
+	[TRACE_QUESTION] = "question",
+	[TRACE_NEEDS] = "needs",
+	[TRACE_GOT] = "got",
+	[TRACE_ALIAS] = "alias",
+	[TRACE_CACHE] = "cache",
+	[TRACE_ZONE] = "zone",
+	[TRACE_REFUSED] = "refused",
+	[TRACE_SEND] = "send",
+	[TRACE_REPLY] = "reply",
+	[TRACE_TIMEOUT] = "timeout",
+	[TRACE_LOST] = "lost",
+	[TRACE_WRONG] = "wrong",
+	[TRACE_THROTTLED] = "throttled",
+	[TRACE_LIMIT] = "limit",
+	[TRACE_CHECK] = "check",
+	[TRACE_DENIAL] = "denial",
+	[TRACE_ELSEWHERE] = "elsewhere",
+	[TRACE_PATIENCE] = "patience",
+	[TRACE_END] = "end",
 };
 
 static bool is_of_packet(const struct trace_step *s)

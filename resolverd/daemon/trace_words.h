@@ -3,6 +3,7 @@
  * A decision trace in words: each step for who wants to see all of it, or only who is to blame.
  */
 #include "daemon/commands_words.h"
+#include "resolve/askable.h"
 #include "resolve/trace.h"
 
 /* The type Trace of the interface. NULL if memory is out. */

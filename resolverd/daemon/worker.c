@@ -305,6 +305,7 @@ static enum err open_resolver(struct worker *w)
 		.ranges = shared->ranges,
 		.metrics = &w->metrics,
 		.throttle = shared->throttle,
+		.own_addresses = shared->own_addresses,
 		.prefetch = shared->prefetch,
 		.cookie_secret = &shared->cookie_secret,
 		.observe_keys = shared->anchors ? anchors_observe : NULL,

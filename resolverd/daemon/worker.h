@@ -18,6 +18,7 @@
 #include "daemon/warm.h"
 #include "net/loop.h"
 #include "net/socket.h"
+#include "resolve/askable.h"
 #include "resolve/prefetch_claim.h"
 #include "resolve/throttle.h"
 
@@ -29,6 +30,7 @@ struct worker_shared { /* borrowed by all workers; outlives them */
 	struct ranges *ranges;
 	struct warm *warm;
 	struct throttle *throttle;
+	const struct own_addresses *own_addresses;
 	struct prefetch_shared *prefetch;
 	struct anchors *anchors; /* NULL: nobody follows rollovers */
 	struct hash_key cookie_secret;

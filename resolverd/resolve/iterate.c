@@ -81,8 +81,14 @@ static void blame_addresses(struct query *q)
 {
 	const struct zone_context *z = &q->zone;
 	char zone[DNAME_TEXT_MAX];
+	char address[ENDPOINT_TEXT_SIZE];
 	dname_text(z->name, zone);
-	if (z->unroutable4 || z->unroutable6)
+	if (z->refused != ASKABLE_YES)
+		query_trouble(q, EDE_NO_REACHABLE_AUTHORITY,
+			      "a server of %.120s is said to be at %s, which is %s and not asked",
+			      zone, endpoint_text(&z->refused_one, address),
+			      askable_text(z->refused));
+	else if (z->unroutable4 || z->unroutable6)
 		query_trouble(q, EDE_NO_REACHABLE_AUTHORITY,
 			      "the servers of %.150s have %s addresses only, to which there is no "
 			      "route",

@@ -18,6 +18,7 @@
 #include "base/heap.h"
 #include "dnssec/crypto.h"
 #include "dnssec/denial.h"
+#include "resolve/askable.h"
 #include "resolve/client.h"
 #include "resolve/limits.h"
 #include "resolve/prefetch.h"
@@ -74,6 +75,8 @@ enum { SERVERS_MAX = 40, NS_NAMES_MAX = DELEGATION_SERVERS_MAX, DEPENDENCIES_MAX
 struct server { /* one address of the zone being asked */
 	struct endpoint address;
 	const uint8_t *ns_name; /* NULL for forward and stub zones */
+	const struct settings_budget
+		*budget; /* its packets are counted; NULL: nobody counts them */
 	uint8_t sends, losses;
 	uint64_t last_sent_us;
 	bool bad;		       /* lame, refused, broken: not asked again by this question */
@@ -152,6 +155,9 @@ struct zone_context { /* the zone whose servers are asked now */
 	bool from_hints;    /* the root's, not yet primed */
 	bool signed_data;   /* nothing without signatures is of use: with EDNS, rather over TCP */
 	bool unroutable4, unroutable6; /* has addresses of a family that is off or has no route */
+	bool counted;		       /* of one server at least packets are counted */
+	enum askable refused;	       /* why an address was not taken; ASKABLE_YES: none was */
+	struct endpoint refused_one;   /* ... the first */
 };
 
 struct query {
@@ -224,9 +230,10 @@ struct query {
 	struct send *open[LIMIT_SENDS_OPEN];
 	unsigned open_count;
 	uint64_t throttled_until_ms;
-	uint64_t turn_ms;  /* of that, when a place in the line for a server was taken; 0: none */
-	bool held_back;	   /* by a line that was too long; says nothing about the servers */
-	uint64_t retry_ms; /* when a server that is out for now may be asked again; 0: none */
+	uint64_t turn_ms; /* of that, when a place in the line for a server was taken; 0: none */
+	struct endpoint turn_at; /* ... as which it is counted */
+	bool held_back;		 /* by a line that was too long; says nothing about the servers */
+	uint64_t retry_ms;	 /* when a server that is out for now may be asked again; 0: none */
 
 	/* what came back */
 	struct reply *reply; /* in the arena */
@@ -263,6 +270,7 @@ struct resolver {
 	struct ranges *ranges;
 	struct metrics *metrics;
 	struct throttle *throttle, own_throttle;
+	const struct own_addresses *own_addresses; /* of the machine; NULL: none known */
 	struct prefetch *prefetch;
 	struct rng rng;
 	struct hash_key cookie_secret, table_key;

@@ -43,6 +43,7 @@ enum err resolver_new(const struct resolver_parts *parts, struct resolver **out)
 	r->ranges = parts->ranges;
 	r->metrics = parts->metrics;
 	r->throttle = parts->throttle ? parts->throttle : &r->own_throttle;
+	r->own_addresses = parts->own_addresses;
 	r->rng = parts->rng;
 	r->recall = parts->recall;
 	r->recall_context = parts->recall_context;

@@ -24,6 +24,7 @@
 #include "resolve/settings.h"
 #include "resolve/trace.h"
 
+struct own_addresses;
 struct resolver;
 struct prefetch_shared;
 struct throttle;
@@ -101,6 +102,8 @@ struct resolver_parts { /* what a resolver is made of; all borrowed and outlivin
 	struct metrics *metrics;
 	struct throttle
 		*throttle; /* rate limits of zones, shared by all resolvers; NULL: an own one */
+	const struct own_addresses
+		*own_addresses; /* of the machine, which are not asked; NULL: none known */
 	struct prefetch_shared
 		*prefetch; /* which resolver keeps which name fresh; NULL: an own one */
 	struct rng rng;	   /* copied */

@@ -14,10 +14,27 @@ enum {
 	GLUE_AFTER_MS = 500, /* a look-up of addresses that takes longer may lead nowhere */
 };
 
-static bool is_forbidden(const struct query *q, const struct endpoint *e)
+/* Why E must not be asked for the zone. What the operator has named is his to know; the root's own
+ * word for its servers counts as his hints as far as it agrees with them. */
+static enum askable check_address(const struct query *q, const struct endpoint *e)
 {
-	return endpoint_is_unusable(e) ||
-	       (endpoint_is_loopback(e) && !q->settings->query_loopback && !q->zone.configured);
+	bool named =
+		q->zone.configured || (q->zone.name[0] == 0 && askable_is_hint(q->settings, e));
+	if (named)
+		return endpoint_is_unusable(e) ? ASKABLE_UNUSABLE : ASKABLE_YES;
+	return askable_check(q->settings, q->resolver->own_addresses, e);
+}
+
+static void refuse(struct query *q, const struct endpoint *e, enum askable why)
+{
+	struct zone_context *z = &q->zone;
+	metrics_add(q->resolver->metrics, METRIC_upstream_addresses_refused_total, 1);
+	if (z->refused != ASKABLE_YES)
+		return; /* one of them is enough to tell */
+	z->refused = why;
+	z->refused_one = *e;
+	query_note(q, (struct trace_step){
+			      .kind = TRACE_REFUSED, .code = why, .name = z->name, .server = e});
 }
 
 /* What routes lead to the world says nothing of a configured server, which may be next door: the
@@ -30,13 +47,19 @@ static bool family_usable(const struct query *q, const struct endpoint *e)
 			      : q->settings->ipv6 && (near || r->has_ipv6);
 }
 
+/* The only way in which an address comes to be asked. */
 static void add_server(struct query *q, const struct endpoint *address, const uint8_t *ns_name)
 {
 	struct zone_context *z = &q->zone;
 	struct endpoint e = *address;
 	if (!z->configured)
 		e.port = q->settings->upstream_port;
-	if (is_forbidden(q, &e) || z->server_count == SERVERS_MAX)
+	enum askable askable = check_address(q, &e);
+	if (askable != ASKABLE_YES) {
+		refuse(q, &e, askable);
+		return;
+	}
+	if (z->server_count == SERVERS_MAX)
 		return;
 	if (!family_usable(q, &e)) {
 		z->unroutable4 |= e.family == 4;
@@ -46,7 +69,10 @@ static void add_server(struct query *q, const struct endpoint *address, const ui
 	for (unsigned i = 0; i < z->server_count; i++)
 		if (endpoint_equal(&z->servers[i].address, &e))
 			return; /* many names, one address: asked once */
-	z->servers[z->server_count++] = (struct server){.address = e, .ns_name = ns_name};
+	struct server *s = &z->servers[z->server_count++];
+	*s = (struct server){
+		.address = e, .ns_name = ns_name, .budget = settings_budget_of(q->settings, &e)};
+	z->counted |= s->budget != NULL;
 }
 
 /* Addresses of NAME in ANSWER (a finished look-up or a cache entry): true if there was one. */
@@ -288,7 +314,7 @@ enum err servers_find_cut(struct query *q)
 
 bool servers_are_counted(const struct query *q)
 {
-	return q->zone.configured && q->zone.configured->rate_limit > 0;
+	return q->zone.counted;
 }
 
 /* How often one server may be asked the same question. */

@@ -33,7 +33,8 @@ enum { FILTER_BITS = 256 };
 
 struct settings_index {
 	struct index_node root;
-	const struct endpoint *counted_as; /* of each zone: provider_count_as() */
+	const struct settings_budget *budgets; /* by server: provider_budgets() */
+	size_t budget_count;
 	uint64_t filter[FILTER_BITS / 64]; /* top-level labels that may be there */
 	struct index_node *slots;	   /* at most half of them used */
 	uint32_t slot_mask;
@@ -132,10 +133,11 @@ const struct settings_zone *settings_zone_around(const struct settings *s,
 	return z->name[0] ? settings_zone_for(s, dname_skip(z->name, 1), TYPE_A) : NULL;
 }
 
-const struct endpoint *settings_counted_as(const struct settings *s, const struct settings_zone *z)
+const struct settings_budget *settings_budget_of(const struct settings *s,
+						 const struct endpoint *server)
 {
-	REQUIRE(s->index && z >= s->zones && z < s->zones + s->zone_count);
-	return &s->index->counted_as[z - s->zones];
+	REQUIRE(s->index);
+	return provider_find_budget(s->index->budgets, s->index->budget_count, server);
 }
 
 /* LABEL (its length before it) matches PATTERN, in which "*" stands for any run of characters and "?"
@@ -398,7 +400,7 @@ enum err settings_finish(struct settings *s, struct arena *arena)
 	index_names(x, s);
 	enum err err = index_access_rules(x, s, arena);
 	if (err == OK)
-		err = provider_count_as(s, arena, &x->counted_as);
+		err = provider_budgets(s, arena, &x->budgets, &x->budget_count);
 	if (err == OK)
 		s->index = x;
 	return err;

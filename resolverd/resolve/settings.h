@@ -89,11 +89,15 @@ struct settings_index; /* what the lookups below search; made by settings_finish
 struct settings { /* immutable once finished */
 	enum minimization minimization;
 	bool ipv4, ipv6;	/* families that may be asked upstream at all */
-	bool query_loopback;	/* upstream servers may be in 127.0.0.0/8 and ::1 (tests) */
 	bool harden_glue;	/* always true in the daemon: glue must be in the referring zone */
 	uint16_t upstream_port; /* 53 */
 	uint32_t min_ttl_s, max_ttl_s, max_negative_ttl_s;
 	uint32_t client_ms; /* budget of time for a client; LIMIT_CLIENT_MS */
+
+	/* What the operator says of addresses that strangers' delegations name (resolve/askable.h):
+	 * longest prefix wins; what none covers is left to what is known of such networks. */
+	const struct access_rule *ask;
+	size_t ask_count;
 
 	struct delegation hints; /* root servers */
 	bool prime;		 /* ask the hints for the root's NS set first (RFC 9609) */
@@ -148,9 +152,17 @@ const struct settings_zone *settings_zone_for(const struct settings *s, const ui
 const struct settings_zone *settings_zone_around(const struct settings *s,
 						 const struct settings_zone *z);
 
-/* The server as which the packets of zone Z, one of S's, are counted: those of zones with the same one
- * together (resolve/provider.h). */
-const struct endpoint *settings_counted_as(const struct settings *s, const struct settings_zone *z);
+/* Whose packets are counted (resolve/throttle.h): a server of a zone that has a rate limit. */
+struct settings_budget {
+	struct endpoint server;
+	struct endpoint
+		counted_as; /* those with the same one share a budget (resolve/provider.h) */
+	uint32_t rate;	    /* packets a second: the least of the zones' that name it */
+};
+
+/* What SERVER's packets are counted by, through whatever zone one comes there; NULL: they are not. */
+const struct settings_budget *settings_budget_of(const struct settings *s,
+						 const struct endpoint *server);
 
 /* NAME, below forward zone Z, has one of the shapes of Z's only list (or there is no list). The zone
  * apex itself is always asked. */

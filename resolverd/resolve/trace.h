@@ -22,6 +22,7 @@ enum trace_kind {
 			    was fetched */
 	TRACE_ZONE,	/* servers of the zone name are asked from here on: code: enum trace_source;
 			    value: how many addresses are known */
+	TRACE_REFUSED,	/* of that zone an address, server, that is not asked: code: enum askable */
 	TRACE_SEND, /* a packet: number, server, code: TRACE_TCP...; name, type: what is asked where
 			    that is not the question itself (RFC 9156) */
 	TRACE_REPLY, /* to packet number: code: enum trace_reply; type: rcode; value: bytes; name: the

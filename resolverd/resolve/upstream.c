@@ -230,24 +230,35 @@ static bool refresh_may_send(struct query *q, unsigned index)
 	return false;
 }
 
-static struct throttle_want want_of(const struct query *q, unsigned packets)
+/* Through a zone that has a limit of its own, that many; through others, as many as the server bears. */
+static struct throttle_want want_of(const struct query *q, const struct settings_budget *budget,
+				    unsigned packets)
 {
 	const struct settings_zone *zone = q->zone.configured;
-	return (struct throttle_want){.server = *settings_counted_as(q->settings, zone),
-				      .rate = zone->rate_limit,
+	return (struct throttle_want){.server = budget->counted_as,
+				      .rate = zone && zone->rate_limit > 0 ? zone->rate_limit
+									   : budget->rate,
 				      .packets = packets};
 }
 
-/* May Q send as far as ZONE's rate limit goes? If not, it waits in line, or for nothing. */
-static bool has_turn(struct query *q, const struct settings_zone *zone, bool tcp)
+static void blame_rate_limit(struct query *q, uint32_t rate)
+{
+	const struct settings_zone *zone = q->zone.configured;
+	bool own = zone && zone->rate_limit > 0;
+	query_trouble(q, EDE_OTHER, "held back by rate-limit %u of %s configuration", rate,
+		      own ? "the zone's" : "another zone's, of the same server,");
+}
+
+/* May Q send as far as BUDGET goes? If not, it waits in line, or for nothing. */
+static bool has_turn(struct query *q, const struct settings_budget *budget, bool tcp)
 {
 	struct resolver *r = q->resolver;
 	uint64_t now_ms = now_mono_ms(r->now), turn_ms = q->turn_ms;
-	struct throttle_want want = want_of(q, tcp ? THROTTLE_TCP_PACKETS : 1);
-	uint32_t patience_ms =
-		MIN((uint32_t)LIMIT_CLIENT_MS, LIMIT_LINE * 1000u / zone->rate_limit);
+	struct throttle_want want = want_of(q, budget, tcp ? THROTTLE_TCP_PACKETS : 1);
+	uint32_t patience_ms = MIN((uint32_t)LIMIT_CLIENT_MS, LIMIT_LINE * 1000u / want.rate);
 	q->turn_ms = 0;
-	if (turn_ms > 0 && now_ms >= turn_ms && now_ms <= turn_ms + TURN_LATE_MS)
+	if (turn_ms > 0 && now_ms >= turn_ms && now_ms <= turn_ms + TURN_LATE_MS &&
+	    endpoint_equal(&q->turn_at, &want.server))
 		return true;
 	uint32_t wait_ms =
 		q->budget->refresh
@@ -258,20 +269,20 @@ static bool has_turn(struct query *q, const struct settings_zone *zone, bool tcp
 	if (wait_ms == 0)
 		return true;
 	metrics_add(r->metrics, METRIC_upstream_throttled_total, 1);
-	query_trouble(q, EDE_OTHER, "held back by rate-limit %u of the zone's configuration",
-		      zone->rate_limit);
+	blame_rate_limit(q, want.rate);
 	note_throttled(q, TRACE_THROTTLE_ZONE, wait_ms);
 	q->held_back = wait_ms == THROTTLE_NEVER;
 	if (q->held_back)
 		return false;
 	q->throttled_until_ms = now_ms + wait_ms;
 	q->turn_ms = q->budget->refresh ? 0 : q->throttled_until_ms;
+	q->turn_at = want.server;
 	return false;
 }
 
 static bool within_budget(struct query *q, unsigned index, bool tcp)
 {
-	const struct settings_zone *zone = q->zone.configured;
+	const struct settings_budget *budget = q->zone.servers[index].budget;
 	if (q->budget->sends >= LIMIT_SENDS || q->sends >= LIMIT_SENDS_PER_QUERY) {
 		query_limit(q, EDE_OTHER, "limit of %u upstream packets reached",
 			    q->budget->sends >= LIMIT_SENDS ? LIMIT_SENDS : LIMIT_SENDS_PER_QUERY);
@@ -279,7 +290,7 @@ static bool within_budget(struct query *q, unsigned index, bool tcp)
 	}
 	if (q->budget->refresh && !refresh_may_send(q, index))
 		return false;
-	return !zone || zone->rate_limit == 0 || has_turn(q, zone, tcp);
+	return !budget || has_turn(q, budget, tcp);
 }
 
 /* The oldest but one: what was sent first is the first to be answered if all answers are late, those
@@ -494,11 +505,11 @@ bool upstream_is_late(const struct query *q, const struct send *s)
 }
 
 /* Where packets are counted, a lost one was one too many. */
-static void note_counted_loss(struct query *q)
+static void note_counted_loss(struct query *q, const struct server *server)
 {
-	if (!servers_are_counted(q))
+	if (!server->budget)
 		return;
-	struct throttle_want want = want_of(q, 1);
+	struct throttle_want want = want_of(q, server->budget, 1);
 	throttle_lose(q->resolver->throttle, &want, resolver_shared_now(q->resolver));
 }
 
@@ -520,7 +531,7 @@ static void on_timeout(struct query *q, struct send *s)
 		upstream_cancel(q, s);
 	} else {
 		infra_loss(r->infra, &server->address, r->now);
-		note_counted_loss(q);
+		note_counted_loss(q, server);
 		server->losses++;
 		s->expired = true;
 	}

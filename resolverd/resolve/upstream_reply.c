@@ -106,7 +106,7 @@ static void retry_tcp(struct query *q, struct send *s)
  */
 static bool stays_with_udp(const struct query *q)
 {
-	return servers_are_counted(q) && !q->zone.configured->tcp;
+	return servers_are_counted(q) && !(q->zone.configured && q->zone.configured->tcp);
 }
 
 /* Ask again over UDP; S is done with. That was one of the tries. */

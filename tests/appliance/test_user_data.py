@@ -5,6 +5,7 @@ import yaml
 
 import root
 import trial
+import zones
 
 PROVIDER = "169.254.169.253"
 PRIVATE = "ip-10-0-1-10.eu-west-1.compute.internal"
@@ -40,7 +41,8 @@ class UserData(trial.MachineCase):
             content = file["content"]
             if file["path"] == trial.CONFIG:
                 content += yaml.safe_dump({"root-hints": "/etc/resolverd/root.hints",
-                                           "dnssec": {"trust-anchors": self.net.trust_anchors}})
+                                           "dnssec": {"trust-anchors": self.net.trust_anchors},
+                                           "resolution": {"do-query": zones.NETWORKS}})
             self.machine.write(file["path"], content)
             self.machine.run("chmod", file.get("permissions", "0644"), file["path"])
 

@@ -7,6 +7,7 @@ import types
 import yaml
 
 import case
+import zones
 from machine import Machine
 
 # Set by run: the package, the same of a higher version, a root, and where to put what is made.
@@ -50,6 +51,7 @@ class MachineCase(case.DaemonCase):
             self.machine.write("/etc/resolverd/root.hints", hints.read())
         own = {"root-hints": "/etc/resolverd/root.hints",
                "dnssec": {"trust-anchors": self.net.trust_anchors},
+               "resolution": {"do-query": zones.NETWORKS},
                "metrics": {"listen": ["127.0.0.1:9253"]}, **more}
         own = {key: value for key, value in own.items() if value is not None}
         self.machine.write(f"/etc/resolverd/{name}.yaml", yaml.safe_dump(own, sort_keys=False))

@@ -45,7 +45,7 @@ def resolverd(setup):
              "hold": "30s"}]},
         "forward-zones": forward if setup.forward else [],
         "cache": {"path": f"{setup.directory}/state", **setup.cache},
-        "control": {"socket": f"{setup.directory}/control"}, "resolution": {"ipv6": False},
+        "control": {"socket": f"{setup.directory}/control"}, "resolution": {"ipv6": False, "do-query": ["0.0.0.0/0"]},
         "access": {"allow": ["any"]}, "log": {"level": "warning"}}
     os.makedirs(f"{setup.directory}/state", exist_ok=True)
     file = setup.write("resolverd.yaml", json.dumps(config))    # JSON is YAML

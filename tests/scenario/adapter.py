@@ -34,7 +34,9 @@ class Adapter(base.Adapter):
                 "qname-minimization": "relaxed" if s.qname_minimisation else "off",
                 "ipv4": s.ipv4,
                 "ipv6": s.ipv6,
-                "query-loopback": s.query_localhost,
+                # The servers of a scenario stand on this machine, some at private addresses.
+                "do-query": ["0.0.0.0/0", "::/0"],
+                "do-not-query": [] if s.query_localhost else ["127.0.0.0/8", "::1"],
                 "prime": True,      # falls back to the hints where priming fails
                 "harden-glue": s.harden_glue,
                 # The player lets real time pass where its clients wait on a clock of their own.

@@ -257,7 +257,8 @@ void scene_begin(struct scene *s)
 				       .ranges = s->ranges,
 				       .metrics = &s->metrics,
 				       .cookie_secret = &s->cookie_secret,
-				       .question_bytes = s->question_bytes};
+				       .question_bytes = s->question_bytes,
+				       .own_addresses = &s->own};
 	rng_init_seeded(&parts.rng, 1);
 	REQUIRE(resolver_new(&parts, &s->resolver) == OK);
 }

@@ -84,6 +84,16 @@ static bool rcode_of(const char *word, uint16_t *out)
 
 /* ---- settings -------------------------------------------------------------------------------- */
 
+static void set_ask(struct scene *s, bool allow, const char *prefix)
+{
+	REQUIRE(s->settings.ask_count < SCENE_ASK_MAX);
+	struct access_rule *rule = &s->ask[s->settings.ask_count++];
+	rule->allow = allow;
+	s->settings.ask = s->ask;
+	if (endpoint_prefix_parse(prefix, &rule->prefix) != OK)
+		scene_fail(s, "%s is no network", prefix);
+}
+
 static void set(struct scene *s, struct words *w)
 {
 	static const char *const modes[] = {"off", "relaxed", "strict"};
@@ -107,6 +117,12 @@ static void set(struct scene *s, struct words *w)
 		o->max_negative_ttl_s = number(s, value);
 	} else if (strcmp(key, "question-memory") == 0) {
 		s->question_bytes = (size_t)number(s, value) * 1024;
+	} else if (strcmp(key, "do-query") == 0 || strcmp(key, "do-not-query") == 0) {
+		set_ask(s, strcmp(key, "do-query") == 0, value);
+	} else if (strcmp(key, "own") == 0) {
+		struct endpoint e = address(s, value);
+		own_addresses_put(&s->own, s->own.count, &e);
+		own_addresses_end(&s->own, s->own.count + 1);
 	} else if (strcmp(key, "aggressive") == 0) {
 		s->with_ranges = strcmp(value, "on") == 0;
 	} else {

@@ -13,6 +13,7 @@
 #include "cache/ranges.h"
 #include "dns/message.h"
 #include "dns/text.h"
+#include "resolve/askable.h"
 #include "resolve/resolver.h"
 #include "sim/signer.h"
 
@@ -23,6 +24,7 @@ enum {
 	SCENE_CLIENTS_MAX = 1024,
 	SCENE_SENT_MAX = 2048,
 	SCENE_ZONES_MAX = 4,
+	SCENE_ASK_MAX = 4,
 	SCENE_KEYS_MAX = 8,
 	SCENE_WORDS_MAX = 40,
 	SCENE_TEXT_MAX = 400,
@@ -122,6 +124,8 @@ struct scene {
 	struct settings settings;
 	size_t question_bytes; /* 0: as by default */
 	struct settings_zone zones[SCENE_ZONES_MAX];
+	struct access_rule ask[SCENE_ASK_MAX];
+	struct own_addresses own;
 	struct scene_key keys[SCENE_KEYS_MAX];
 	unsigned key_count;
 	struct anchor anchors[SCENE_KEYS_MAX];

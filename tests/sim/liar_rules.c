@@ -785,8 +785,13 @@ void rule_refer(struct draft *d)
 		invent_forged(d, prng_percent(&d->dice, 50) ? TYPE_NSEC : TYPE_NSEC3);
 		break;
 	}
+	static const uint8_t internal[4] = {169, 254, 169, 253};
 	const struct endpoint *e = &d->host->addresses[0];
-	push_rdata(push(d, SECTION_ADDITIONAL, ns, TYPE_A), span_of(e->addr, 4));
+	unsigned where = prng_below(&d->dice, 4); /* himself, what is near us, or both */
+	if (where != 0)
+		push_rdata(push(d, SECTION_ADDITIONAL, ns, TYPE_A), span_of(e->addr, 4));
+	if (where <= 1)
+		push_rdata(push(d, SECTION_ADDITIONAL, ns, TYPE_A), span_of(internal, 4));
 }
 
 void rule_no_opt(struct draft *d)

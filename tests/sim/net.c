@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "dns/message.h"
+#include "resolve/askable.h"
 #include "sim/oracle.h"
 #include "sim/server.h"
 #include "sim/sim.h"
@@ -103,6 +104,9 @@ static bool check_query(struct sim *s, const struct action *a, struct message *m
 		sim_fail(s, "upstream query has sane flags", "%04x to %s", m->flags,
 			 endpoint_text(&a->peer, peer));
 	bool near = is_configured(s, &a->peer);
+	if (!near && askable_check(&s->settings, NULL, &a->peer) != ASKABLE_YES)
+		sim_fail(s, "strangers do not lead to internal addresses", "%s",
+			 endpoint_text(&a->peer, peer));
 	if ((a->peer.family == 4 && !(s->settings.ipv4 && (near || s->has_ipv4))) ||
 	    (a->peer.family == 6 && !(s->settings.ipv6 && (near || s->has_ipv6))))
 		sim_fail(s, "no packet to a family without a route", "%s",

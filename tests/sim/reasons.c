@@ -63,7 +63,7 @@ const char *reasons_check(const struct stub *c)
 	if (strncmp(at, "from ", 5) != 0)
 		return "names no server";
 	at += 5;
-	bool is_server = strncmp(at, "198.18.", 7) == 0 || at[0] == '[';
+	bool is_server = strncmp(at, "198.51.", 7) == 0 || at[0] == '[';
 	if (!is_server && strncmp(at, "the cache:", 10) != 0 && strncmp(at, "nobody:", 7) != 0)
 		return "names no server of this world";
 	const char *zone = strstr(at, " (zone ");
@@ -165,7 +165,7 @@ static void check_reason(struct sim *s, const struct stub *c, unsigned index)
 	const char *below = r->record + strcspn(r->record, " ");
 	snprintf(record, sizeof(record), "%.*s%sreason%u.com.%s from %s", (int)(below - r->record),
 		 r->record, below == r->record ? "" : ".", index, below,
-		 r->from ? r->from : "198.18.");
+		 r->from ? r->from : "198.51.");
 	snprintf(zone, sizeof(zone), " (zone reason%u.com.)", index);
 	if (c->rcode != r->rcode || c->ede != r->ede ||
 	    strncmp(c->reason, record, strlen(record)) != 0 || !strstr(c->reason, zone))

@@ -61,6 +61,7 @@ static void check_step(struct reading *x, const struct trace_step *step)
 		x->ended[step->question] = true;
 		break;
 	case TRACE_ZONE:
+	case TRACE_REFUSED:
 	case TRACE_ALIAS:
 	case TRACE_NEEDS:
 	case TRACE_GOT:

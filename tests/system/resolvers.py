@@ -11,6 +11,7 @@ import dns.exception
 import dns.message
 import programs
 import yaml
+from zones import NETWORKS
 
 
 def ask_quickly(name, rrtype, address, port):
@@ -156,6 +157,7 @@ class Resolver:
             "log": {"level": "info"},
         }
         own.update(config)
+        own["resolution"] = {"do-query": NETWORKS, **(config.get("resolution") or {})}
         # Never the system's own cache, nor that of another daemon.
         own["cache"] = {"path": os.path.join(self.dir, "cache"), "disk": "16M", **own["cache"]}
         own = {key: value for key, value in own.items() if value is not None}

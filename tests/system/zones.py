@@ -33,6 +33,8 @@ class Zone:
 
 
 # Server: (kind, addresses). "none" has only its wire: packets to it vanish.
+# Where they live: on the machine of the resolver, whose own addresses it asks only if it is told to.
+NETWORKS = ["198.51.100.0/24", "2001:db8:1::/48"]
 SERVERS = {
     "root-a": ("nsd", ["198.51.100.1", "2001:db8:1::1"]),
     "root-b": ("knot", ["198.51.100.2"]),

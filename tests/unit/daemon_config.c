@@ -210,6 +210,12 @@ static const struct {
 	{"recorder: {slow: 0}", "f:1: recorder.slow: \"0\" is not a time from 1ms to 10s"},
 	{"recorder: {slow: 11s}", "f:1: recorder.slow: \"11s\" is not a time from 1ms to 10s"},
 	{"recorder: {redact: maybe}", "f:1: recorder.redact: \"maybe\" is neither true nor false"},
+	{"resolution: {do-query: [private]}\n",
+	 "f:1: resolution.do-query[0]: \"private\" is not a network such as 10.0.0.0/8"},
+	{"resolution: {do-not-query: [10.0.0.1/8]}\n",
+	 "f:1: resolution.do-not-query[0]: \"10.0.0.1/8\" is not a network such as 10.0.0.0/8"},
+	{"resolution:\n  do-query: [10.0.0.0/8]\n  do-not-query: [192.0.2.1, 10.0.0.0/8]\n",
+	 "f:3: resolution.do-not-query[1]: \"10.0.0.0/8\" is given twice"},
 	{"resolution: {client-timeout: 100ms}\n",
 	 "f:1: resolution.client-timeout: \"100ms\" is not between 500 ms and 10 s"},
 	{"resolution:\n  client-timeout: 1h\n",
@@ -266,7 +272,7 @@ static void test_defaults(void **state)
 		CHECK(texts[i], s->minimization == MINIMIZE_RELAXED && s->prime);
 		CHECK(texts[i], s->zone_count == 0 && s->local_zone_count > 20);
 		CHECK(texts[i], settings_allows(s, &v4) && settings_allows(s, &v6));
-		CHECK(texts[i], !s->query_loopback && s->harden_glue && s->upstream_port == 53);
+		CHECK(texts[i], s->ask_count == 0 && s->harden_glue && s->upstream_port == 53);
 		config_free(c);
 	}
 }
@@ -467,7 +473,8 @@ static void test_zones(void **state)
 	assert_int_equal(z[1].servers[1].port, 54);
 	assert_true(!z[2].forward && !z[2].insecure);
 	assert_true(z[3].insecure && !z[4].insecure);
-	assert_true(c->settings.query_loopback && !c->settings.prime && !c->settings.ipv6);
+	assert_true(c->settings.ask_count == 2 && c->settings.ask[0].allow && !c->settings.prime &&
+		    !c->settings.ipv6);
 	config_free(c);
 }
 

@@ -176,7 +176,7 @@ static void test_example_is_good(void **state)
 	assert_int_equal(s->prime, p->prime);
 	assert_int_equal(s->client_ms, p->client_ms);
 	assert_int_equal(s->harden_glue, p->harden_glue);
-	assert_int_equal(s->query_loopback, p->query_loopback);
+	assert_int_equal(s->ask_count, p->ask_count);
 	assert_int_equal(s->upstream_port, p->upstream_port);
 	assert_int_equal(s->min_ttl_s, p->min_ttl_s);
 	assert_int_equal(s->max_ttl_s, p->max_ttl_s);

@@ -1,0 +1,74 @@
+#include "daemon/config_raw.h"
+
+enum {
+	ASK_RULES_MAX = 1000, /* each is looked at for every address of a delegation */
+	LOOPBACK_RULES = 2,
+};
+
+/* PREFIX is in the first COUNT of RULES already. */
+static bool is_known(const struct access_rule *rules, size_t count,
+		     const struct endpoint_prefix *prefix)
+{
+	for (size_t i = 0; i < count; i++)
+		if (memcmp(&rules[i].prefix, prefix, sizeof(*prefix)) == 0)
+			return true;
+	return false;
+}
+
+static enum err add_rules(struct config_build *b, const char *list, char *const *words,
+			  size_t word_count, struct access_rule *rules)
+{
+	struct settings *s = &b->config->settings;
+	char key[CONFIG_KEY_MAX];
+
+	for (size_t i = 0; i < word_count; i++) {
+		struct access_rule *rule = &rules[s->ask_count];
+		*rule = (struct access_rule){.allow = strcmp(list, "resolution.do-query") == 0};
+		config_key(key, list, i, NULL);
+		if (endpoint_prefix_parse(words[i], &rule->prefix) != OK)
+			return config_refuse(b, key, "\"%s\" is not a network such as 10.0.0.0/8",
+					     words[i]);
+		if (is_known(rules, s->ask_count, &rule->prefix))
+			return config_refuse(b, key, "\"%s\" is given twice", words[i]);
+		s->ask_count++;
+	}
+	return OK;
+}
+
+/* resolution.query-loopback says the same of two networks. */
+static enum err add_loopback(struct config_build *b, const char *word, struct access_rule *rules)
+{
+	struct settings *s = &b->config->settings;
+	struct access_rule loopback[SETTINGS_ACCESS_WORD_MAX];
+	bool on = false;
+	enum err err = config_read_bool(b, "resolution.query-loopback", word, &on);
+	size_t count =
+		on ? settings_access_word("loopback", true, loopback, ARRAY_LEN(loopback)) : 0;
+
+	for (size_t i = 0; err == OK && i < count; i++)
+		if (!is_known(rules, s->ask_count, &loopback[i].prefix))
+			rules[s->ask_count++] = loopback[i];
+	return err;
+}
+
+enum err config_ask_build(struct config_build *b, const struct raw_config *raw)
+{
+	size_t count = (size_t)raw->resolution.do_query_count + raw->resolution.do_not_query_count;
+
+	if (count > ASK_RULES_MAX)
+		return config_refuse(b, "resolution",
+				     "more than %d networks in do-query and "
+				     "do-not-query",
+				     ASK_RULES_MAX);
+	struct access_rule *rules =
+		arena_alloc(&b->config->arena, (count + LOOPBACK_RULES) * sizeof(*rules));
+	if (!rules)
+		return ERR_NO_MEMORY;
+	b->config->settings.ask = rules;
+	enum err err = add_rules(b, "resolution.do-query", raw->resolution.do_query,
+				 raw->resolution.do_query_count, rules);
+	if (err == OK)
+		err = add_rules(b, "resolution.do-not-query", raw->resolution.do_not_query,
+				raw->resolution.do_not_query_count, rules);
+	return err == OK ? add_loopback(b, raw->resolution.query_loopback, rules) : err;
+}
