@@ -8,7 +8,11 @@
 
 #include "net/socket.h"
 
-enum { SCRATCH_SIZE = 65536, HEADER_SIZE = 12 };
+enum {
+	SCRATCH_SIZE = 65536,
+	HEADER_SIZE = 12,
+	EARLY_MAX = 4096, /* more than a receive buffer holds */
+};
 
 struct outbound_query {
 	TAILQ_ENTRY(outbound_query) in_order; /* in queries, or in doomed */
@@ -148,6 +152,17 @@ static void report_unreachable(int fd, uint8_t family)
 
 static void handle_ready(void *context, unsigned ready);
 
+/* Whoever guessed the port between bind() and connect() has been heard, whoever he is: what was there
+ * before the question is no reply to it. */
+static void drain_early(int fd)
+{
+	uint8_t byte;
+
+	for (unsigned i = 0; i < EARLY_MAX; i++)
+		if (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) < 0 && errno == EAGAIN)
+			return;
+}
+
 /* A socket of its own for Q. */
 static enum err send_udp(struct outbound_query *q, struct span packet)
 {
@@ -163,8 +178,10 @@ static enum err send_udp(struct outbound_query *q, struct span packet)
 	report_unreachable(fd, q->peer.family);
 	bind_random(o, fd, address.ss_family);
 	q->watch = (struct loop_watch){.fn = handle_ready, .context = q};
-	if (connect(fd, (struct sockaddr *)&address, len) != 0 ||
-	    send(fd, packet.at, packet.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ||
+	bool connected = connect(fd, (struct sockaddr *)&address, len) == 0;
+	if (connected)
+		drain_early(fd);
+	if (!connected || send(fd, packet.at, packet.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ||
 	    loop_watch(o->loop, &q->watch, fd, LOOP_READ) != OK) {
 		close(fd);
 		return ERR_SYSTEM;

@@ -186,9 +186,11 @@ static COLD void count_search(const struct reply *r)
 	uint8_t name[DNAME_MAX];
 	dname_lower(r->c->qname, name);
 	const uint8_t *suffix = search_suffix(r->ctx->settings, name);
-	if (suffix)
-		metrics_count_key(r->ctx->metrics, FAMILY_search_expansions_total,
-				  span_of(suffix, dname_len(suffix)));
+	if (!suffix)
+		return;
+	const uint8_t *key = search_key(r->ctx->settings, suffix);
+	metrics_count_key(r->ctx->metrics, FAMILY_search_expansions_total,
+			  span_of(key, dname_len(key)));
 }
 
 /* Header and question are taken, and what the OPT record must say is set aside: RFC 6891 §7, it must

@@ -69,3 +69,21 @@ const uint8_t *search_suffix(const struct settings *s, const uint8_t *name)
 	unsigned labels = dname_label_count(suffix);
 	return dname_skip(suffix, labels > SUFFIX_LABELS_MAX ? labels - SUFFIX_LABELS_MAX : 0);
 }
+
+/* Suffixes that clusters and Amazon's machines have without anybody's doing. */
+static bool is_common(const uint8_t *suffix)
+{
+	static const char *const list[] = {"\7cluster\5local", "\7compute\10internal",
+					   "\3ec2\10internal"};
+	for (size_t i = 0; i < ARRAY_LEN(list); i++)
+		if (dname_equal((const uint8_t *)list[i], suffix))
+			return true;
+	return false;
+}
+
+const uint8_t *search_key(const struct settings *s, const uint8_t *suffix)
+{
+	if (is_common(suffix) || configured_zone(s, suffix))
+		return suffix;
+	return dname_skip(suffix, dname_label_count(suffix) - 1);
+}

@@ -16,3 +16,7 @@
  * zones; else its last two labels below a domain that is never public, such as "internal".
  */
 const uint8_t *search_suffix(const struct settings *s, const uint8_t *name);
+
+/* As what SUFFIX, found there, is counted: its zone of S or one that is common, else its last label, of
+ * which there are few: who makes up suffixes makes up no keys. */
+const uint8_t *search_key(const struct settings *s, const uint8_t *suffix);

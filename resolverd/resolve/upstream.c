@@ -183,7 +183,8 @@ static void set_timers(struct query *q, struct send *s, const struct infra_serve
 	uint64_t now_ms = now_mono_ms(q->resolver->now);
 	struct server *server = &q->zone.servers[s->server];
 	if (s->transport == TRANSPORT_TCP) {
-		s->deadline_ms = now_ms + UPSTREAM_TCP_MS;
+		bool impatient = s->stubborn && q->priming;
+		s->deadline_ms = now_ms + (impatient ? UPSTREAM_STUBBORN_MS : UPSTREAM_TCP_MS);
 		return;
 	}
 	uint64_t rto = (uint64_t)infra_rto_ms(known) << MIN(server->losses, 4);
@@ -329,6 +330,10 @@ static bool try_tcp(const struct query *q, unsigned index)
 {
 	const struct server *server = &q->zone.servers[index];
 	const struct settings_zone *zone = q->zone.configured;
+	/* The root's name has no letters whose case could be checked: its servers' names come over TCP, if
+	 * that goes within UPSTREAM_STUBBORN_MS. Until then there are the hints. */
+	if (q->priming && q->zone.from_hints)
+		return q->sends == 0;
 	if (q->confirming) /* nobody can forge it there */
 		return !server->tcp_failed && !servers_are_counted(q);
 	if (q->zone.signed_data)

@@ -2,13 +2,13 @@
 #include "resolve/servers.h"
 #include "resolve/upstream.h"
 
-enum match { MATCH_NO, MATCH_CASE_DIFFERS, MATCH_YES };
+enum match { MATCH_NO, MATCH_CASE_DIFFERS, MATCH_CASE_UNKNOWN, MATCH_YES };
 
 static enum match match_question(const struct send *s, const struct message *m)
 {
 	if (m->question_count == 0) /* an error may come without the question */
 		return message_rcode(m) != RCODE_NOERROR && message_rcode(m) != RCODE_NXDOMAIN
-			       ? MATCH_YES
+			       ? MATCH_CASE_UNKNOWN
 			       : MATCH_NO;
 	if (m->question_count != 1 || m->qtype != s->qtype || m->qclass != CLASS_IN)
 		return MATCH_NO;
@@ -176,13 +176,14 @@ static bool try_again(struct query *q, struct send *s, const struct message *m,
 	return false;
 }
 
-/* Does M, which matched but for the case of its letters, still count? */
-static bool settle_case(struct query *q, struct send *s)
+/* Does a reply that matched but for the case of its letters, or does not tell it, still count? */
+static bool settle_case(struct query *q, struct send *s, enum match match)
 {
 	struct server *server = &q->zone.servers[s->server];
 	if (s->transport == TRANSPORT_TCP) {
-		infra_set_quirk(q->resolver->infra, &server->address, INFRA_NO_CASE, true,
-				q->resolver->now);
+		if (match == MATCH_CASE_DIFFERS)
+			infra_set_quirk(q->resolver->infra, &server->address, INFRA_NO_CASE, true,
+					q->resolver->now);
 		return true;
 	}
 	metrics_add(q->resolver->metrics, METRIC_upstream_mismatch_total, 1);
@@ -227,11 +228,11 @@ void upstream_reply(struct resolver *r, struct send *s, const struct event *ev)
 	struct query *q = s->query;
 	struct message m;
 	struct edns edns;
-	if (!charge_bytes(q, ev->packet.len))
-		return;
 	if (message_view(ev->packet, &m) != OK) {
 		metrics_add(r->metrics, METRIC_upstream_malformed_total, 1);
 		if (is_cut_short(s, ev)) {
+			if (!charge_bytes(q, ev->packet.len))
+				return;
 			note_again(q, s, TRACE_REPLY_TRUNCATED, RCODE_NOERROR, ev->packet.len);
 			retry_tcp(q, s);
 		} else {
@@ -245,7 +246,7 @@ void upstream_reply(struct resolver *r, struct send *s, const struct event *ev)
 		mismatch(q, s, TRACE_WRONG_MISMATCH);
 		return;
 	}
-	if (match == MATCH_CASE_DIFFERS && !settle_case(q, s))
+	if (match != MATCH_YES && !settle_case(q, s, match))
 		return;
 	if (!cookie_agrees(q, s, &edns)) {
 		metrics_add(r->metrics, METRIC_upstream_mismatch_total, 1);
@@ -253,6 +254,9 @@ void upstream_reply(struct resolver *r, struct send *s, const struct event *ev)
 		retry_tcp(q, s);
 		return;
 	}
+	/* What strangers send is not charged: who is not believed must not end the question either. */
+	if (!charge_bytes(q, ev->packet.len))
+		return;
 	if (s->transport == TRANSPORT_TCP && (m.flags & FLAG_TC)) {
 		/* There is no larger transport: what is missing never comes. */
 		mismatch(q, s, TRACE_WRONG_MALFORMED);

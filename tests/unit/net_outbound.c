@@ -1,5 +1,8 @@
 #include "unit/net_unit.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "net/outbound.h"
 
 enum { TOKENS_MAX = 4096 };
@@ -14,6 +17,32 @@ struct client { /* who asks; counts what comes back by token */
 	uint64_t retry_as; /* send again under this token when something is lost, once */
 	struct endpoint retry_to;
 };
+
+/* What net/outbound.c connects with: while early_to is set, somebody who has guessed the port sends just
+ * before. */
+static const struct endpoint *early_to;
+static unsigned early_count;
+
+int connect(int fd, const struct sockaddr *address, socklen_t len)
+{
+	struct sockaddr_storage local;
+	socklen_t local_len = sizeof(local);
+	if (early_to && getsockname(fd, (struct sockaddr *)&local, &local_len) == 0) {
+		struct endpoint from = endpoint_from_sockaddr((struct sockaddr *)&local),
+				to = *early_to;
+		to.port = from.port;
+		uint8_t bytes[HEADER_SIZE];
+		socklen_t to_len = endpoint_to_sockaddr(&to, &local);
+		int other = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		for (unsigned i = 0; i < 3; i++) {
+			struct span message = unit_message(4242, bytes, sizeof(bytes));
+			early_count += sendto(other, message.at, message.len, 0,
+					      (struct sockaddr *)&local, to_len) > 0;
+		}
+		close(other);
+	}
+	return (int)syscall(SYS_connect, fd, address, len);
+}
 
 static void handle_reply(void *context, const struct outbound_reply *reply)
 {
@@ -139,6 +168,30 @@ static void test_udp(void **state)
 	assert_int_equal(c.outbound.udp_count, ARRAY_LEN(callers) - 1);
 	close(server);
 	close(stranger);
+	end(&c);
+}
+
+/* RFC 5452 §9.1: what came before the socket knew its peer is nobody's reply. */
+static void test_udp_early(void **state)
+{
+	(void)state;
+	static struct client c;
+	struct endpoint at;
+	struct caller caller;
+
+	begin(&c, 100);
+	int server = serve(SOCK_DGRAM, &at);
+	early_to = &at;
+	early_count = 0;
+	ask(&c, 1, 100, &at, false);
+	early_to = NULL;
+	assert_int_equal(early_count, 3);
+	assert_true(UNTIL(&c.loop, take_query(server, &caller)));
+	give_reply(server, &caller, 100);
+	assert_true(UNTIL(&c.loop, c.replies[1] >= 1));
+	assert_int_equal(c.replies[1], 1);
+	assert_int_equal(c.id[1], 100);
+	close(server);
 	end(&c);
 }
 
@@ -352,10 +405,11 @@ static void test_tcp_flood(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_udp),	      cmocka_unit_test(test_udp_cancel_on_reply),
-		cmocka_unit_test(test_udp_lost),      cmocka_unit_test(test_tcp_pipelined),
-		cmocka_unit_test(test_tcp_equal_ids), cmocka_unit_test(test_tcp_closed),
-		cmocka_unit_test(test_tcp_silent),    cmocka_unit_test(test_tcp_flood),
+		cmocka_unit_test(test_udp_early),	    cmocka_unit_test(test_udp),
+		cmocka_unit_test(test_udp_cancel_on_reply), cmocka_unit_test(test_udp_lost),
+		cmocka_unit_test(test_tcp_pipelined),	    cmocka_unit_test(test_tcp_equal_ids),
+		cmocka_unit_test(test_tcp_closed),	    cmocka_unit_test(test_tcp_silent),
+		cmocka_unit_test(test_tcp_flood),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,27 +5,33 @@
 
 static const struct {
 	const char *why, *name, *suffix; /* NULL: not one of them */
+	const char *key;		 /* as what it is counted, if not as that */
 } names[] = {
 	{"the one that ndots:5 asks of the provider each time",
-	 "db.rds.amazonaws.com.eu-west-1.compute.internal.", "eu-west-1.compute.internal."},
+	 "db.rds.amazonaws.com.eu-west-1.compute.internal.", "eu-west-1.compute.internal.", NULL},
 	{"a suffix below a configured zone counts as that zone",
-	 "www.example.com.a.b.c.corp.example.net.", "corp.example.net."},
-	{"a local zone too", "www.example.org.x.static.test.", "static.test."},
+	 "www.example.com.a.b.c.corp.example.net.", "corp.example.net.", NULL},
+	{"a local zone too", "www.example.org.x.static.test.", "static.test.", NULL},
 	{"not configured, but never public: its last two labels",
-	 "www.example.com.default.svc.cluster.local.", "cluster.local."},
-	{"one label only", "www.example.com.lan.", "lan."},
+	 "www.example.com.default.svc.cluster.local.", "cluster.local.", NULL},
+	{"one label only", "www.example.com.lan.", "lan.", NULL},
+	{"what anybody may make up is counted by its top-level domain",
+	 "www.example.com.x1234.internal.", "x1234.internal.", "internal."},
+	{"what Amazon's machines have is not made up",
+	 "www.example.com.eu-west-2.compute.internal.", "compute.internal.", NULL},
 	{"the first top-level domain within counts", "www.example.com.example.net.cluster.local.",
-	 "cluster.local."},
-	{"an ordinary name", "www.example.com.", NULL},
-	{"a public name within a public one: a CDN does that", "www.example.com.edgekey.net.",
+	 "cluster.local.", NULL},
+	{"an ordinary name", "www.example.com.", NULL, NULL},
+	{"a public name within a public one: a CDN does that", "www.example.com.edgekey.net.", NULL,
 	 NULL},
-	{"internal, and nothing public in it", "ip-10-0-0-1.eu-west-1.compute.internal.", NULL},
-	{"nothing before the top-level domain", "com.cluster.local.", NULL},
-	{"nothing behind it", "cluster.local.com.", NULL},
-	{"a prefix of a top-level domain", "www.example.comx.cluster.local.", NULL},
+	{"internal, and nothing public in it", "ip-10-0-0-1.eu-west-1.compute.internal.", NULL,
+	 NULL},
+	{"nothing before the top-level domain", "com.cluster.local.", NULL, NULL},
+	{"nothing behind it", "cluster.local.com.", NULL, NULL},
+	{"a prefix of a top-level domain", "www.example.comx.cluster.local.", NULL, NULL},
 	{"a zone within the public part does not make it internal",
-	 "www.static.test.com.example.org.", NULL},
-	{"the root", ".", NULL},
+	 "www.static.test.com.example.org.", NULL, NULL},
+	{"the root", ".", NULL, NULL},
 };
 
 static void set_up(struct rig *g, struct settings_zone zones[static 2], struct local_zone *local)
@@ -58,6 +64,10 @@ static void test_suffix(void **state)
 		if (!found != !names[i].suffix ||
 		    (found && strcmp(dname_text(found, text), names[i].suffix) != 0))
 			fail_msg("%s: %s", names[i].why, found ? dname_text(found, text) : "none");
+		const uint8_t *key = found ? search_key(&g->settings, found) : NULL;
+		const char *want = names[i].key ? names[i].key : names[i].suffix;
+		if (key && strcmp(dname_text(key, text), want) != 0)
+			fail_msg("%s: counted as %s", names[i].why, text);
 	}
 	rig_free(g);
 }
