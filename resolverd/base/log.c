@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log_line.h"
+#include "base/log_queue.h"
 
 /*
  * Holding back: lines are told apart by their format string's address. A slot counts how often its
@@ -60,6 +61,26 @@ void log_init(enum log_level level, log_sink_fn *sink, void *context)
 	log_set_level(level);
 }
 
+enum err log_hold(void)
+{
+	return log_queue_open(log_state.sink, log_state.context);
+}
+
+enum err log_start(void)
+{
+	return log_queue_start();
+}
+
+void log_stop(unsigned most_ms)
+{
+	log_queue_close(most_ms);
+}
+
+void log_read(struct log_view *out)
+{
+	log_queue_read(out);
+}
+
 void log_set_level(enum log_level level)
 {
 	atomic_store_explicit(&log_state.level, (int)level, memory_order_relaxed);
@@ -89,14 +110,18 @@ static uint32_t log_second(void)
 	return (uint32_t)ts.tv_sec;
 }
 
-/* Lock held. LINE has room for two bytes more than its text. */
-static void log_emit(enum log_level level, char *line)
+/* Lock held. LINE has room for two bytes more than its text. COMMON: one of many. */
+static void log_emit(enum log_level level, char *line, bool common)
 {
 	size_t len = strlen(line);
 	/* One event a line, whatever strangers put into the strings that we print. */
 	for (size_t i = 0; i < len; i++) {
 		if ((uint8_t)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = '?';
+	}
+	if (log_queue_is_open()) {
+		log_queue_put(level, line, common);
+		return;
 	}
 	if (log_state.sink) {
 		log_state.sink(log_state.context, level, line);
@@ -118,7 +143,7 @@ static void log_emit_held_back(struct repeat *r)
 		 r->format);
 	r->held_back = 0;
 	log_state.held_slots--;
-	log_emit(r->level, line);
+	log_emit(r->level, line, false);
 }
 
 /* Lock held: tell what was held back in seconds that are over. */
@@ -159,7 +184,7 @@ static void log_line(enum log_level level, bool limited, const char *format, va_
 	if (!limited || !log_is_repeat(level, format, second)) {
 		char line[LINE_MAX_BYTES + 2];
 		log_line_write(line, LINE_MAX_BYTES, format, args);
-		log_emit(level, line);
+		log_emit(level, line, !limited);
 	}
 	pthread_mutex_unlock(&log_state.lock);
 }

@@ -1,8 +1,14 @@
 #pragma once
 /*
  * Log for the operator: one event a line, key=value. The sink is the one piece of file-scope state
- * in the project. Thread safe. Lines that repeat quickly are held back and counted.
+ * in the project. Thread safe. Lines that repeat quickly are held back and counted. In the daemon a
+ * thread of its own writes (base/log_queue.h): who logs never waits for who reads.
  */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
 #include "base/require.h"
 
 enum log_level {
@@ -13,11 +19,28 @@ enum log_level {
 	LOG_LEVEL_DEBUG
 };
 
-/* Where lines go; LINE has no newline. Called with the log's lock held. */
+/* Where lines go; LINE has no newline. Called by one thread at a time. */
 typedef void log_sink_fn(void *context, enum log_level level, const char *line);
 
 /* Lines above LEVEL are dropped. SINK NULL means stderr. */
 void log_init(enum log_level level, log_sink_fn *sink, void *context);
+/* From now on lines wait in memory for the thread that log_start() begins. ERR_NO_MEMORY: they are
+ * written by whoever logs, as before. After log_init(), once. */
+MUST_USE enum err log_hold(void);
+/* Begin to write. ERR_SYSTEM: there is no thread to be had. */
+MUST_USE enum err log_start(void);
+/* Before the process ends: wait until all is written, but for no longer than MOST_MS. */
+void log_stop(unsigned most_ms);
+
+/* How it is with who takes the lines. From any thread. */
+struct log_view {
+	size_t waiting_bytes;
+	uint64_t dropped;  /* lines that nobody took in time, or that could not be written */
+	bool stands_still; /* lines are being dropped, or one has been waited with for long */
+	int error;	   /* errno of the last write; 0: it was good */
+};
+void log_read(struct log_view *out);
+
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 

@@ -72,6 +72,22 @@ static size_t free_bytes(const struct ring *r)
 	return r->size_bytes - r->end;
 }
 
+bool ring_fits(const struct ring *r, size_t len)
+{
+	if (len > r->size_bytes || room_of(len) > r->size_bytes)
+		return false;
+	/* Behind the last one, or else at the beginning before the oldest. */
+	return room_of(len) <= free_bytes(r) ||
+	       (r->count > 0 && r->first < r->end && room_of(len) <= r->first);
+}
+
+size_t ring_used_bytes(const struct ring *r)
+{
+	if (r->count == 0)
+		return 0;
+	return r->first < r->end ? r->end - r->first : r->size_bytes - r->first + r->end;
+}
+
 bool ring_push(struct ring *r, struct span record)
 {
 	size_t room = room_of(record.len);

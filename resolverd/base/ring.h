@@ -21,6 +21,10 @@ void ring_deinit(struct ring *r);
 
 /* Add a copy of RECORD, aligned to RING_ALIGN. False if the whole ring is too small for it. */
 bool ring_push(struct ring *r, struct span record);
+/* A record of LEN bytes goes in without taking the place of another one. */
+bool ring_fits(const struct ring *r, size_t len);
+/* Overheads included, and what is lost at the block's end. */
+size_t ring_used_bytes(const struct ring *r);
 /* Take away the oldest record, if there is one. */
 void ring_pop(struct ring *r);
 

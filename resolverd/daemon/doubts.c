@@ -1,7 +1,9 @@
 #include "daemon/doubts.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "base/log.h"
 #include "daemon/sandbox.h"
 #include "net/udp.h"
 
@@ -56,6 +58,21 @@ static void tell_allowances(struct allowances *a, void (*tell)(void *context, co
 	}
 }
 
+static void tell_log(void (*tell)(void *context, const char *text), void *context)
+{
+	char line[LINE_MAX_BYTES];
+	struct log_view log;
+
+	log_read(&log);
+	if (!log.stands_still && log.error == 0)
+		return;
+	(void)snprintf(line, sizeof(line),
+		       "lines of the log are not taken (%s): %llu were dropped since the start",
+		       log.error ? strerrordesc_np(log.error) : "whoever reads it stands still",
+		       (unsigned long long)log.dropped);
+	tell(context, line);
+}
+
 void doubts_read(const struct doubts *d, void (*tell)(void *context, const char *text),
 		 void *context)
 {
@@ -79,6 +96,7 @@ void doubts_read(const struct doubts *d, void (*tell)(void *context, const char 
 		tell(context,
 		     "questions failed because of a zone's rate limit: too many were in line "
 		     "for it already");
+	tell_log(tell, context);
 	if (sandbox_refused() > 0)
 		tell(context, "the sandbox refused system calls: an attack, or a mistake in it; "
 			      "the log names them");

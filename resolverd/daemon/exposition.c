@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "daemon/config.h"
 #include "daemon/sandbox.h"
 #include "net/loop.h"
@@ -45,7 +46,9 @@ static void read_figures(const struct exposition *e, uint64_t mono_us,
 			 uint64_t out[static EXPOSITION_COUNT])
 {
 	struct cache_stats cache;
+	struct log_view log;
 
+	log_read(&log);
 	cache_read_stats(e->cache, &cache);
 	out[EXPOSITION_cache_used_bytes] = cache.used_bytes;
 	out[EXPOSITION_cache_limit_bytes] = cache.limit_bytes;
@@ -56,6 +59,8 @@ static void read_figures(const struct exposition *e, uint64_t mono_us,
 	out[EXPOSITION_cache_expired_evictions_total] = cache.expired_evictions;
 	out[EXPOSITION_cache_rejected_total] = cache.rejected;
 	out[EXPOSITION_denial_used_bytes] = ranges_used_bytes(e->ranges);
+	out[EXPOSITION_log_waiting_bytes] = log.waiting_bytes;
+	out[EXPOSITION_log_dropped_total] = log.dropped;
 	out[EXPOSITION_sandbox_refused_total] = sandbox_refused();
 	out[EXPOSITION_listen_addresses] = e->listen ? listen_count_served(e->listen) : 0;
 	out[EXPOSITION_workers] = e->worker_count;

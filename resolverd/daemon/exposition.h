@@ -41,6 +41,10 @@
 	X(waiting_clients, gauge, "client queries that wait for an answer")                        \
 	X(prefetch_kept_names, gauge, "hot names that are kept fresh")                             \
 	X(prefetch_waiting, gauge, "of those, names whose refresh waits for the rate limit")       \
+	X(log_waiting_bytes, gauge, "lines of the log that wait to be written")                    \
+	X(log_dropped_total, counter,                                                              \
+	  "lines of the log that were dropped: nobody took them in time, or they could not be "    \
+	  "written")                                                                               \
 	X(sandbox_refused_total, counter, "system calls that the sandbox refused; must be 0")      \
 	X(start_time_seconds, gauge, "when the daemon started, in seconds since 1970")
 

@@ -35,7 +35,10 @@ struct command {
 	bool check;
 };
 
-enum { GO_ON = -1 };
+enum {
+	GO_ON = -1,
+	LOG_END_MS = 1000, /* for the last lines, if whoever reads them stands still */
+};
 
 /* GO_ON, or the status to exit with. */
 static int read_options(int argc, char **argv, struct command *out)
@@ -85,6 +88,24 @@ static const char *choose_path(const struct command *command)
 	return access(standard, F_OK) == 0 ? standard : NULL;
 }
 
+/* What is decided by CONFIG, which is taken over, to the end of the daemon; the status to exit with. */
+static int run(struct config *config, const char *path)
+{
+	signals_block();
+	state_path_make(config);
+	if (sandbox_enter(config) != OK) {
+		config_free(config);
+		return EX_OSERR;
+	}
+	/* The sandbox is entered by one thread, which others then come from. */
+	if (log_start() != OK) {
+		fputs("resolverd: no thread to be had for the log\n", stderr);
+		config_free(config);
+		return EX_OSERR;
+	}
+	return server_run(config, path);
+}
+
 int main(int argc, char **argv)
 {
 	struct command command = {0};
@@ -113,11 +134,11 @@ int main(int argc, char **argv)
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has begun */
 	bool journal = journal_is_stream(STDERR_FILENO, getenv("JOURNAL_STREAM"));
 	log_init(config->log_level, journal ? journal_sink : NULL, &fields);
-	signals_block();
-	state_path_make(config);
-	if (sandbox_enter(config) != OK) {
+	if (log_hold() != OK) {
 		config_free(config);
 		return EX_OSERR;
 	}
-	return server_run(config, path);
+	status = run(config, path);
+	log_stop(LOG_END_MS);
+	return status;
 }

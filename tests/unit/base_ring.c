@@ -51,7 +51,10 @@ static void test_against_model(void **state)
 			size_t len = rng_below(&rng, (uint32_t)MIN(size, sizeof(record)));
 			size_t before = r.count, need = (len + 15) / RING_ALIGN * RING_ALIGN;
 			fill(record, len, i);
+			bool fits = ring_fits(&r, len);
 			bool pushed = ring_push(&r, span_of(record, len));
+			assert_true(ring_used_bytes(&r) <= room);
+			assert_int_equal(fits, pushed && r.count == before + 1);
 			assert_int_equal(pushed, need <= room);
 			if (pushed) {
 				m.serial[m.end] = i;
