@@ -136,11 +136,12 @@ static void log_emit(enum log_level level, char *line, bool common)
 
 static void log_emit_held_back(struct repeat *r)
 {
-	char line[LINE_MAX_BYTES + 2];
+	char line[LINE_MAX_BYTES + 2], shape[LINE_MAX_BYTES / 2];
 	if (r->held_back == 0)
 		return;
-	snprintf(line, LINE_MAX_BYTES, "lines held back: count=%u format=\"%s\"", r->held_back,
-		 r->format);
+	log_line_shape(shape, sizeof(shape), r->format);
+	snprintf(line, LINE_MAX_BYTES, "lines held back: count=%u, too many a second of: %s",
+		 r->held_back, shape);
 	r->held_back = 0;
 	log_state.held_slots--;
 	log_emit(r->level, line, false);
@@ -173,7 +174,13 @@ static bool log_is_repeat(enum log_level level, const char *format, uint32_t sec
 	return true;
 }
 
-static void log_line(enum log_level level, bool limited, const char *format, va_list args)
+enum manner {
+	HELD_BACK, /* when it repeats quickly */
+	ALWAYS,
+	COMMON, /* always, and the first to be dropped */
+};
+
+static void log_line(enum log_level level, enum manner manner, const char *format, va_list args)
 {
 	if (level > log_get_level())
 		return;
@@ -181,10 +188,10 @@ static void log_line(enum log_level level, bool limited, const char *format, va_
 	pthread_mutex_lock(&log_state.lock);
 	uint32_t second = log_second();
 	log_settle(second);
-	if (!limited || !log_is_repeat(level, format, second)) {
+	if (manner != HELD_BACK || !log_is_repeat(level, format, second)) {
 		char line[LINE_MAX_BYTES + 2];
 		log_line_write(line, LINE_MAX_BYTES, format, args);
-		log_emit(level, line, !limited);
+		log_emit(level, line, manner == COMMON);
 	}
 	pthread_mutex_unlock(&log_state.lock);
 }
@@ -196,25 +203,26 @@ void log_tick(void)
 	pthread_mutex_unlock(&log_state.lock);
 }
 
-#define LOG_FUNCTION(name, level, limited)                                                         \
+#define LOG_FUNCTION(name, level, manner)                                                          \
 	void name(const char *format, ...)                                                         \
 	{                                                                                          \
 		va_list args;                                                                      \
 		va_start(args, format);                                                            \
-		log_line(level, limited, format, args);                                            \
+		log_line(level, manner, format, args);                                             \
 		va_end(args);                                                                      \
 	}
 
-LOG_FUNCTION(log_error, LOG_LEVEL_ERROR, true)
-LOG_FUNCTION(log_warning, LOG_LEVEL_WARNING, true)
-LOG_FUNCTION(log_notice, LOG_LEVEL_NOTICE, true)
-LOG_FUNCTION(log_info, LOG_LEVEL_INFO, true)
-LOG_FUNCTION(log_debug_line, LOG_LEVEL_DEBUG, false)
+LOG_FUNCTION(log_error, LOG_LEVEL_ERROR, HELD_BACK)
+LOG_FUNCTION(log_warning, LOG_LEVEL_WARNING, HELD_BACK)
+LOG_FUNCTION(log_notice, LOG_LEVEL_NOTICE, HELD_BACK)
+LOG_FUNCTION(log_info, LOG_LEVEL_INFO, HELD_BACK)
+LOG_FUNCTION(log_debug_line, LOG_LEVEL_DEBUG, COMMON)
+LOG_FUNCTION(log_query, LOG_LEVEL_INFO, COMMON)
 
 void log_always(enum log_level level, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	log_line(level, false, format, args);
+	log_line(level, ALWAYS, format, args);
 	va_end(args);
 }

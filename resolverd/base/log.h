@@ -53,8 +53,11 @@ void log_notice(const char *format, ...) PRINTF_LIKE(1, 2);
 void log_info(const char *format, ...) PRINTF_LIKE(1, 2);
 void log_debug_line(const char *format, ...) PRINTF_LIKE(1, 2);
 
-/* A line that is never held back, however often it comes: the query log, answers to commands. */
+/* A line that is never held back, however often it comes: whoever calls it knows how often that is. */
 void log_always(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
+/* The same for the query log, which is without bounds: where there is no room for all lines, the others
+ * go first. */
+void log_query(const char *format, ...) PRINTF_LIKE(1, 2);
 
 /* Tell what was held back in seconds that are over. The next line does so too; call this about once
  * a second, so that the count does not wait for it. */

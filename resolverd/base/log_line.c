@@ -124,6 +124,30 @@ void log_line_write(char *out, size_t size, const char *format, va_list given)
 		memcpy(l.end - 3, "...", 4);
 }
 
+void log_line_shape(char *out, size_t size, const char *format)
+{
+	struct line l = {.at = out, .end = out + size - 1};
+	struct conversion c;
+
+	while (*format) {
+		bool quote = *format == '"'; /* which stands around conversions only */
+		if (*format != '%') {
+			if (!quote)
+				add(&l, *format);
+			format++;
+		} else if (format[1] == '%') {
+			add(&l, '%');
+			format += 2;
+		} else {
+			add_text(&l, "...", 3, false);
+			format += read_conversion(format, &c) ? c.len : strcspn(format, " ");
+		}
+	}
+	*l.at = '\0';
+	if (l.cut)
+		memcpy(l.end - 3, "...", 4);
+}
+
 const char *log_line_unquote(const char *text, char *out, size_t size)
 {
 	size_t len = 0;

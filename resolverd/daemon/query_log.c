@@ -26,12 +26,11 @@ void query_log(const struct query_filter *filter, const struct query_record *r, 
 	}
 	if (!query_filter_wants(filter, &event, seen))
 		return;
-	log_always(LOG_LEVEL_INFO,
-		   "query client=%s transport=%s name=%s type=%s rcode=%s cache=%s took_us=%" PRIu64
-		   " bytes=%zu",
-		   endpoint_text(r->client, client), r->tcp ? "tcp" : "udp",
-		   parsed ? dname_text(name, name_words) : "malformed",
-		   parsed ? type_text(m.qtype, type) : "malformed",
-		   answered ? rcode_text((uint16_t)event.rcode, rcode) : "none",
-		   r->hit ? "hit" : "miss", r->took_us, r->answer.len);
+	log_query("query client=%s transport=%s name=%s type=%s rcode=%s cache=%s took_us=%" PRIu64
+		  " bytes=%zu",
+		  endpoint_text(r->client, client), r->tcp ? "tcp" : "udp",
+		  parsed ? dname_text(name, name_words) : "malformed",
+		  parsed ? type_text(m.qtype, type) : "malformed",
+		  answered ? rcode_text((uint16_t)event.rcode, rcode) : "none",
+		  r->hit ? "hit" : "miss", r->took_us, r->answer.len);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "resolve/prefetch_kept.h"
+#include "resolve/prefetch_rotation.h"
 #include "resolve/servers.h"
 
 enum {
@@ -42,7 +43,7 @@ enum err prefetch_new(struct resolver *r, struct prefetch_shared *shared, struct
 		shared = p->own; /* its key from the seed, so that a run can be repeated */
 		rng_bytes(&r->rng, shared->key.bytes, sizeof(shared->key.bytes));
 	}
-	if (!p->buckets || !shared) {
+	if (!p->buckets || !shared || rotations_new(&p->rotations) != OK) {
 		prefetch_free(p);
 		return ERR_NO_MEMORY;
 	}
@@ -76,6 +77,7 @@ void prefetch_free(struct prefetch *p)
 	heap_deinit(&p->due);
 	heap_deinit(&p->waiting);
 	free(p->buckets);
+	rotations_free(p->rotations);
 	prefetch_shared_free(p->own);
 	free(p);
 }

@@ -71,11 +71,22 @@ void prefetch_describe_change(const struct answer *old, const struct answer *now
 	data_text(now, out->fresh);
 }
 
-void prefetch_log_change(const struct prefetch_change *change)
+void prefetch_log_change(const struct prefetch_change *change, const struct rotation *rotation)
 {
 	char name[DNAME_TEXT_MAX], type[TYPE_TEXT_SIZE];
 
-	log_info("record changed: name=%s type=%s old=\"%s\" new=\"%s\"",
-		 dname_text(change->name, name), type_text(change->type, type), change->old,
-		 change->fresh);
+	dname_text(change->name, name);
+	type_text(change->type, type);
+	if (rotation->held_back > 0)
+		log_always(LOG_LEVEL_INFO,
+			   "record kept rotating: name=%s type=%s changes=%u seconds=%u", name,
+			   type, rotation->held_back, rotation->seconds);
+	if (rotation->tell)
+		log_always(LOG_LEVEL_INFO, "record changed: name=%s type=%s old=\"%s\" new=\"%s\"",
+			   name, type, change->old, change->fresh);
+	if (rotation->begins)
+		log_always(LOG_LEVEL_INFO,
+			   "record rotates: name=%s type=%s: further changes are only counted, but "
+			   "for addresses that were not there lately",
+			   name, type);
 }

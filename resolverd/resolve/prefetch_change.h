@@ -2,7 +2,7 @@
 /*
  * Has a name's data changed? This is what the failover of a database looks like from here.
  */
-#include "resolve/answer.h"
+#include "resolve/prefetch_rotation.h"
 
 /* The same rcode and the same records along the whole chain; TTLs and signatures do not count. */
 bool prefetch_same_data(const struct answer *a, const struct answer *b);
@@ -29,5 +29,6 @@ struct endpoint;
 void prefetch_tell_doubt(const struct answer *kept, const struct answer *now,
 			 const struct endpoint *server);
 
-/* One line of log: "record changed: name=... type=... old="..." new="..."". */
-void prefetch_log_change(const struct prefetch_change *change);
+/* As ROTATION says, and never held back beyond that. In the log: "record changed: name=... type=...
+ * old="..." new="..."", and of a name whose data is another every time, that it is so. */
+void prefetch_log_change(const struct prefetch_change *change, const struct rotation *rotation);

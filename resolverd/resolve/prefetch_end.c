@@ -3,6 +3,7 @@
  */
 #include "resolve/prefetch_change.h"
 #include "resolve/prefetch_kept.h"
+#include "resolve/prefetch_rotation.h"
 
 static bool is_good(const struct answer *a)
 {
@@ -29,6 +30,7 @@ static void note_change(struct prefetch *p, struct query *q, const struct answer
 	const struct prefetch_settings *s = kept_settings_of(p);
 	const struct prefetch_rule *rule = prefetch_rule_for(s, q->qname);
 	struct prefetch_change change;
+	struct rotation rotation;
 	if (prefetch_same_data(old, &q->answer))
 		return;
 	metrics_add(m, METRIC_prefetch_changed_total, 1);
@@ -36,7 +38,8 @@ static void note_change(struct prefetch *p, struct query *q, const struct answer
 			  rule == &s->all ? (struct span){0}
 					  : span_of(rule->name, dname_len(rule->name)));
 	prefetch_describe_change(old, &q->answer, &change);
-	prefetch_log_change(&change);
+	rotation_note(p->rotations, q->kept->hash ^ q->qtype, old, &q->answer, r->now, &rotation);
+	prefetch_log_change(&change, &rotation);
 	if (r->changed)
 		r->changed(r->changed_context, &change);
 }

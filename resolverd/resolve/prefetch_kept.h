@@ -38,6 +38,7 @@ struct prefetch {
 	struct resolver *resolver;
 	struct prefetch_shared *shared, *own;
 	struct kept **buckets;
+	struct rotations *rotations; /* of names whose data changes often */
 	struct heap due, waiting;
 	size_t count, running;
 	uint64_t token_ms; /* when the bucket may have a token again */

@@ -116,9 +116,17 @@ static void test_repeats_are_held_back(void **state)
 	wait_for_second();
 	log_tick();
 	assert_int_equal(c.count, 37);
-	assert_string_equal(c.line, "lines held back: count=15 format=\"server=%d timed out\"");
+	assert_string_equal(
+		c.line, "lines held back: count=15, too many a second of: server=... timed out");
 	log_tick(); /* told once only */
 	assert_int_equal(c.count, 37);
+
+	for (int i = 0; i < 11; i++)
+		log_info("it failed: name=%s text=\"%.*s\" percent=%u%%", "a", 1, "b", 7U);
+	wait_for_second();
+	log_tick();
+	assert_string_equal(c.line, "lines held back: count=1, too many a second of: it failed: "
+				    "name=... text=... percent=...%");
 }
 
 static void *log_many(void *unused)
