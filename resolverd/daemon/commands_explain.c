@@ -321,6 +321,8 @@ static bool explain_hop(struct explain *x)
 	}
 	const struct entry *alias = fresh ? NULL : find_alias(x);
 	x->has_fresh = fresh && e->verdict != VERDICT_BOGUS;
+	if (!fresh && !alias && explain_denial(x))
+		return false;
 	if (fresh)
 		sum_up_fresh(x, e);
 	else if (failure && (entry_is_fresh(failure, x->now) || (!e && !alias)))

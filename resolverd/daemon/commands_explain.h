@@ -1,8 +1,8 @@
 #pragma once
 /*
  * Inside of `explain`: the same places are looked at, in the same order, as when a client asks - the
- * configuration, the cache alias by alias (commands_explain.c), then the zone cut and its servers
- * (commands_explain_cut.c). That is how things stand now. What happened before is in the flight
+ * configuration, the cache alias by alias (commands_explain.c), denials that zones have proven
+ * (commands_explain_denial.c), then the zone cut and its servers (commands_explain_cut.c). That is how things stand now. What happened before is in the flight
  * recorder (commands_explain_past.c).
  */
 #include "daemon/commands_words.h"
@@ -44,6 +44,8 @@ void explain_tell_failure(struct explain *x, const struct entry *e);
 
 /* The zone cut around the present name, its servers and its keys. */
 void explain_cut(struct explain *x);
+/* True if what zones have proven denies the present name, or answers it (RFC 8198): it is summed up. */
+bool explain_denial(struct explain *x);
 /* What the flight recorder has of the name that was asked about, and who flushed it. */
 void explain_past(struct explain *x);
 /* E answers: how popular it is, and when it is fetched anew. */

@@ -1,5 +1,7 @@
 #include "resolve/synthesise.h"
 
+#include <stdlib.h>
+
 #include "dns/rdata.h"
 #include "resolve/cut.h"
 #include "resolve/verify.h"
@@ -249,4 +251,34 @@ struct answer *synthesise_answer(struct query *q)
 	bool made = out && make_answer(&p, type, out);
 	verify_charge_hashes(q, hashes_left);
 	return made ? out : NULL;
+}
+
+struct answer *synthesise_look(const struct synthesise_view *v, const uint8_t *name, uint16_t type,
+			       struct arena *arena)
+{
+	/* What a worker has, as far as it is looked at here. */
+	struct look {
+		struct resolver resolver;
+		struct query query;
+		struct budget budget;
+		struct metrics metrics;
+	} *l = calloc(1, sizeof(*l));
+	if (!l)
+		return NULL;
+	l->resolver.ranges = v->ranges;
+	l->resolver.settings = v->settings;
+	l->resolver.client_context.reader = v->reader;
+	l->resolver.metrics = &l->metrics;
+	l->resolver.now = v->now;
+	l->budget.denial.hashes_left = LIMIT_NSEC3_HASHES;
+	l->query.resolver = &l->resolver;
+	l->query.settings = v->settings;
+	l->query.budget = &l->budget;
+	l->query.name = name;
+	l->query.qtype = type;
+	l->query.arena = *arena; /* it moves there and back */
+	struct answer *out = synthesise_answer(&l->query);
+	*arena = l->query.arena;
+	free(l);
+	return out;
 }

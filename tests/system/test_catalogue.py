@@ -177,6 +177,29 @@ class Catalogue(ExplainCase):
                 self.ctl.text("cache", "flush", name)
                 self.assertCause(name, r"Recorded .* ago", cause, r"was flushed")
 
+    def test_denied_by_range(self):
+        """A name that nobody has asked for, denied by what its zone has proven (RFC 8198)."""
+        for zone in "signed.org", "nsec3.org":
+            with self.subTest(zone):
+                told = []
+                for i in range(60):     # what it says comes true, for each name
+                    name = f"mm{i}.{zone}"
+                    summary, story, _ = self.explain(name)
+                    self.net.clear_queries()
+                    self.assertFails(name, status="NXDOMAIN")
+                    made = not [q for q in self.net.queries() if q.name.endswith(zone + ".")]
+                    self.assertEqual(made, "has proven so" in summary, summary)
+                    if made:
+                        told.append((name, summary, story))
+                name, summary, story = told[0]
+                self.assertIn(f"{name}. A does not exist (NXDOMAIN, secure): the zone {zone}. has "
+                              "proven so when others were asked for (RFC 8198)", summary)
+                self.assertRegex(story, rf"Proven: \S*{zone}\. NSEC3? \S+")
+        self.ask("www.signed.org")
+        self.assertFails("www.signed.org", "TXT", status="NOERROR")
+        self.assertCause("www.signed.org", r"^www\.signed\.org\. LOC has no such records \(NODATA, secure",
+                         rrtype="LOC")
+
     def test_loop(self):
         self.assertFails("loop1.plain.com")
         self.assertCause("loop1.plain.com", r"CNAME chain loops")
