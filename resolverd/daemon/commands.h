@@ -42,6 +42,7 @@ struct commands { /* main thread; all borrowed */
 	struct disk *disk;
 	struct allowances *allowances;
 	const struct throttle *throttle;
+	struct strippers *strippers;
 	struct listen *listen;
 	struct http *http; /* NULL: none */
 	struct prefetch_shared *prefetch;

@@ -96,6 +96,7 @@ void doubts_read(const struct doubts *d, void (*tell)(void *context, const char 
 		tell(context,
 		     "questions failed because of a zone's rate limit: too many were in line "
 		     "for it already");
+	strippers_doubts(d->strippers, now.mono_us, tell, context);
 	tell_log(tell, context);
 	if (sandbox_refused() > 0)
 		tell(context, "the sandbox refused system calls: an attack, or a mistake in it; "

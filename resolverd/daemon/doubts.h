@@ -21,6 +21,7 @@ struct doubts {		   /* all borrowed; any thread may read it */
 	unsigned worker_count;
 	struct allowances *allowances;
 	const struct throttle *throttle;
+	struct strippers *strippers;
 	struct listen *listen;
 	struct http *http; /* NULL: none */
 };

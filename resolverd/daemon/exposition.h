@@ -58,6 +58,7 @@ struct exposition { /* what is read; all borrowed, any thread may read it */
 	struct disk *disk;
 	struct allowances *allowances;
 	const struct throttle *throttle;
+	struct strippers *strippers;
 	struct worker *const *workers;
 	unsigned worker_count;
 	struct listen *listen; /* NULL: nothing is served */

@@ -123,6 +123,8 @@ static enum err open_shared(struct server *s)
 		err = cache_reader_new(shared->cache, &s->reader);
 	if (err == OK)
 		err = prefetch_shared_new(&shared->prefetch);
+	if (err == OK)
+		err = strippers_new(&shared->strippers);
 	shared->throttle = &s->throttle;
 	shared->own_addresses = &s->own_addresses;
 	shared->epoch = loop_epoch_read();
@@ -139,6 +141,7 @@ static void close_shared(struct server *s)
 	anchors_free(s->shared.anchors);
 	anchor_store_free(s->anchor_store);
 	prefetch_shared_free(s->shared.prefetch);
+	strippers_free(s->shared.strippers);
 	warm_close(s->shared.warm, s->loop.now);
 	if (s->shared.ranges)
 		ranges_free(s->shared.ranges);

@@ -310,6 +310,8 @@ static enum err open_resolver(struct worker *w)
 		.cookie_secret = &shared->cookie_secret,
 		.observe_keys = shared->anchors ? anchors_observe : NULL,
 		.observe_context = shared->anchors,
+		.forwarded = shared->strippers ? strippers_note : NULL,
+		.forwarded_context = shared->strippers,
 		.report = handle_report,
 		.report_context = w,
 		.changed = handle_change,

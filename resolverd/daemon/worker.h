@@ -14,6 +14,7 @@
 #include "daemon/feed.h"
 #include "daemon/recorder.h"
 #include "daemon/snapshot.h"
+#include "daemon/strippers.h"
 #include "daemon/tracing.h"
 #include "daemon/warm.h"
 #include "net/loop.h"
@@ -32,6 +33,7 @@ struct worker_shared { /* borrowed by all workers; outlives them */
 	struct throttle *throttle;
 	const struct own_addresses *own_addresses;
 	struct prefetch_shared *prefetch;
+	struct strippers *strippers;
 	struct anchors *anchors; /* NULL: nobody follows rollovers */
 	struct hash_key cookie_secret;
 	struct loop_epoch epoch;

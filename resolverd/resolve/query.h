@@ -280,6 +280,8 @@ struct resolver {
 	void *recall_context;
 	resolver_observe_fn *observe_keys;
 	void *observe_context;
+	resolver_forwarded_fn *forwarded;
+	void *forwarded_context;
 	trace_report_fn *report;
 	void *report_context;
 	prefetch_change_fn *changed;

@@ -49,6 +49,8 @@ enum err resolver_new(const struct resolver_parts *parts, struct resolver **out)
 	r->recall_context = parts->recall_context;
 	r->observe_keys = parts->observe_keys;
 	r->observe_context = parts->observe_context;
+	r->forwarded = parts->forwarded;
+	r->forwarded_context = parts->forwarded_context;
 	r->report = parts->report;
 	r->report_context = parts->report_context;
 	r->changed = parts->changed;

@@ -87,6 +87,16 @@ enum { RESOLVER_OBSERVE_MS = 3600 * 1000 };
 typedef void resolver_observe_fn(void *context, const uint8_t *zone, const struct rrset *dnskeys,
 				 const bool *self_signed);
 
+/* A reply of the forward zone ZONE about NAME, from SERVER, has been validated, or could not be: then
+ * without any signature, although NAME lies in a signed zone. Borrowed for the call. */
+struct resolver_forwarded {
+	const uint8_t *zone, *name;
+	const struct endpoint *server;
+	bool has_signatures;
+};
+typedef void resolver_forwarded_fn(void *context, const struct resolver_forwarded *f,
+				   struct now now);
+
 /*
  * Memory does not know: bring what a slower tier keeps under NAME (lower case) into the cache, by
  * cache_restore(). Whether anything came. Waits for nobody else.
@@ -117,6 +127,8 @@ struct resolver_parts { /* what a resolver is made of; all borrowed and outlivin
 	/* NULL: nobody follows rollovers. */
 	resolver_observe_fn *observe_keys;
 	void *observe_context;
+	resolver_forwarded_fn *forwarded; /* NULL: nobody is told */
+	void *forwarded_context;
 	/* Told of every question that a client, the prefetch engine or an operator asked, when it ends.
 	 * NULL: nothing is traced. */
 	trace_report_fn *report;

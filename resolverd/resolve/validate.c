@@ -128,8 +128,35 @@ static void blame_edns(struct query *q)
 				   .why = "answered without EDNS, so without signatures"});
 }
 
+static bool has_signatures(const struct reply *reply)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < reply->set_count; i++)
+		any |= reply->sets[i].sig_count > 0;
+	for (uint32_t i = 0; i < reply->authority_count; i++)
+		any |= reply->authority[i].sig_count > 0;
+	return any;
+}
+
+/* Somebody may want to know whether a forwarder passes signatures on. PROVEN: the reply was secure. */
+static void tell_forwarded(const struct query *q, bool proven)
+{
+	const struct resolver *r = q->resolver;
+	const struct endpoint *server = blame_server(q);
+	if (!r->forwarded || !query_is_forwarded(q) || !server)
+		return;
+	if (!proven && has_signatures(q->reply))
+		return; /* something else is wrong with it */
+	const struct resolver_forwarded f = {.zone = q->zone.configured->name,
+					     .name = q->name,
+					     .server = server,
+					     .has_signatures = proven};
+	r->forwarded(r->forwarded_context, &f, r->now);
+}
+
 static enum step conclude_unproven(struct query *q)
 {
+	tell_forwarded(q, false);
 	q->answer.unproven = true;
 	query_remark(q);
 	return leg_checked(q, VERDICT_BOGUS);
@@ -139,6 +166,7 @@ enum step validate_conclude_bogus(struct query *q)
 {
 	if (q->reply->unsigned_ok) /* nobody has sent signatures: that shows nothing to be bad */
 		return conclude_unproven(q);
+	tell_forwarded(q, false);
 	metrics_add(q->resolver->metrics, METRIC_dnssec_bogus_total, 1);
 	if (q->trouble.ede == EDE_NONE)
 		q->trouble.ede = EDE_DNSSEC_BOGUS;
@@ -249,6 +277,8 @@ enum step validate_step(struct query *q)
 		return STEP_WAIT;
 	if (security_is_bad(v))
 		return on_bogus(q, v == SECURITY_UNPROVEN);
+	if (v == SECURITY_SECURE)
+		tell_forwarded(q, true);
 	keep_checked(q, v);
 	metrics_add(metrics,
 		    v == SECURITY_SECURE ? METRIC_dnssec_secure_total

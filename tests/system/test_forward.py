@@ -1,5 +1,9 @@
 """Forward zones and stub zones. The upstream is an Unbound in the lab."""
+import re
 import time
+
+import dns.message
+import dns.rdatatype
 
 import case
 from control import Ctl
@@ -200,3 +204,37 @@ class Stub(case.DaemonCase):
         seen = self.net.queries("www.stub.internal.")
         self.assertTrue(seen)
         self.assertFalse(any(q.message[2] & 1 for q in seen), "RD")
+
+
+def strip(reply):
+    """An edit of a reply: what a forwarder leaves that does not know DNSSEC."""
+    message = dns.message.from_wire(reply)
+    for section in message.answer, message.authority:
+        section[:] = [s for s in section if s.rdtype not in (
+            dns.rdatatype.RRSIG, dns.rdatatype.NSEC, dns.rdatatype.NSEC3)]
+    return message.to_wire()
+
+
+class Stripped(ForwardCase):
+    """A forwarder that leaves signatures out is named, and is no more once it does not."""
+    config = {"forward-zones": [zone("signed.com.", UPSTREAM), zone("plain.com.", UPSTREAM)]}
+
+    def test_named(self):
+        ctl = Ctl(self.net, self.daemon)
+        self.addCleanup(setattr, self.link, "edit", None)
+        self.link.edit = strip
+        self.assertData(self.ask("www.plain.com"), "198.18.1.1")    # needs none
+        self.assertEqual(ctl.json("status")["warnings"], [])
+        for name in "www", "text", "nosuch", "alias", "other":
+            self.assertStatus(self.ask(name + ".signed.com"), "SERVFAIL")
+        told = rf"forward zone signed\.com\.: {re.escape(UPSTREAM)}:53 leaves signatures out, as for " \
+               r"\S+\.signed\.com\., so signed names fail: have it pass DNSSEC on, or mark the zone " \
+               "\"insecure: true\""
+        warnings = ctl.json("status")["warnings"]
+        self.assertEqual(len(warnings), 1)
+        self.assertRegex(warnings[0], told)
+        self.assertEqual(self.daemon.said().count("forward zone without signatures zone=signed.com."), 1)
+        self.link.edit = None
+        ctl.text("cache", "flush", "signed.com", "--subtree")
+        self.assertData(self.ask("www.signed.com"), "198.18.1.1")
+        self.assertEqual(ctl.json("status")["warnings"], [])
