@@ -61,9 +61,10 @@ static void heap_settle(struct heap *h, struct heap_node *node, size_t index)
 		heap_sink(h, node, index);
 }
 
-static enum err heap_grow(struct heap *h)
+enum err heap_reserve(struct heap *h, size_t capacity)
 {
-	size_t capacity = h->capacity ? 2 * h->capacity : HEAP_CAPACITY_MIN;
+	if (capacity <= h->capacity)
+		return OK;
 	struct heap_node **nodes = reallocarray(h->nodes, capacity, sizeof(*nodes));
 	if (!nodes)
 		return ERR_NO_MEMORY;
@@ -81,7 +82,7 @@ enum err heap_set(struct heap *h, struct heap_node *node, uint64_t key)
 		return OK;
 	}
 	if (h->count == h->capacity) {
-		enum err err = heap_grow(h);
+		enum err err = heap_reserve(h, h->capacity ? 2 * h->capacity : HEAP_CAPACITY_MIN);
 		if (err)
 			return err;
 	}

@@ -21,6 +21,9 @@ struct heap {
 void heap_init(struct heap *h);
 void heap_deinit(struct heap *h); /* frees the table, not the nodes */
 
+/* Make room for CAPACITY nodes, so that heap_set() cannot fail up to then. ERR_NO_MEMORY. */
+MUST_USE enum err heap_reserve(struct heap *h, size_t capacity);
+
 /* Insert NODE with KEY, or move it to KEY if it is in already. ERR_NO_MEMORY. */
 MUST_USE enum err heap_set(struct heap *h, struct heap_node *node, uint64_t key);
 
