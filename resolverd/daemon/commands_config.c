@@ -104,10 +104,13 @@ static void show_endpoints(json_t **list, const char *key, const struct endpoint
 		add_setting(list, key, "%s", endpoint_text(&e[i], text));
 }
 
-static void show_access(json_t **list, const struct settings *s)
+/* KEY NULL: as each rule says. */
+static void show_networks(json_t **list, const char *key, const struct access_rule *rules,
+			  size_t count)
 {
-	for (size_t i = 0; i < s->access_count; i++) {
-		const struct endpoint_prefix *p = &s->access[i].prefix;
+	for (size_t i = 0; i < count; i++) {
+		const struct endpoint_prefix *p = &rules[i].prefix;
+		const char *said = rules[i].allow ? "access.allow" : "access.deny";
 		struct endpoint e = endpoint_of(span_of(p->addr, p->family == 4 ? 4 : 16), 0);
 		char text[ENDPOINT_TEXT_SIZE];
 		/* "192.0.2.0:0" or "[2001:db8::]:0", of which the address is wanted. */
@@ -116,8 +119,7 @@ static void show_access(json_t **list, const struct settings *s)
 		*end = '\0';
 		bool bracket = text[0] == '[';
 		text[strcspn(text, "]")] = '\0';
-		add_setting(list, s->access[i].allow ? "access.allow" : "access.deny", "%s/%u",
-			    text + bracket, p->bits);
+		add_setting(list, key ? key : said, "%s/%u", text + bracket, p->bits);
 	}
 }
 
@@ -138,7 +140,8 @@ static void show_service(json_t **list, const struct config *c)
 	if (s->version)
 		add_setting(list, "version", "%s", s->version);
 	add_setting(list, "answer-non-recursive", "%s", yes_no(s->answer_norecurse));
-	show_access(list, s);
+	show_networks(list, NULL, s->access, s->access_count);
+	show_networks(list, "access.trusted", s->trusted, s->trusted_count);
 	add_setting(list, "control.socket", "%s", c->control_socket ? c->control_socket : "none");
 	if (c->control_group)
 		add_setting(list, "control.group", "%s", c->control_group);

@@ -42,6 +42,7 @@ typedef MEMBER_OF(recorder) raw_recorder;
 static const cyaml_schema_field_t access_fields[] = {
 	LIST("allow", raw_access, allow),
 	LIST("deny", raw_access, deny),
+	LIST("trusted", raw_access, trusted),
 	CYAML_FIELD_END,
 };
 

@@ -216,30 +216,69 @@ static size_t access_rules(const char *word, bool allow, struct access_rule *out
 	return endpoint_prefix_parse(word, &out[0].prefix) == OK ? 1 : 0;
 }
 
-static enum err add_access(struct config_build *b, const char *list, char *const *words,
-			   size_t word_count)
+struct networks { /* being made, with room for all */
+	struct access_rule *rules;
+	size_t count;
+};
+
+/* Add those of LIST, a key, whose words are WORDS. */
+static enum err add_networks(struct config_build *b, const char *list, char *const *words,
+			     size_t word_count, struct networks *out)
 {
-	struct settings *s = &b->config->settings;
-	struct access_rule *rules = (struct access_rule *)(uintptr_t)s->access;
-	bool allow = strcmp(list, "access.allow") == 0;
+	bool allow = strcmp(list, "access.deny") != 0;
 	char key[CONFIG_KEY_MAX];
 
 	for (size_t i = 0; i < word_count; i++) {
-		size_t count = access_rules(words[i], allow, rules + s->access_count);
+		size_t count = access_rules(words[i], allow, out->rules + out->count);
 		if (count == 0)
 			return config_refuse(b, config_key(key, list, i, NULL),
 					     "\"%s\" is neither a network nor one of loopback, "
 					     "private, any",
 					     words[i]);
-		s->access_count += count;
+		out->count += count;
 	}
 	return OK;
+}
+
+/* Room for what WORDS words stand for, after DEFAULTS. */
+static enum err make_networks(struct config_build *b, size_t words, struct networks defaults,
+			      struct networks *out)
+{
+	size_t most = words * SETTINGS_ACCESS_WORD_MAX + defaults.count + 1;
+
+	out->count = defaults.count;
+	out->rules = arena_alloc(&b->config->arena, most * sizeof(*out->rules));
+	if (!out->rules)
+		return ERR_NO_MEMORY;
+	if (defaults.count > 0)
+		memcpy(out->rules, defaults.rules, defaults.count * sizeof(*out->rules));
+	return OK;
+}
+
+static enum err build_trusted(struct config_build *b, const struct raw_config *raw)
+{
+	struct settings *s = &b->config->settings;
+	size_t words = raw->access.trusted_count;
+	struct networks n;
+
+	if (!config_source_is_list(b->source, "access.trusted"))
+		return OK;
+	if (words > ACCESS_RULES_MAX)
+		return config_refuse(b, "access.trusted", "more than %d networks",
+				     ACCESS_RULES_MAX);
+	enum err err = make_networks(b, words, (struct networks){.rules = NULL}, &n);
+	if (err == OK)
+		err = add_networks(b, "access.trusted", raw->access.trusted, words, &n);
+	s->trusted = n.rules;
+	s->trusted_count = n.count;
+	return err;
 }
 
 static enum err build_access(struct config_build *b, const struct raw_config *raw)
 {
 	struct settings *s = &b->config->settings;
 	size_t words = (size_t)raw->access.allow_count + raw->access.deny_count;
+	struct networks n;
 
 	bool allow_given = config_source_is_list(b->source, "access.allow");
 
@@ -248,20 +287,17 @@ static enum err build_access(struct config_build *b, const struct raw_config *ra
 	if (words > ACCESS_RULES_MAX)
 		return config_refuse(b, "access", "more than %d networks", ACCESS_RULES_MAX);
 	/* Without "allow" the default holds, less what is denied. */
-	const struct access_rule *defaults = s->access;
-	size_t default_count = allow_given ? 0 : s->access_count;
-	struct access_rule *rules =
-		arena_alloc(&b->config->arena, (words * SETTINGS_ACCESS_WORD_MAX + default_count +
-						1) * sizeof(*rules));
-	if (!rules)
-		return ERR_NO_MEMORY;
-	memcpy(rules, defaults, default_count * sizeof(*rules));
-	s->access = rules;
-	s->access_count = default_count;
-	enum err err = add_access(b, "access.allow", raw->access.allow, raw->access.allow_count);
-	if (err != OK)
-		return err;
-	return add_access(b, "access.deny", raw->access.deny, raw->access.deny_count);
+	const struct networks defaults = {.rules = (struct access_rule *)(uintptr_t)s->access,
+					  .count = allow_given ? 0 : s->access_count};
+	enum err err = make_networks(b, words, defaults, &n);
+	if (err == OK)
+		err = add_networks(b, "access.allow", raw->access.allow, raw->access.allow_count,
+				   &n);
+	if (err == OK)
+		err = add_networks(b, "access.deny", raw->access.deny, raw->access.deny_count, &n);
+	s->access = n.rules;
+	s->access_count = n.count;
+	return err;
 }
 
 static enum err build_service(struct config_build *b, const struct raw_config *raw)
@@ -273,6 +309,8 @@ static enum err build_service(struct config_build *b, const struct raw_config *r
 		err = build_workers(b, raw);
 	if (err == OK)
 		err = build_access(b, raw);
+	if (err == OK)
+		err = build_trusted(b, raw);
 	if (err == OK)
 		err = read_string(b, "identity", raw->identity, &s->identity);
 	if (err == OK)

@@ -24,8 +24,8 @@ struct raw_config {
 	unsigned listen_count;
 	char *workers, *identity, *version, *root_hints, *special_zones, *answer_non_recursive;
 	struct {
-		char **allow, **deny;
-		unsigned allow_count, deny_count;
+		char **allow, **deny, **trusted;
+		unsigned allow_count, deny_count, trusted_count;
 	} access;
 	struct {
 		char *interface;

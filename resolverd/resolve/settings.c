@@ -18,11 +18,13 @@ struct index_node {
 	const struct settings_zone *zone;
 };
 
-/* An access rule as words that are compared under a mask; the first byte is the lowest. */
+/* A network of the access list or of those that are trusted, as words that are compared under a mask;
+ * the first byte is the lowest. The longest that holds a client decides. */
 struct index_access {
 	uint64_t net[2], mask[2];
 	uint8_t bits;
-	bool allow;
+	uint8_t standing; /* SETTINGS_ALLOWED, SETTINGS_TRUSTED: of the clients there */
+	bool is_rule;	  /* of the access list, which says more than that it is trusted */
 };
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "first bytes are taken from words");
@@ -255,11 +257,11 @@ static unsigned address_words(const struct endpoint *e, uint64_t words[2])
 	return FAMILY_IPV4;
 }
 
-bool settings_allows(const struct settings *s, const struct endpoint *client)
+unsigned settings_standing(const struct settings *s, const struct endpoint *client)
 {
 	REQUIRE(s->index);
 	if (client->family != 4 && client->family != 6)
-		return false;
+		return 0;
 	uint64_t words[2];
 	unsigned family = address_words(client, words);
 	const struct index_access *access = s->index->access[family];
@@ -268,9 +270,9 @@ bool settings_allows(const struct settings *s, const struct endpoint *client)
 		const struct index_access *a = &access[i];
 		if (((words[0] ^ a->net[0]) & a->mask[0]) == 0 &&
 		    ((words[1] ^ a->net[1]) & a->mask[1]) == 0)
-			return a->allow;
+			return a->standing;
 	}
-	return false;
+	return 0;
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */
@@ -322,7 +324,9 @@ static size_t label_total(const struct settings *s)
 
 static struct index_access access_of(const struct access_rule *rule)
 {
-	struct index_access a = {.bits = rule->prefix.bits, .allow = rule->allow};
+	struct index_access a = {.bits = rule->prefix.bits,
+				 .standing = rule->allow ? SETTINGS_ALLOWED : 0,
+				 .is_rule = true};
 	uint8_t mask[16] = {0};
 	REQUIRE(rule->prefix.bits <= 128);
 	for (unsigned bit = 0; bit < rule->prefix.bits; bit++)
@@ -335,7 +339,45 @@ static struct index_access access_of(const struct access_rule *rule)
 /* Longer prefixes come first; of two equal rules the one that denies does. */
 static bool access_is_before(const struct index_access *a, const struct index_access *b)
 {
-	return a->bits != b->bits ? a->bits > b->bits : !a->allow && b->allow;
+	return a->bits != b->bits ? a->bits > b->bits : a->standing < b->standing;
+}
+
+/* A is, or holds, the network of B. */
+static bool access_holds(const struct index_access *a, const struct index_access *b)
+{
+	return a->bits <= b->bits && ((a->net[0] ^ b->net[0]) & a->mask[0]) == 0 &&
+	       ((a->net[1] ^ b->net[1]) & a->mask[1]) == 0;
+}
+
+static void insert_access(struct settings_index *x, unsigned family, struct index_access rule)
+{
+	struct index_access *list = x->access[family];
+	size_t at = x->access_count[family]++;
+	for (; at > 0 && access_is_before(&rule, &list[at - 1]); at--)
+		list[at] = list[at - 1];
+	list[at] = rule;
+}
+
+/* TRUSTED has a place of its own unless the access list names the same network; what it holds is trusted
+ * too. */
+static void insert_trusted(struct settings_index *x, unsigned family, struct index_access trusted)
+{
+	struct index_access *list = x->access[family];
+	bool known = false;
+	trusted.standing = 0;
+	trusted.is_rule = false;
+	for (size_t i = x->access_count[family]; i > 0; i--) {
+		struct index_access *a = &list[i - 1];
+		if (a->is_rule && access_holds(a, &trusted)) /* at last the first that does */
+			trusted.standing = a->standing & SETTINGS_ALLOWED;
+		if (!access_holds(&trusted, a))
+			continue;
+		a->standing |= SETTINGS_TRUSTED;
+		known |= a->bits == trusted.bits;
+	}
+	trusted.standing |= SETTINGS_TRUSTED;
+	if (!known)
+		insert_access(x, family, trusted);
 }
 
 static void index_first_bytes(struct settings_index *x, unsigned family)
@@ -354,18 +396,18 @@ static enum err index_access_rules(struct settings_index *x, const struct settin
 				   struct arena *arena)
 {
 	for (unsigned family = 0; family < FAMILY_COUNT; family++) {
-		x->access[family] =
-			arena_alloc(arena, (s->access_count + 1) * sizeof(struct index_access));
+		size_t most = s->access_count + s->trusted_count + 1;
+		x->access[family] = arena_alloc(arena, most * sizeof(struct index_access));
 		if (!x->access[family])
 			return ERR_NO_MEMORY;
 	}
 	for (size_t i = 0; i < s->access_count; i++) {
 		unsigned family = s->access[i].prefix.family == 6 ? FAMILY_IPV6 : FAMILY_IPV4;
-		struct index_access rule = access_of(&s->access[i]), *list = x->access[family];
-		size_t at = x->access_count[family]++;
-		for (; at > 0 && access_is_before(&rule, &list[at - 1]); at--)
-			list[at] = list[at - 1];
-		list[at] = rule;
+		insert_access(x, family, access_of(&s->access[i]));
+	}
+	for (size_t i = 0; i < s->trusted_count; i++) {
+		unsigned family = s->trusted[i].prefix.family == 6 ? FAMILY_IPV6 : FAMILY_IPV4;
+		insert_trusted(x, family, access_of(&s->trusted[i]));
 	}
 	for (unsigned family = 0; family < FAMILY_COUNT; family++)
 		index_first_bytes(x, family);
@@ -455,6 +497,8 @@ void settings_init(struct settings *s)
 		.dnssec = true,
 		.access = access_default,
 		.access_count = ARRAY_LEN(access_default),
+		.trusted = access_default,
+		.trusted_count = ARRAY_LEN(access_default),
 		.answer_norecurse = true,
 		.stale_enabled = true,
 		.stale_answer_after_ms = 500,

@@ -115,7 +115,11 @@ struct settings { /* immutable once finished */
 	size_t local_zone_count; /* built-in ones included */
 
 	const struct access_rule *access;
-	size_t access_count;   /* longest prefix wins; default deny */
+	size_t access_count; /* longest prefix wins; default deny */
+	/* Where the operator's own clients live (`allow` is not looked at): they weigh more where
+	 * shares decide (base/shares.h), and nobody forges their addresses. */
+	const struct access_rule *trusted;
+	size_t trusted_count;
 	bool answer_norecurse; /* RD=0 from the cache; else REFUSED */
 
 	const char *identity; /* id.server, hostname.bind, NSID; NULL: REFUSED, no NSID */
@@ -168,8 +172,17 @@ const struct settings_budget *settings_budget_of(const struct settings *s,
  * apex itself is always asked. */
 bool settings_zone_only_allows(const struct settings_zone *z, const uint8_t *name);
 
-/* CLIENT may ask. */
-bool settings_allows(const struct settings *s, const struct endpoint *client);
+/* What CLIENT is: SETTINGS_ALLOWED: it may ask; SETTINGS_TRUSTED: its network is trusted. */
+enum { SETTINGS_ALLOWED = 1, SETTINGS_TRUSTED = 2 };
+unsigned settings_standing(const struct settings *s, const struct endpoint *client);
+static inline bool settings_allows(const struct settings *s, const struct endpoint *client)
+{
+	return (settings_standing(s, client) & SETTINGS_ALLOWED) != 0;
+}
+static inline bool settings_trusts(const struct settings *s, const struct endpoint *client)
+{
+	return (settings_standing(s, client) & SETTINGS_TRUSTED) != 0;
+}
 
 /* NAME is at or below a negative trust anchor, or a zone marked insecure. */
 bool settings_is_insecure(const struct settings *s, const uint8_t *name);

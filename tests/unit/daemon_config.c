@@ -55,6 +55,8 @@ static const struct {
 	{"access: {allow: [friends]}\n",
 	 "f:1: access.allow[0]: \"friends\" is neither a network nor "
 	 "one of loopback, private, any"},
+	{"access: {trusted: [cluster]}\n", "f:1: access.trusted[0]: \"cluster\" is neither a "
+					   "network nor one of loopback, private, any"},
 	{"access: {deny: [any, 10.0.0.1/8]}\n",
 	 "f:1: access.deny[1]: \"10.0.0.1/8\" is neither a network nor one of loopback, private, "
 	 "any"},
@@ -396,6 +398,30 @@ static void test_access(void **state)
 	}
 }
 
+static void test_trusted(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *client;
+		bool is_trusted;
+	} cases[] = {
+		{"{}\n", "10.0.0.1", true},
+		{"{}\n", "198.51.100.1", false},
+		{"access: {allow: [any]}\n", "198.51.100.1", false},
+		{"access: {trusted: [10.0.0.2]}\n", "10.0.0.2", true},
+		{"access: {trusted: [10.0.0.2]}\n", "10.0.0.3", false},
+		{"access: {trusted: []}\n", "127.0.0.1", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct config *c = must_load(cases[i].text);
+		struct endpoint e;
+		REQUIRE(endpoint_parse(cases[i].client, 1234, &e) == OK);
+		CHECK(cases[i].text, settings_trusts(&c->settings, &e) == cases[i].is_trusted);
+		config_free(c);
+	}
+}
+
 static void test_private_zones(void **state)
 {
 	static const struct {
@@ -695,21 +721,14 @@ static void test_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_interfaces),
-		cmocka_unit_test(test_service),
-		cmocka_unit_test(test_node_local),
-		cmocka_unit_test(test_access),
-		cmocka_unit_test(test_private_zones),
-		cmocka_unit_test(test_zones),
-		cmocka_unit_test(test_local_zones),
-		cmocka_unit_test(test_anchors),
-		cmocka_unit_test(test_unsupported_anchors),
-		cmocka_unit_test(test_prefetch),
-		cmocka_unit_test(test_disk),
-		cmocka_unit_test(test_files),
-		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_refused),	   cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_interfaces), cmocka_unit_test(test_service),
+		cmocka_unit_test(test_node_local), cmocka_unit_test(test_access),
+		cmocka_unit_test(test_trusted),	   cmocka_unit_test(test_private_zones),
+		cmocka_unit_test(test_zones),	   cmocka_unit_test(test_local_zones),
+		cmocka_unit_test(test_anchors),	   cmocka_unit_test(test_unsupported_anchors),
+		cmocka_unit_test(test_prefetch),   cmocka_unit_test(test_disk),
+		cmocka_unit_test(test_files),	   cmocka_unit_test(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -189,6 +189,7 @@ static void test_example_is_good(void **state)
 	assert_int_equal(s->answer_norecurse, p->answer_norecurse);
 	assert_int_equal(s->local_zone_count, p->local_zone_count + 1);
 	assert_int_equal(s->access_count, p->access_count);
+	assert_int_equal(s->trusted_count, p->trusted_count);
 	assert_int_equal(s->stale_enabled, p->stale_enabled);
 	assert_int_equal(s->stale_answer_after_ms, p->stale_answer_after_ms);
 	assert_int_equal(s->stale_max_age_s, p->stale_max_age_s);

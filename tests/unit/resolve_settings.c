@@ -192,6 +192,55 @@ static void test_access(void **state)
 	rig_free(g);
 }
 
+/* The longest network decides of each of the two by itself, in whatever order they are nested. */
+static void test_trusted(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *client;
+		unsigned standing;
+	} cases[] = {
+		{"10.0.0.1", SETTINGS_ALLOWED},
+		{"10.1.0.1", SETTINGS_ALLOWED | SETTINGS_TRUSTED},
+		{"10.1.1.1", SETTINGS_TRUSTED},
+		{"10.1.1.9", SETTINGS_ALLOWED | SETTINGS_TRUSTED},
+		{"10.2.0.1", SETTINGS_ALLOWED | SETTINGS_TRUSTED},
+		{"10.2.2.1", SETTINGS_TRUSTED},
+		{"10.3.0.1", SETTINGS_TRUSTED},
+		{"192.0.2.1", 0},
+		{"192.0.2.2", SETTINGS_TRUSTED},
+		{"::ffff:10.2.0.1", SETTINGS_ALLOWED | SETTINGS_TRUSTED},
+		{"2001:db8::1", 0},
+	};
+	struct rig *g = rig_new();
+	struct access_rule rules[8], trusted[8];
+	size_t count = 0, trusted_count = 0;
+	add_rule(rules, &count, "10.0.0.0/8", true);
+	add_rule(rules, &count, "10.1.1.0/24", false);
+	add_rule(rules, &count, "10.1.1.9", true);
+	add_rule(rules, &count, "10.2.2.0/24", false);
+	add_rule(rules, &count, "10.3.0.0/16", true);
+	add_rule(rules, &count, "10.3.0.0/16", false);
+	add_rule(trusted, &trusted_count, "10.2.0.0/15", true);
+	add_rule(trusted, &trusted_count, "10.1.0.0/16", true);
+	add_rule(trusted, &trusted_count, "10.3.0.0/16", true);
+	add_rule(trusted, &trusted_count, "10.2.2.1", true);
+	add_rule(trusted, &trusted_count, "192.0.2.2", true);
+	struct settings by_rules = g->settings;
+	by_rules.access = rules;
+	by_rules.access_count = count;
+	by_rules.trusted = trusted;
+	by_rules.trusted_count = trusted_count;
+	REQUIRE(settings_finish(&by_rules, &g->arena) == OK);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct endpoint client;
+		REQUIRE(endpoint_parse(cases[i].client, 1, &client) == OK);
+		CHECK(cases[i].client, settings_standing(&by_rules, &client) == cases[i].standing);
+	}
+	CHECK("by default: loopback and private", settings_trusts(&g->settings, &g->peer));
+	rig_free(g);
+}
+
 static void test_access_words(void **state)
 {
 	(void)state;
@@ -257,9 +306,10 @@ static void test_only(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_zone_for),     cmocka_unit_test(test_root_zone),
-		cmocka_unit_test(test_insecure),     cmocka_unit_test(test_access),
-		cmocka_unit_test(test_access_words), cmocka_unit_test(test_only),
+		cmocka_unit_test(test_zone_for), cmocka_unit_test(test_root_zone),
+		cmocka_unit_test(test_insecure), cmocka_unit_test(test_access),
+		cmocka_unit_test(test_trusted),	 cmocka_unit_test(test_access_words),
+		cmocka_unit_test(test_only),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
