@@ -71,6 +71,14 @@
 	X(stalls_total, "times that a worker stood still for half a second while work waited")     \
 	X(tcp_accepted_total, "TCP connections accepted")                                          \
 	X(tcp_rejected_total, "TCP connections closed by a limit")                                 \
+	X(shares_tcp_total,                                                                        \
+	  "TCP connections that clients had to give up, or did not get, having had their share")   \
+	X(shares_clients_total,                                                                    \
+	  "queries that too many waited beside for an answer, dropped by the clients' shares")     \
+	X(shares_questions_total,                                                                  \
+	  "questions in progress that were given up for others, by the clients' shares")           \
+	X(shares_line_total,                                                                       \
+	  "questions that found no place, or not another one, in line for a rate-limited server")  \
 	X(udp_receive_drops_total, "queries that the system dropped: no room in the socket")       \
 	X(tcp_accept_drops_total, "TCP connections that the system dropped: no room to wait")
 

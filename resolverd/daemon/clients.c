@@ -7,7 +7,7 @@ enum err clients_init(struct clients *c, unsigned connections)
 	*c = (struct clients){0};
 	c->slots = calloc(CLIENTS_MAX, sizeof(*c->slots));
 	c->first_of = calloc(connections, sizeof(*c->first_of));
-	if (!c->slots || !c->first_of) {
+	if (!c->slots || !c->first_of || shares_init(&c->shares, CLIENTS_MAX) != OK) {
 		clients_deinit(c);
 		return ERR_NO_MEMORY;
 	}
@@ -22,6 +22,7 @@ void clients_deinit(struct clients *c)
 {
 	free(c->slots);
 	free(c->first_of);
+	shares_deinit(&c->shares);
 	*c = (struct clients){0};
 }
 
@@ -30,44 +31,51 @@ static uint64_t token_of(const struct clients *c, const struct client *client)
 	return (uint64_t)client->generation << 32 | (uint64_t)(client - c->slots);
 }
 
-static struct client *add(struct clients *c, enum client_kind kind, struct now now)
+bool clients_victim(const struct clients *c, const struct shares_holder *holder, uint64_t *token)
 {
-	if (!c->free_first)
-		return NULL;
+	const struct shares_member *m = shares_victim(&c->shares, holder);
+
+	if (!m)
+		return false;
+	*token = token_of(c, CONTAINER_OF(m, struct client, share));
+	return true;
+}
+
+static struct client *add(struct clients *c, enum client_kind kind,
+			  const struct shares_holder *holder, struct now now)
+{
+	REQUIRE(c->free_first); /* else it would be written where no client is */
 	struct client *client = &c->slots[c->free_first - 1];
 	c->free_first = client->next;
 	client->kind = kind;
 	client->since_us = now.mono_us;
 	client->next = client->previous = 0;
+	shares_join(&c->shares, &client->share, holder);
 	return client;
 }
 
-bool clients_add_udp(struct clients *c, const struct udp_path *path, struct now now,
-		     uint64_t *token)
+uint64_t clients_add_udp(struct clients *c, const struct udp_path *path,
+			 const struct shares_holder *holder, struct now now)
 {
-	struct client *client = add(c, CLIENT_UDP, now);
+	struct client *client = add(c, CLIENT_UDP, holder, now);
 
-	if (!client)
-		return false;
 	client->path = *path;
-	*token = token_of(c, client);
-	return true;
+	return token_of(c, client);
 }
 
-bool clients_add_tcp(struct clients *c, struct tcp_handle handle, struct now now, uint64_t *token)
+uint64_t clients_add_tcp(struct clients *c, struct tcp_handle handle,
+			 const struct shares_holder *holder, struct now now)
 {
-	struct client *client = add(c, CLIENT_TCP, now);
+	struct client *client = add(c, CLIENT_TCP, holder, now);
+	uint64_t token = token_of(c, client);
 
-	if (!client)
-		return false;
 	client->handle = handle;
-	*token = token_of(c, client);
-	uint32_t *first = &c->first_of[handle.slot], self = (uint32_t)*token + 1;
+	uint32_t *first = &c->first_of[handle.slot], self = (uint32_t)token + 1;
 	client->next = *first;
 	if (*first)
 		c->slots[*first - 1].previous = self;
 	*first = self;
-	return true;
+	return token;
 }
 
 static void leave_connection(struct clients *c, const struct client *client)
@@ -91,6 +99,7 @@ bool clients_take(struct clients *c, uint64_t token, struct client *out)
 	*out = *client;
 	if (client->kind == CLIENT_TCP)
 		leave_connection(c, client);
+	shares_leave(&c->shares, &client->share);
 	client->kind = CLIENT_NONE;
 	client->generation++;
 	client->next = c->free_first;

@@ -2,8 +2,11 @@
 /*
  * Clients of one worker whose queries wait for an answer: the way back for each, under a token that
  * the core keeps. A token is used once, so that one that is long gone finds nobody.
+ *
+ * Where all places are taken, shares decide whose query gives way to whose (base/shares.h).
  */
 #include "base/err.h"
+#include "base/shares.h"
 #include "net/tcp.h"
 #include "net/udp.h"
 
@@ -18,8 +21,9 @@ enum client_kind { CLIENT_NONE, CLIENT_UDP, CLIENT_TCP };
 struct client {
 	enum client_kind kind;
 	uint32_t generation;
-	uint64_t since_us;	  /* now.mono_us when it asked */
-	uint32_t next, previous;  /* free ones, or those of one connection; plus one */
+	uint64_t since_us;	 /* now.mono_us when it asked */
+	uint32_t next, previous; /* free ones, or those of one connection; plus one */
+	struct shares_member share;
 	struct udp_path path;	  /* CLIENT_UDP */
 	struct tcp_handle handle; /* CLIENT_TCP */
 };
@@ -28,16 +32,26 @@ struct clients { /* one worker */
 	struct client *slots;
 	uint32_t *first_of;  /* by slot of the connection: its first client, plus one */
 	uint32_t free_first; /* plus one */
+	struct shares shares;
 };
 
 /* For at most CONNECTIONS TCP connections. ERR_NO_MEMORY. */
 MUST_USE enum err clients_init(struct clients *c, unsigned connections);
 void clients_deinit(struct clients *c);
 
-/* A token for a new client, who has asked NOW. False if there are too many. */
-bool clients_add_udp(struct clients *c, const struct udp_path *path, struct now now,
-		     uint64_t *token);
-bool clients_add_tcp(struct clients *c, struct tcp_handle handle, struct now now, uint64_t *token);
+static inline bool clients_is_full(const struct clients *c)
+{
+	return !c->free_first;
+}
+/* C is full: the token of the client that must be taken for one more of HOLDER to find room. False: none
+ * must, HOLDER has its share. */
+bool clients_victim(const struct clients *c, const struct shares_holder *holder, uint64_t *token);
+
+/* A token for a new client of HOLDER, who has asked NOW. C is not full. */
+uint64_t clients_add_udp(struct clients *c, const struct udp_path *path,
+			 const struct shares_holder *holder, struct now now);
+uint64_t clients_add_tcp(struct clients *c, struct tcp_handle handle,
+			 const struct shares_holder *holder, struct now now);
 
 /* The client of TOKEN, who is forgotten by this, into OUT; false if there is none (any more). */
 bool clients_take(struct clients *c, uint64_t token, struct client *out);

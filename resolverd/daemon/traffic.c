@@ -111,6 +111,37 @@ static bool somebody_listens(const struct traffic *t)
 	return t->log || feed_wants(t->feed, FEED_QUESTION);
 }
 
+/* CLIENT, who was taken, gets no answer. */
+static void abandon_client(struct traffic *t, const struct client *client, uint64_t token)
+{
+	bool tcp = client->kind == CLIENT_TCP;
+	struct event event = {
+		.kind = EV_GONE, .token = token, .transport = tcp ? TRANSPORT_TCP : TRANSPORT_UDP};
+
+	metrics_add(t->metrics, METRIC_queries_dropped_total, 1);
+	if (tcp)
+		tcp_drop(&t->tcp, client->handle);
+	traffic_step(t, &event);
+}
+
+/* One more client of HOLDER may wait. */
+static bool has_room_for(struct traffic *t, const struct shares_holder *holder)
+{
+	struct client client;
+	uint64_t token;
+
+	if (LIKELY(!clients_is_full(&t->clients)))
+		return true;
+	metrics_add(t->metrics, METRIC_shares_clients_total, 1);
+	if (!clients_victim(&t->clients, holder, &token)) {
+		metrics_add(t->metrics, METRIC_queries_dropped_total, 1);
+		return false;
+	}
+	REQUIRE(clients_take(&t->clients, token, &client)); /* else it would be in use twice */
+	abandon_client(t, &client, token);
+	return true;
+}
+
 static size_t handle_udp(void *context, struct span packet, const struct udp_path *path,
 			 uint8_t *out, size_t size_bytes)
 {
@@ -126,10 +157,11 @@ static size_t handle_udp(void *context, struct span packet, const struct udp_pat
 		tell(t, &event, out, len);
 	if (len != 0)
 		return len > 0 ? (size_t)len : 0;
-	if (clients_add_udp(&t->clients, path, t->loop->now, &event.token))
-		traffic_step(t, &event);
-	else
-		metrics_add(t->metrics, METRIC_queries_dropped_total, 1);
+	struct shares_holder holder = resolver_holder_of(t->resolver, &path->peer);
+	if (!has_room_for(t, &holder))
+		return 0;
+	event.token = clients_add_udp(&t->clients, path, &holder, t->loop->now);
+	traffic_step(t, &event);
 	return 0;
 }
 
@@ -150,12 +182,19 @@ static ptrdiff_t handle_tcp(void *context, struct span packet, const struct tcp_
 		metrics_observe(t->metrics, HISTOGRAM_tcp_answer_bytes, (uint64_t)len);
 	if (len != 0)
 		return len > 0 ? len : TCP_NEVER;
-	if (!clients_add_tcp(&t->clients, client->handle, t->loop->now, &event.token)) {
-		metrics_add(t->metrics, METRIC_queries_dropped_total, 1);
+	struct shares_holder holder = resolver_holder_of(t->resolver, &client->peer);
+	if (!has_room_for(t, &holder))
 		return TCP_NEVER;
-	}
+	event.token = clients_add_tcp(&t->clients, client->handle, &holder, t->loop->now);
 	traffic_step(t, &event);
 	return TCP_LATER;
+}
+
+static struct shares_holder holder_of(void *context, const struct endpoint *peer)
+{
+	const struct traffic *t = context;
+
+	return resolver_holder_of(t->resolver, peer);
 }
 
 static void handle_gone(void *context, struct tcp_handle handle)
@@ -216,11 +255,11 @@ static enum err open_servers(struct traffic *t, unsigned connections)
 {
 	struct tcp_settings tcp = {
 		.connections = connections,
-		.per_client = TCP_PER_CLIENT,
 		.pending = TCP_PENDING,
 		.idle_ms = TCP_IDLE_MS,
 		.handler = handle_tcp,
 		.gone = handle_gone,
+		.holder = holder_of,
 		.context = t,
 	};
 	enum err err = udp_server_init(&t->udp, t->loop, handle_udp, t);
@@ -310,14 +349,13 @@ enum err traffic_listen(struct traffic *t, const struct endpoint *address, bool 
 /* The slot of S will be somebody else's, so nobody's way back may lead there. */
 static void leave_clients(struct traffic *t, const struct udp_socket *s)
 {
-	struct event event = {.kind = EV_GONE, .transport = TRANSPORT_UDP};
 	struct client client;
 	uint32_t from = 0;
+	uint64_t token;
 
-	while (clients_of_socket(&t->clients, s, &from, &event.token)) {
-		REQUIRE(clients_take(&t->clients, event.token, &client));
-		metrics_add(t->metrics, METRIC_queries_dropped_total, 1);
-		traffic_step(t, &event);
+	while (clients_of_socket(&t->clients, s, &from, &token)) {
+		REQUIRE(clients_take(&t->clients, token, &client));
+		abandon_client(t, &client, token);
 	}
 }
 
@@ -358,6 +396,7 @@ void traffic_count(struct traffic *t)
 {
 	count(t, METRIC_tcp_accepted_total, t->tcp.accepted, &t->counted_accepted);
 	count(t, METRIC_tcp_rejected_total, t->tcp.rejected, &t->counted_rejected);
+	count(t, METRIC_shares_tcp_total, t->tcp.unfair, &t->counted_unfair);
 	count(t, METRIC_queries_dropped_total, t->udp.dropped_answers, &t->counted_dropped);
 	for (size_t i = 0; i < t->udp_socket_count; i++)
 		udp_count_drops(&t->udp_sockets[i]);

@@ -42,6 +42,7 @@ struct traffic { /* one worker */
 	struct loop_timer deadline;
 	uint64_t deadline_ms; /* as it is set; UINT64_MAX: not */
 	uint64_t counted_accepted, counted_rejected, counted_dropped; /* in the metrics */
+	uint64_t counted_unfair;				      /* the same */
 	uint64_t counted_udp_drops, counted_tcp_drops;		      /* the same */
 };
 

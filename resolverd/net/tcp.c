@@ -13,6 +13,7 @@ enum {
 struct tcp_connection {
 	TAILQ_ENTRY(tcp_connection) in_state; /* or among the free ones */
 	TAILQ_ENTRY(tcp_connection) in_waiting;
+	struct shares_member share;
 	struct tcp_server *server;
 	struct loop_watch watch;
 	struct endpoint peer;
@@ -102,6 +103,7 @@ static void settle(struct tcp_connection *c, bool progress)
 		TAILQ_INSERT_TAIL(&t->states[state], c, in_state);
 		c->state = state;
 		c->since_us = t->loop->now.mono_us;
+		shares_touch(&c->share);
 	}
 	if (!c->end_of_stream && (c->closing || takes_queries(c)))
 		wanted |= LOOP_READ;
@@ -149,7 +151,7 @@ static void close_connection(struct tcp_connection *c)
 
 	loop_forget(t->loop, &c->watch);
 	close(c->watch.fd);
-	tally_remove(&t->tally, &c->peer);
+	shares_leave(&t->shares, &c->share);
 	t->unwritten_bytes -= stream_queue_len(&c->out);
 	t->silent_count -= !c->asked;
 	stream_queue_deinit(&c->in);
@@ -166,29 +168,72 @@ static void close_connection(struct tcp_connection *c)
 		t->settings.gone(t->settings.context, handle);
 }
 
-/* Close the connection that has been idle for longest, if that is long enough. */
-static bool make_room(struct tcp_server *t)
-{
-	static const enum tcp_state dispensable[] = {TCP_STATE_CLOSING, TCP_STATE_IDLE,
-						     TCP_STATE_PARTIAL};
+/* In the order in which they can be spared. */
+static const enum tcp_state dispensable[] = {TCP_STATE_CLOSING, TCP_STATE_IDLE, TCP_STATE_PARTIAL};
 
-	for (size_t i = 0; i < ARRAY_LEN(dispensable); i++) {
-		struct tcp_connection *c = TAILQ_FIRST(&t->states[dispensable[i]]);
-		if (c && t->loop->now.mono_us - c->since_us >= TCP_EVICT_MS * 1000ULL) {
-			t->rejected++;
-			close_connection(c);
+static bool is_dispensable(const struct tcp_connection *c)
+{
+	for (size_t i = 0; i < ARRAY_LEN(dispensable); i++)
+		if (c->state == dispensable[i])
 			return true;
-		}
-	}
 	return false;
 }
 
-/* For the acceptor. */
+/* Of the client that holds M and what follows, the connection that it can spare best; NULL if it needs
+ * all. */
+static struct tcp_connection *find_spare(struct shares_member *m)
+{
+	for (unsigned i = 0; m && i < TCP_EVICT_LOOK; i++, m = TAILQ_NEXT(m, in_account)) {
+		struct tcp_connection *c = CONTAINER_OF(m, struct tcp_connection, share);
+		if (is_dispensable(c))
+			return c;
+	}
+	return NULL;
+}
+
+/* Whoever's has been idle for longest, if that is long enough; NULL: nobody's. */
+static struct tcp_connection *find_idle(const struct tcp_server *t)
+{
+	for (size_t i = 0; i < ARRAY_LEN(dispensable); i++) {
+		struct tcp_connection *c = TAILQ_FIRST(&t->states[dispensable[i]]);
+		if (c && t->loop->now.mono_us - c->since_us >= TCP_EVICT_MS * 1000ULL)
+			return c;
+	}
+	return NULL;
+}
+
+/* All connections are taken: close the one that gives way to a new one of HOLDER. False: none does. */
+static bool make_room(struct tcp_server *t, const struct shares_holder *holder)
+{
+	struct shares_member *victim = shares_victim(&t->shares, holder);
+	struct tcp_connection *c = NULL;
+
+	if (victim) {
+		c = find_spare(victim);
+		c = c ? c : CONTAINER_OF(victim, struct tcp_connection, share);
+		t->unfair++;
+	} else if (shares_held(&t->shares, holder) > 0) {
+		c = find_spare(shares_oldest(&t->shares, holder));
+		t->unfair += !c;
+	} else {
+		c = find_idle(t);
+	}
+	if (!c)
+		return false;
+	t->rejected++;
+	close_connection(c);
+	return true;
+}
+
+/* For the acceptor. Who comes is only known when he is in; where nobody could give way he waits outside. */
 static bool has_room(void *context)
 {
 	struct tcp_server *t = context;
 
-	return t->open_count < t->settings.connections || make_room(t);
+	if (t->open_count < t->settings.connections || find_idle(t))
+		return true;
+	struct shares_member *heaviest = shares_victim(&t->shares, NULL);
+	return heaviest && shares_held(&t->shares, shares_holder(heaviest)) > 1;
 }
 
 static void handle_connection(void *context, unsigned ready);
@@ -197,15 +242,17 @@ static void handle_connection(void *context, unsigned ready);
 static void open_connection(void *context, int fd, const struct endpoint *peer)
 {
 	struct tcp_server *t = context;
-	struct tcp_connection *c = TAILQ_FIRST(&t->free);
+	struct shares_holder holder = t->settings.holder(t->settings.context, peer);
 
-	REQUIRE(c);
-	if (tally_add(&t->tally, peer, t->settings.per_client) != OK)
+	if (TAILQ_EMPTY(&t->free) && !make_room(t, &holder))
 		goto close_socket;
+	struct tcp_connection *c = TAILQ_FIRST(&t->free);
+	REQUIRE(c); /* else it would be written where no connection is */
 	c->watch = (struct loop_watch){.fn = handle_connection, .context = c};
 	if (loop_watch(t->loop, &c->watch, fd, LOOP_READ) != OK)
-		goto remove_tally;
+		goto close_socket;
 	TAILQ_REMOVE(&t->free, c, in_state);
+	shares_join(&t->shares, &c->share, &holder);
 	c->peer = *peer;
 	c->open = true;
 	c->state = TCP_STATE_IDLE;
@@ -217,8 +264,6 @@ static void open_connection(void *context, int fd, const struct endpoint *peer)
 		start_tick(t);
 	return;
 
-remove_tally:
-	tally_remove(&t->tally, peer);
 close_socket:
 	t->rejected++;
 	close(fd);
@@ -516,7 +561,7 @@ enum err tcp_server_init(struct tcp_server *t, struct loop *loop,
 	t->outgoing = malloc(OUTGOING_SIZE);
 	t->frame = malloc(STREAM_FRAME_MAX);
 	if (!t->slots || !t->incoming || !t->outgoing || !t->frame ||
-	    tally_init(&t->tally, settings->connections) != OK) {
+	    shares_init(&t->shares, settings->connections) != OK) {
 		tcp_server_deinit(t);
 		return ERR_NO_MEMORY;
 	}
@@ -537,7 +582,7 @@ void tcp_server_deinit(struct tcp_server *t)
 	acceptor_deinit(&t->acceptor);
 	loop_timer_clear(t->loop, &t->attention);
 	loop_timer_clear(t->loop, &t->tick);
-	tally_deinit(&t->tally);
+	shares_deinit(&t->shares);
 	free(t->slots);
 	free(t->incoming);
 	free(t->outgoing);

@@ -9,29 +9,31 @@
  *   IDLE     nothing under way. Closed after idle_ms, sooner when connections run short; first with
  *            a FIN, so that a query that crosses it is not answered with a reset.
  *   PARTIAL  a message has begun. It gets TCP_MESSAGE_MS to arrive, however slowly it trickles.
- *   BUSY     queries are pending: never closed, also if the client has sent its FIN.
+ *   BUSY     queries are pending: not closed, also if the client has sent its FIN, unless its
+ *            client holds more connections than its share and others need room.
  *   WRITING  answers wait for the client to read; TCP_WRITE_MS without any progress end it.
  *   CLOSING  our FIN is out; what still comes is thrown away until the client's FIN.
  *   DOOMED   broken; closed as soon as nobody stands on it.
  *
- * Reading stops while too many queries are pending or too many bytes wait to be written. Where
- * connections run short, the oldest idle one makes room for a new one. Where to listen, and an end
- * without loss, are the acceptor's: acceptor_listen(&server.acceptor, ...).
+ * Reading stops while too many queries are pending or too many bytes wait to be written. Where to
+ * listen, and an end without loss, are the acceptor's: acceptor_listen(&server.acceptor, ...).
+ *
+ * One client may hold all connections while nobody else wants any. When they have run out, who holds
+ * most for its weight (base/shares.h) makes room for who holds less: with one that is not busy, if it
+ * can, else with the one that has done nothing for longest. Who holds most itself closes an idle one of
+ * its own for a new one, or is turned away.
  */
 #include <sys/queue.h>
 
 #include "base/endpoint.h"
 #include "base/err.h"
+#include "base/shares.h"
 #include "base/span.h"
 #include "net/acceptor.h"
 #include "net/loop.h"
 #include "net/stream.h"
-#include "net/tally.h"
 
 enum {
-	/* CoreDNS keeps one query in flight on each connection, up to 1,000 in all (max_concurrent),
-	 * and behind a load balancer many clients have one address. */
-	TCP_PER_CLIENT = 4096,
 	/* Queries pending on one connection; more stay unread. Unbound and Knot: 32 and 100. */
 	TCP_PENDING = 128,
 	/* RFC 7766 §6.2.3 wants seconds; CoreDNS keeps connections for 10 s and must not find them
@@ -51,6 +53,8 @@ enum {
 	/* Idle for at least this long before it makes room for another: a client that opens
 	 * connections in a loop does not drive out those that are in use. */
 	TCP_EVICT_MS = 1000,
+	/* Connections of a client that are looked at for one that is not busy, when it has to give one. */
+	TCP_EVICT_LOOK = 16,
 	/* How often patience is looked at. */
 	TCP_TICK_MS = 250,
 };
@@ -86,14 +90,16 @@ typedef ptrdiff_t tcp_handler_fn(void *context, struct span packet, const struct
 /* A connection ended with queries pending: nobody waits for their answers any more. Never called
  * from within tcp_answer() or tcp_drop(). */
 typedef void tcp_gone_fn(void *context, struct tcp_handle handle);
+/* As whom PEER counts where connections are short. */
+typedef struct shares_holder tcp_holder_fn(void *context, const struct endpoint *peer);
 
 struct tcp_settings {
 	unsigned connections; /* in all */
-	unsigned per_client;  /* TCP_PER_CLIENT */
 	unsigned pending;     /* TCP_PENDING */
 	uint32_t idle_ms;     /* TCP_IDLE_MS */
 	tcp_handler_fn *handler;
 	tcp_gone_fn *gone;
+	tcp_holder_fn *holder;
 	void *context;
 };
 
@@ -108,7 +114,7 @@ struct tcp_server { /* one thread */
 	struct tcp_list states[TCP_STATE_COUNT]; /* longest in its state first */
 	struct tcp_list waiting;		 /* for attention */
 	struct loop_timer attention, tick;
-	struct tally tally;
+	struct shares shares;
 	struct acceptor acceptor;
 	unsigned open_count;
 	unsigned silent_count;	/* of the open ones, those that have asked nothing yet */
@@ -117,6 +123,7 @@ struct tcp_server { /* one thread */
 	uint8_t *outgoing;	/* scratch: answers of one turn */
 	uint8_t *frame;		/* scratch: one late answer */
 	uint64_t accepted, rejected;
+	uint64_t unfair; /* of those rejected: for the sake of who holds less */
 };
 
 /* LOOP outlives it. ERR_NO_MEMORY. */

@@ -360,6 +360,11 @@ bool resolver_settings_in_use(const struct resolver *r, const struct settings *s
 	return false;
 }
 
+struct shares_holder resolver_holder_of(const struct resolver *r, const struct endpoint *client)
+{
+	return shares_holder_of(client, settings_trusts(r->settings, client));
+}
+
 void resolver_read_stats(const struct resolver *r, struct resolver_stats *out)
 {
 	struct prefetch_stats prefetch;

@@ -17,6 +17,7 @@
 #include "base/metrics.h"
 #include "base/now.h"
 #include "base/rng.h"
+#include "base/shares.h"
 #include "cache/cache.h"
 #include "cache/infra.h"
 #include "cache/ranges.h"
@@ -166,6 +167,9 @@ void resolver_keep(struct resolver *r, struct now now, const struct entry *e);
  * resolver_settings_in_use(old) is false. */
 void resolver_set_settings(struct resolver *r, const struct settings *settings);
 bool resolver_settings_in_use(const struct resolver *r, const struct settings *settings);
+
+/* As whom CLIENT counts where something is short. */
+struct shares_holder resolver_holder_of(const struct resolver *r, const struct endpoint *client);
 
 /* Invariants and figures for tests and status. */
 struct resolver_stats {

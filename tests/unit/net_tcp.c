@@ -43,17 +43,24 @@ static void handle_gone(void *context, struct tcp_handle handle)
 	s->gone_handle = handle;
 }
 
+/* 127.0.0.9 is trusted. */
+static struct shares_holder holder_of(void *context, const struct endpoint *peer)
+{
+	(void)context;
+	return shares_holder_of(peer, peer->addr[3] == 9);
+}
+
 static void begin(struct server *s, struct tcp_settings settings)
 {
 	struct endpoint e = unit_loopback(4);
 
 	memset(s, 0, sizeof(*s));
 	settings.connections = settings.connections ? settings.connections : 100;
-	settings.per_client = settings.per_client ? settings.per_client : 100;
 	settings.pending = settings.pending ? settings.pending : TCP_PENDING;
 	settings.idle_ms = settings.idle_ms ? settings.idle_ms : TCP_IDLE_MS;
 	settings.handler = handle;
 	settings.gone = handle_gone;
+	settings.holder = holder_of;
 	settings.context = s;
 	assert_int_equal(loop_init(&s->loop, loop_epoch_read()), OK);
 	assert_int_equal(tcp_server_init(&s->tcp, &s->loop, &settings), OK);
@@ -70,6 +77,22 @@ static int join(struct server *s)
 {
 	int fd = unit_connect(&s->tcp.acceptor.listeners[0].local, SOCK_STREAM);
 	assert_true(fd >= 0);
+	return fd;
+}
+
+/* From 127.0.0.HOST. */
+static int join_from(struct server *s, uint8_t host)
+{
+	struct endpoint from = unit_loopback(4);
+	struct sockaddr_storage address;
+
+	from.addr[3] = host;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	REQUIRE(fd >= 0);
+	socklen_t len = endpoint_to_sockaddr(&from, &address);
+	REQUIRE(bind(fd, (struct sockaddr *)&address, len) == 0);
+	len = endpoint_to_sockaddr(&s->tcp.acceptor.listeners[0].local, &address);
+	REQUIRE(connect(fd, (struct sockaddr *)&address, len) == 0);
 	return fd;
 }
 
@@ -197,7 +220,7 @@ static void test_gone(void **state)
 	static struct server s;
 	struct linger at_once = {.l_onoff = 1};
 
-	begin(&s, (struct tcp_settings){.connections = 1, .per_client = 1});
+	begin(&s, (struct tcp_settings){.connections = 1});
 	int fd = join(&s);
 	unit_write_frame(fd, 1, HEADER_SIZE);
 	assert_true(UNTIL(&s.loop, s.kept_count == 1));
@@ -306,19 +329,8 @@ static void test_limits(void **state)
 	static struct unit_inbox in;
 	int fds[4];
 
-	memset(&in, 0, sizeof(in));
-	begin(&s, (struct tcp_settings){.connections = 3, .per_client = 2});
-	fds[0] = join(&s);
-	fds[1] = join(&s);
-	fds[2] = join(&s);
-	assert_true(UNTIL(&s.loop, s.tcp.rejected == 1));
-	assert_int_equal(s.tcp.open_count, 2);
-	assert_true(UNTIL(&s.loop, (unit_read_frames(fds[2], &in), in.end || in.reset)));
-	for (int i = 0; i < 3; i++)
-		close(fds[i]);
-	end(&s);
-
 	/* Full: the one that is idle for longest makes room, those with queries do not. */
+	memset(&in, 0, sizeof(in));
 	begin(&s, (struct tcp_settings){.connections = 2});
 	fds[0] = join(&s);
 	fds[1] = join(&s);
@@ -328,15 +340,78 @@ static void test_limits(void **state)
 	unit_write_frame(fds[2], 3, HEADER_SIZE);
 	assert_true(UNTIL(&s.loop, s.received == 2));
 	assert_int_equal(s.gone, 0);
-	fds[3] = join(&s); /* waits in the kernel: nobody is idle */
-	unit_write_frame(fds[3], 5, HEADER_SIZE);
+	fds[3] = join(&s); /* of a client who holds all, and none is idle */
+	assert_true(UNTIL(&s.loop, (unit_read_frames(fds[3], &in), in.end || in.reset)));
+	assert_int_equal(s.tcp.unfair, 1);
+	assert_int_equal(answer(&s, 0), OK);
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+	end(&s);
+}
+
+/* All who come hold one connection each: who comes next waits in the kernel until one is free. */
+static void test_waiting_outside(void **state)
+{
+	(void)state;
+	static struct server s;
+	int fds[3];
+
+	begin(&s, (struct tcp_settings){.connections = 2});
+	for (uint8_t i = 0; i < 2; i++) {
+		fds[i] = join_from(&s, (uint8_t)(i + 1));
+		unit_write_frame(fds[i], 1, HEADER_SIZE);
+	}
+	assert_true(UNTIL(&s.loop, s.received == 2));
+	fds[2] = join_from(&s, 3);
+	unit_write_frame(fds[2], 5, HEADER_SIZE);
 	assert_false(UNTIL_MS(&s.loop, s.received > 2, 400));
 	assert_true(s.tcp.acceptor.paused);
 	assert_int_equal(answer(&s, 0), OK);
 	close(fds[0]);
 	assert_true(UNTIL(&s.loop, s.received == 3));
-	for (int i = 1; i < 4; i++)
-		close(fds[i]);
+	close(fds[1]);
+	close(fds[2]);
+	end(&s);
+}
+
+/* One client holds all connections, with queries pending on each: whoever holds less is let in. */
+static void test_fairness(void **state)
+{
+	(void)state;
+	static struct server s;
+	static struct unit_inbox in;
+	enum { ALL = 16 };
+	int hog[ALL], other[ALL], cluster[ALL];
+
+	begin(&s, (struct tcp_settings){.connections = ALL});
+	for (unsigned i = 0; i < ALL; i++) {
+		hog[i] = join_from(&s, 1);
+		unit_write_frame(hog[i], 1, HEADER_SIZE);
+		assert_true(UNTIL(&s.loop, s.kept_count == i + 1));
+	}
+	for (unsigned i = 0; i < ALL / 2; i++) {
+		memset(&in, 0, sizeof(in));
+		other[i] = join_from(&s, 2);
+		unit_write_frame(other[i], 2, HEADER_SIZE);
+		assert_true(UNTIL(&s.loop, unit_read_frames(other[i], &in) == 1));
+		assert_int_equal(s.gone, i + 1);
+		assert_int_equal(s.gone_handle.slot, s.kept[i].slot); /* the oldest of the hog's */
+	}
+	memset(&in, 0, sizeof(in));
+	other[ALL / 2] = join_from(&s, 2); /* as much as the hog: no more for either */
+	assert_true(UNTIL(&s.loop, (unit_read_frames(other[ALL / 2], &in), in.end || in.reset)));
+	for (unsigned i = 0; i < ALL - 3; i++) { /* a cluster's one address weighs more */
+		memset(&in, 0, sizeof(in));
+		cluster[i] = join_from(&s, 9);
+		unit_write_frame(cluster[i], 2, HEADER_SIZE);
+		assert_true(UNTIL(&s.loop, unit_read_frames(cluster[i], &in) == 1));
+	}
+	for (unsigned i = 0; i < ALL; i++)
+		close(hog[i]);
+	for (unsigned i = 0; i <= ALL / 2; i++)
+		close(other[i]);
+	for (unsigned i = 0; i < ALL - 3; i++)
+		close(cluster[i]);
 	end(&s);
 }
 
@@ -560,7 +635,8 @@ int main(void)
 		cmocka_unit_test(test_half_close),   cmocka_unit_test(test_pending_limit),
 		cmocka_unit_test(test_gone),	     cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_patience),     cmocka_unit_test(test_idle_under_pressure),
-		cmocka_unit_test(test_limits),	     cmocka_unit_test(test_no_descriptors),
+		cmocka_unit_test(test_limits),	     cmocka_unit_test(test_waiting_outside),
+		cmocka_unit_test(test_fairness),     cmocka_unit_test(test_no_descriptors),
 		cmocka_unit_test(test_not_reading),  cmocka_unit_test(test_drops),
 		cmocka_unit_test(test_drain),	     cmocka_unit_test(test_lingering),
 		cmocka_unit_test(test_drain_owners), cmocka_unit_test(test_unlisten),
