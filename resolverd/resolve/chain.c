@@ -16,6 +16,14 @@ const struct anchor *chain_anchor(const struct query *q, const uint8_t *name)
 	return best;
 }
 
+bool chain_may_sign(const struct query *q, const uint8_t *signer, const uint8_t *name, bool for_ds)
+{
+	if (for_ds && name[0] != 0)
+		name = dname_skip(name, 1); /* DS is the parent's data */
+	const struct anchor *anchor = chain_anchor(q, name);
+	return !anchor || !dname_is_below(anchor->zone, signer);
+}
+
 /* --- rollovers ---------------------------------------------------------------------------- */
 
 /* Verifications spent on revoked keys each time: a zone revokes one, two in an emergency. */

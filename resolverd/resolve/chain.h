@@ -25,6 +25,9 @@ bool chain_lacks_signature(enum security s, const uint8_t *zone);
  * zone, *ZONE. Else it is bogus, as noted. The rest as of chain_unsigned(). */
 enum security chain_unless_unsigned(struct query *q, const uint8_t *name, bool for_ds,
 				    const uint8_t **zone);
+/* SIGNER, which contains NAME, can speak for it: it is not above the closest anchor of NAME, or an unsigned
+ * zone up there would make insecure what the anchor vouches for. FOR_DS: the zone above NAME counts. */
+bool chain_may_sign(const struct query *q, const uint8_t *signer, const uint8_t *name, bool for_ds);
 /* SET is the DNSKEY set of ANCHOR's zone, validated just now: tell who follows rollovers. */
 void chain_observe(struct query *q, const struct anchor *anchor, const struct proven *set);
 /* The deepest anchor at or above NAME, or NULL. */

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "resolve/blame.h"
+#include "resolve/chain.h"
 #include "resolve/cut.h"
 #include "resolve/leg.h"
 #include "resolve/upstream.h"
@@ -12,14 +13,25 @@
 enum { BOGUS_RETRIES = 2 }; /* other servers asked before data is called bogus */
 
 /* Set INDEX was made from a DNAME before it: it needs no signature of its own (RFC 6672 §5.3.1), and
- * lives no longer than that, whose TTL is by now what was signed (§3.1). */
-static void follow_dname(struct reply *reply, uint32_t index)
+ * lives no longer than that, whose TTL is by now what was signed (§3.1). One that nobody signed redirects
+ * nothing for which a trust anchor below it vouches. */
+static enum security follow_dname(struct query *q, uint32_t index)
 {
+	struct reply *reply = q->reply;
 	struct rrset *set = &reply->sets[index];
-	for (uint32_t i = 0; i < index; i++)
-		if (reply->sets[i].type == TYPE_DNAME &&
-		    dname_is_below(set->owner, reply->sets[i].owner))
-			set->ttl_s = MIN(set->ttl_s, reply->sets[i].ttl_s);
+	for (uint32_t i = 0; i < index; i++) {
+		const struct rrset *dname = &reply->sets[i];
+		if (dname->type != TYPE_DNAME || !dname_is_below(set->owner, dname->owner))
+			continue;
+		set->ttl_s = MIN(set->ttl_s, dname->ttl_s);
+		if (!q->set_checks[i].proven &&
+		    !chain_may_sign(q, dname->owner, set->owner, q->qtype == TYPE_DS)) {
+			blame_set(q, EDE_RRSIGS_MISSING, dname, set->owner,
+				  "it redirects, without proof, a name below a trust anchor");
+			return SECURITY_BOGUS;
+		}
+	}
+	return SECURITY_SECURE;
 }
 
 /*
@@ -58,20 +70,23 @@ static void keep_alias(struct query *q, uint32_t count, const struct trouble *no
 	q->trouble = *noted;
 }
 
+static enum security check_set(struct query *q, uint32_t index, struct checked *memo)
+{
+	struct rrset *set = &q->reply->sets[index];
+	if (scrub_made_by_dname(q->reply, index))
+		return follow_dname(q, index);
+	enum security v = validate_set(q, set, memo);
+	return v == SECURITY_SECURE ? validate_denial_wildcard(q, set, memo) : v;
+}
+
 static enum security check_chain(struct query *q)
 {
 	struct reply *reply = q->reply;
 	struct trouble noted = q->trouble;
 	enum security all = SECURITY_SECURE;
 	for (uint32_t i = 0; i < reply->set_count; i++) {
-		if (scrub_made_by_dname(reply, i)) {
-			follow_dname(reply, i);
-			continue;
-		}
 		struct checked *memo = &q->set_checks[i];
-		enum security v = validate_set(q, &reply->sets[i], memo);
-		if (v == SECURITY_SECURE)
-			v = validate_denial_wildcard(q, &reply->sets[i], memo);
+		enum security v = check_set(q, i, memo);
 		if (v == SECURITY_PENDING)
 			return v;
 		if (!is_usable(q, i, v, memo->zone)) {

@@ -178,7 +178,8 @@ static const uint8_t *find_denial_signer(const struct query *q)
 	const uint8_t *soa_signer = NULL;
 	for (uint32_t i = 0; i < reply->authority_count; i++) {
 		const uint8_t *signer = validate_set_signer(q, &reply->authority[i]);
-		if (!signer || !dname_is_within(reply->target, signer))
+		if (!signer || !dname_is_within(reply->target, signer) ||
+		    !chain_may_sign(q, signer, reply->target, q->qtype == TYPE_DS))
 			continue;
 		/* The child knows nothing of its DS (RFC 4035 §3.1.4.1). */
 		if (q->qtype == TYPE_DS && dname_equal(reply->target, signer) && signer[0] != 0)
@@ -252,11 +253,24 @@ static enum security check_negative(struct query *q, const uint8_t **zone)
 	return v;
 }
 
+/* The answer to a minimised question denies a name above an anchor of what was asked for. */
+static bool denies_anchor(const struct query *q)
+{
+	const struct reply *reply = q->reply;
+	return reply->set_count == 0 &&
+	       !chain_may_sign(q, reply->target, q->name, q->qtype == TYPE_DS);
+}
+
 enum security validate_denial(struct query *q, const uint8_t **zone)
 {
 	if (!is_negative(q->reply))
 		return SECURITY_SECURE;
 	enum security v = check_negative(q, zone);
+	if (v == SECURITY_INSECURE && denies_anchor(q)) {
+		blame_denial(q, EDE_NSEC_MISSING, q->reply->target,
+			     "it denies, without proof, a name above a trust anchor");
+		v = SECURITY_BOGUS;
+	}
 	if (v != SECURITY_PENDING)
 		validate_set_note(q, TRACE_DENIAL, v, NULL);
 	return v;

@@ -33,7 +33,8 @@ const uint8_t *validate_set_signer(const struct query *q, const struct rrset *se
 	while (rrset_next(&it, &rdata)) {
 		if (rdata_rrsig(rdata, &sig) != OK || !dname_is_within(set->owner, sig.signer))
 			continue;
-		if (is_above_cut(q, sig.signer))
+		if (is_above_cut(q, sig.signer) ||
+		    !chain_may_sign(q, sig.signer, set->owner, is_of_parent(q, set)))
 			continue;
 		if (is_of_parent(q, set) && dname_equal(set->owner, sig.signer) &&
 		    sig.signer[0] != 0)

@@ -30,7 +30,7 @@ void brick_seal(struct sim *s)
 		secure_seal(w, w->zones[i]);
 	}
 	if (s->settings.dnssec)
-		generate_anchor(s);
+		generate_anchors(s);
 	generate_hints(s);
 }
 

@@ -276,13 +276,23 @@ static void sign_zone(struct plan *p, struct zone *z)
 		z->security->flaw = FLAW_NONE;
 }
 
-void generate_anchor(struct sim *s)
+static void add_anchor(struct sim *s, const struct zone *z)
 {
 	char anchor[200];
-	secure_anchor_text(s->world.zones[0], anchor, sizeof(anchor));
-	REQUIRE(anchor_add_text(&s->anchor, anchor) == OK);
-	s->settings.anchors = &s->anchor;
-	s->settings.anchor_count = 1;
+	secure_anchor_text(z, anchor, sizeof(anchor));
+	REQUIRE(s->settings.anchor_count < ARRAY_LEN(s->anchors));
+	REQUIRE(anchor_add_text(&s->anchors[s->settings.anchor_count++], anchor) == OK);
+}
+
+void generate_anchors(struct sim *s)
+{
+	s->settings.anchors = s->anchors;
+	s->settings.anchor_count = 0;
+	for (unsigned i = 0; i < s->world.zone_count; i++) {
+		const struct zone *z = s->world.zones[i];
+		if (!z->parent || (z->security && z->security->is_anchored))
+			add_anchor(s, z);
+	}
 }
 
 /* Zones come after those that they depend on. */
@@ -441,7 +451,7 @@ void generate_world(struct sim *s)
 	for (unsigned i = 0; s->settings.dnssec && i < w->zone_count; i++)
 		sign_zone(&p, w->zones[i]);
 	if (s->settings.dnssec)
-		generate_anchor(s);
+		generate_anchors(s);
 	for (unsigned i = 0; i < w->zone_count; i++) {
 		zone_seal(w, w->zones[i]);
 		secure_seal(w, w->zones[i]);

@@ -163,7 +163,9 @@ static enum standing standing_of(const struct trial *t, const struct told *x)
 {
 	const struct rrset *told = &x->set;
 	bool is_denial = told->type == TYPE_NSEC || told->type == TYPE_NSEC3;
-	const struct zone *z = world_zone_for(&t->s->world, told->owner, told->type);
+	bool is_for_ds = told->type == TYPE_CNAME && t->c->qtype == TYPE_DS; /* so the parent's */
+	const struct zone *z =
+		world_zone_for(&t->s->world, told->owner, is_for_ds ? TYPE_DS : told->type);
 	struct lookup found;
 	if (is_denial && is_genuine_denial(t, told))
 		return STANDING_GENUINE;

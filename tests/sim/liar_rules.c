@@ -478,7 +478,8 @@ void rule_wrong_signer(struct draft *d)
 	if (!sig)
 		return;
 	struct writer out = writer_of(rdata, sizeof(rdata));
-	const struct zone *z = some_signed_zone(d);
+	const struct world *w = &d->s->world;
+	const struct zone *z = w->zones[prng_below(&d->dice, w->zone_count)];
 	uint8_t signer[DNAME_MAX];
 	dname_lower(prng_percent(&d->dice, 25) ? p->owner : z->apex, signer);
 	size_t rest = SIGNER_AT + dname_len(sig + SIGNER_AT);
@@ -486,7 +487,7 @@ void rule_wrong_signer(struct draft *d)
 	writer_bytes(&out, span_of(signer, dname_len(signer)));
 	writer_bytes(&out, span_of(sig + rest, p->sigs[0].len - rest));
 	REQUIRE(!out.failed);
-	if (prng_percent(&d->dice, 50)) { /* and its tag */
+	if (z->security && prng_percent(&d->dice, 50)) { /* and its tag */
 		uint16_t tag = key_of(z, p->type)->tag;
 		rdata[TAG_AT] = (uint8_t)(tag >> 8);
 		rdata[TAG_AT + 1] = (uint8_t)tag;

@@ -1,6 +1,7 @@
 /*
  * Small worlds for the liar: a root, two zones below it, and below one of them a signed zone, one
- * without DS, and one that is not signed at all, with aliases, wildcards and DNAMEs between them. Much of
+ * without DS, and one that is not signed at all, below which there may be one that has a trust anchor of
+ * its own, with aliases, wildcards and DNAMEs between them. Much of
  * it is always the same, so that signatures are made once (memo.h); what changes is how existence is
  * denied, who serves what, who lies, and what is asked.
  */
@@ -40,6 +41,9 @@ static const char *const names[] = {
 	"alias.plain.lab.",
 	"isle.lab.",
 	"www.isle.lab.",
+	"cay.plain.lab.",
+	"www.cay.plain.lab.",
+	"no.cay.plain.lab.",
 	"far.",
 	"www.far.",
 	"alias.far.",
@@ -96,6 +100,17 @@ static void fill_lab(struct sim *s, struct zone *lab)
 	alias(s, lab, "dnin.lab.", TYPE_DNAME, "ent.lab.");
 }
 
+/* Signed, below a zone that is not. */
+static void build_cay(struct sim *s, struct zone *plain)
+{
+	struct zone *cay = brick_zone(s, "cay.plain.lab.", plain);
+	if (s->liar.mode == LIAR_PATH && prng_percent(&s->dice, 50)) /* so there is no referral */
+		world_serve(plain->hosts[0], cay);
+	sign_zone(s, cay, 6, false);
+	cay->security->is_anchored = prng_percent(&s->dice, 70);
+	address(s, cay, "www.cay.plain.lab.", 16);
+}
+
 static void fill_others(struct sim *s, struct zone *sub, struct zone *plain, struct zone *isle,
 			struct zone *far)
 {
@@ -132,6 +147,7 @@ static void build_zones(struct sim *s)
 	sign_zone(s, far, 3, true);
 	sign_zone(s, sub, 4, true);
 	sign_zone(s, isle, 5, false);
+	build_cay(s, plain);
 	fill_lab(s, lab);
 	fill_others(s, sub, plain, isle, far);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)

@@ -100,11 +100,13 @@ void secure_zone(struct world *w, struct keyring *k, struct zone *z, const struc
 	zone_add(w, z, z->apex, TYPE_DNSKEY, 3600, signer_dnskey(x->zsk));
 }
 
-void secure_anchor_text(const struct zone *root, char *out, size_t size_bytes)
+void secure_anchor_text(const struct zone *z, char *out, size_t size_bytes)
 {
 	uint8_t ds[SIGNER_DS_MAX];
-	size_t len = signer_ds(root->security->ksk, root->apex, 2, ds);
-	int used = snprintf(out, size_bytes, "%u %u %u ", root->security->ksk->tag, ds[2], ds[3]);
+	char zone[DNAME_TEXT_MAX];
+	size_t len = signer_ds(z->security->ksk, z->apex, 2, ds);
+	int used = snprintf(out, size_bytes, "%s DS %u %u %u ", dname_text(z->apex, zone),
+			    z->security->ksk->tag, ds[2], ds[3]);
 	REQUIRE(used > 0 && (size_t)used + 2 * len < size_bytes);
 	for (size_t i = 4; i < len; i++)
 		used += snprintf(out + used, size_bytes - (size_t)used, "%02X", ds[i]);
@@ -543,10 +545,11 @@ bool secure_says_nothing(const struct zone *z, const uint8_t *name)
 static enum sim_verdict secure_chain_verdict(const struct zone *z)
 {
 	const struct security *x = z->security;
-	enum sim_verdict above = z->parent ? secure_verdict(z->parent) : SIM_SECURE;
+	bool is_anchored = !z->parent || (x && x->is_anchored);
+	enum sim_verdict above = is_anchored ? SIM_SECURE : secure_verdict(z->parent);
 	if (above != SIM_SECURE)
 		return above;
-	if (z->parent && (!x || !x->has_ds))
+	if (!is_anchored && (!x || !x->has_ds))
 		return secure_proof_verdict(z->parent, PROOF_NO_DS, z->apex) == SIM_BOGUS
 			       ? SIM_BOGUS
 			       : SIM_INSECURE;

@@ -57,6 +57,7 @@ struct security { /* of one signed zone */
 	const struct signer_key *second_ksk, *second_zsk; /* sign besides, in a rollover; or NULL */
 	const struct trap *trap; /* bad signatures instead of the right ones; or NULL */
 	bool has_ds;		 /* its parent was told */
+	bool is_anchored;	 /* by itself, whatever its parent says */
 	bool strips_addresses;	 /* sends A without signatures: that is bogus, all else well */
 	bool is_unsupported;	 /* SHA-1 signatures, or a digest nobody knows: insecure */
 	enum flaw flaw;
@@ -101,8 +102,8 @@ void secure_sign(struct world *w, const struct zone *z, struct rrset *set);
 void secure_forget(struct rrset *set);
 /* ... on everything in Z. */
 void secure_forget_all(struct zone *z);
-/* The root's trust anchor in presentation form, "TAG ALG TYPE DIGEST". */
-void secure_anchor_text(const struct zone *root, char *out, size_t size_bytes);
+/* The trust anchor of Z in presentation form, "ZONE DS TAG ALG TYPE DIGEST". */
+void secure_anchor_text(const struct zone *z, char *out, size_t size_bytes);
 
 enum proof_kind {
 	PROOF_NXDOMAIN,

@@ -87,7 +87,7 @@ struct sim {
 
 	bool with_flaws;	 /* some signed zones are bogus */
 	struct keyring *keyring; /* of the process */
-	struct anchor anchor;	 /* the root's, when it is signed */
+	struct anchor anchors[2]; /* the root's, when it is signed, and another */
 	struct settings settings;
 	size_t memory_bytes;   /* of the cache; small ones evict */
 	size_t question_bytes; /* of a worker's questions in progress; 0: as by default */
@@ -140,6 +140,6 @@ void generate_configured(struct sim *s);
 /* Make Z a forward zone: its recursive server does it all, and is well. */
 void configured_forward(struct sim *s, struct settings_zone *z);
 /* The trust anchor of a signed root. */
-void generate_anchor(struct sim *s);
+void generate_anchors(struct sim *s);
 /* Root hints out of the world's root zone. */
 void generate_hints(struct sim *s);
