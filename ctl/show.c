@@ -90,6 +90,15 @@ static void print_cache(const json_t *c)
 	print_disk(json_object_get(c, "disk"));
 }
 
+static void print_descriptors(struct invocation *in, const json_t *d)
+{
+	printf("%-18s %" PRId64 " allow %" PRId64 " TCP connections of clients, and %" PRId64
+	       " sockets towards servers%s%s%s\n",
+	       "descriptors", reply_int(d, "limit"), reply_int(d, "clients"),
+	       reply_int(d, "servers"), colour_on(in, COLOUR_RED),
+	       reply_bool(d, "few") ? ": too few, raise LimitNOFILE" : "", colour_off(in));
+}
+
 void show_status(struct invocation *in, const json_t *r)
 {
 	int64_t workers = reply_int(r, "workers"), turning = reply_int(r, "workers_turning");
@@ -112,6 +121,7 @@ void show_status(struct invocation *in, const json_t *r)
 	printf("%-18s %.1f %% from the cache, %.1f %% SERVFAIL (last 10 s)\n", "answers",
 	       reply_real(r, "hit_percent"), reply_real(r, "servfail_percent"));
 	print_cache(json_object_get(r, "cache"));
+	print_descriptors(in, json_object_get(r, "descriptors"));
 	if (reply_int(r, "negative_anchors") > 0)
 		printf("%-18s %s%" PRId64 "%s\n", "negative anchors", colour_on(in, COLOUR_YELLOW),
 		       reply_int(r, "negative_anchors"), colour_off(in));

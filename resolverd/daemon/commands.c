@@ -64,6 +64,16 @@ static json_t *warnings_json(const struct commands *c)
 	return list;
 }
 
+/* What the limit of descriptors comes to, over all workers. */
+static json_t *descriptors_json(const struct commands *c)
+{
+	json_int_t workers = *c->worker_count;
+
+	return json_pack("{s:I, s:I, s:I, s:b}", "limit", (json_int_t)c->descriptors, "clients",
+			 workers * c->share.clients, "servers", workers * c->share.servers, "few",
+			 c->share.few);
+}
+
 static void status(void *context, struct call *call)
 {
 	const struct commands *c = context;
@@ -81,20 +91,21 @@ static void status(void *context, struct call *call)
 		open += figures.open_queries;
 		turning += worker_is_turning(c->workers[i], now.mono_us);
 	}
-	call_reply(
-		call,
-		json_pack("{s:s, s:i, s:I, s:o, s:o, s:i, s:i, s:I, s:I, s:f, s:f, s:f, s:o, "
-			  "s:I, s:s, s:o}",
-			  "version", RESOLVERD_VERSION, "pid", (int)getpid(), "uptime_s",
-			  (json_int_t)((now.mono_us - c->started_us) / 1000000), "config",
-			  words_text(path, strlen(path)), "listen", listen_json(c), "workers",
-			  (int)*c->worker_count, "workers_turning", (int)turning, "open_queries",
-			  (json_int_t)open, "queries", (json_int_t)queries, "queries_per_s",
-			  rates.queries_per_s, "hit_percent", rates.hit_percent, "servfail_percent",
-			  rates.servfail_percent, "cache", words_cache(c), "negative_anchors",
-			  (json_int_t)config->settings.negative_anchor_count +
-				  (json_int_t)c->negative->count,
-			  "log_level", level_words[log_get_level()], "warnings", warnings_json(c)));
+	call_reply(call,
+		   json_pack("{s:s, s:i, s:I, s:o, s:o, s:i, s:i, s:I, s:I, s:f, s:f, s:f, s:o, "
+			     "s:o, s:I, s:s, s:o}",
+			     "version", RESOLVERD_VERSION, "pid", (int)getpid(), "uptime_s",
+			     (json_int_t)((now.mono_us - c->started_us) / 1000000), "config",
+			     words_text(path, strlen(path)), "listen", listen_json(c), "workers",
+			     (int)*c->worker_count, "workers_turning", (int)turning, "open_queries",
+			     (json_int_t)open, "queries", (json_int_t)queries, "queries_per_s",
+			     rates.queries_per_s, "hit_percent", rates.hit_percent,
+			     "servfail_percent", rates.servfail_percent, "cache", words_cache(c),
+			     "descriptors", descriptors_json(c), "negative_anchors",
+			     (json_int_t)config->settings.negative_anchor_count +
+				     (json_int_t)c->negative->count,
+			     "log_level", level_words[log_get_level()], "warnings",
+			     warnings_json(c)));
 }
 
 /* ---- counters ---- */

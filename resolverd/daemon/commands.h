@@ -43,6 +43,8 @@ struct commands { /* main thread; all borrowed */
 	struct allowances *allowances;
 	const struct throttle *throttle;
 	struct strippers *strippers;
+	uint64_t descriptors;	/* that the system allows */
+	struct allotment share; /* each worker's, of those */
 	struct listen *listen;
 	struct http *http; /* NULL: none */
 	struct prefetch_shared *prefetch;

@@ -211,6 +211,8 @@ void console_open(struct console *c, const struct console_parts *parts)
 		.allowances = parts->allowances,
 		.throttle = parts->throttle,
 		.strippers = parts->shared->strippers,
+		.descriptors = parts->shared->descriptors,
+		.share = parts->shared->share,
 		.prefetch = parts->shared->prefetch,
 		.workers = parts->workers,
 		.worker_count = parts->worker_count,

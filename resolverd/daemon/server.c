@@ -18,18 +18,13 @@
 #include "daemon/service.h"
 #include "daemon/signals.h"
 #include "daemon/worker.h"
-#include "net/pool.h"
 #include "net/socket.h"
 
 enum {
-	/* Descriptors that are not for clients and servers: files, the log, what libraries open. */
-	DESCRIPTORS_SPARE = 64,
-	DESCRIPTORS_PER_WORKER = 4 + 2 * LISTEN_MAX, /* epoll, eventfd, listening sockets */
-	/* Shares of one worker, however many descriptors there are. A thousand CoreDNS instances
-	 * with ten connections each; as many queries in flight as the core has (LIMIT_QUERIES). */
-	TCP_CONNECTIONS_MAX = 16384,
-	UDP_SOCKETS_MAX = 4096,
-	SHARE_MIN = 64, /* with fewer the daemon could not work */
+	/* Addresses beyond those of the configuration that may come to be listened at: of a reload, and
+	 * of an interface. */
+	ADDRESSES_SPARE = 4,
+	ADDRESSES_PER_INTERFACE = 8,
 	/* Of the memory that is configured, the part for validated denials. */
 	RANGES_DIVISOR = 16,
 	LOG_TICK_MS = 1000,
@@ -81,20 +76,21 @@ static uint64_t raise_descriptors(void)
 	return limit.rlim_cur;
 }
 
-/* Divide the descriptors among the workers: half of a share for clients, half for servers. */
-static void divide_descriptors(struct worker_shared *shared, unsigned workers)
+static void divide_descriptors(struct worker_shared *shared, const struct config *c)
 {
-	uint64_t all = raise_descriptors();
-	uint64_t fixed =
-		DESCRIPTORS_SPARE + (uint64_t)workers * (DESCRIPTORS_PER_WORKER + POOL_CONNECTIONS);
-	uint64_t share = all > fixed ? (all - fixed) / workers / 2 : 0;
+	size_t addresses = c->listen_count + ADDRESSES_SPARE +
+			   c->listen_interface_count * ADDRESSES_PER_INTERFACE;
+	const struct allotment_needs needs = {
+		.descriptors = raise_descriptors(),
+		.workers = c->workers,
+		.addresses = (unsigned)MIN(addresses, (size_t)LISTEN_MAX),
+	};
 
-	if (share < SHARE_MIN)
+	shared->descriptors = needs.descriptors;
+	shared->share = allotment_of(&needs);
+	if (shared->share.few)
 		log_warning("few descriptors limit=%llu workers=%u: raise LimitNOFILE",
-			    (unsigned long long)all, workers);
-	share = MAX(share, (uint64_t)SHARE_MIN);
-	shared->tcp_connections = (unsigned)MIN(share, (uint64_t)TCP_CONNECTIONS_MAX);
-	shared->udp_sockets = (unsigned)MIN(share, (uint64_t)UDP_SOCKETS_MAX);
+			    (unsigned long long)needs.descriptors, c->workers);
 }
 
 static enum err open_shared(struct server *s)
@@ -129,7 +125,7 @@ static enum err open_shared(struct server *s)
 	shared->own_addresses = &s->own_addresses;
 	shared->epoch = loop_epoch_read();
 	hash_key_init(&shared->cookie_secret);
-	divide_descriptors(shared, c->workers);
+	divide_descriptors(shared, c);
 	shared->recorder_bytes = c->recorder_bytes / c->workers;
 	return err;
 }
@@ -273,7 +269,7 @@ static void tell_start(struct server *s)
 	log_notice("started version=%s listen=%s workers=%u memory=%zuM tcp_connections=%u "
 		   "sandbox=%s config=%s",
 		   RESOLVERD_VERSION, list, c->workers, c->memory_bytes >> 20,
-		   s->shared.tcp_connections * c->workers, sandbox_text(),
+		   s->shared.share.clients * c->workers, sandbox_text(),
 		   s->path ? s->path : "defaults");
 }
 

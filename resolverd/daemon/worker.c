@@ -348,8 +348,8 @@ static enum err open_parts(struct worker *w)
 		.loop = &w->loop,
 		.metrics = &w->metrics,
 		.feed = &w->feed,
-		.tcp_connections = w->shared->tcp_connections,
-		.udp_sockets = w->shared->udp_sockets,
+		.tcp_connections = w->shared->share.clients,
+		.udp_sockets = w->shared->share.servers,
 	};
 	enum err err = open_resolver(w);
 

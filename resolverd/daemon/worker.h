@@ -10,6 +10,7 @@
 #include "cache/cache.h"
 #include "cache/infra.h"
 #include "cache/ranges.h"
+#include "daemon/allotment.h"
 #include "daemon/anchors.h"
 #include "daemon/feed.h"
 #include "daemon/recorder.h"
@@ -37,8 +38,9 @@ struct worker_shared { /* borrowed by all workers; outlives them */
 	struct anchors *anchors; /* NULL: nobody follows rollovers */
 	struct hash_key cookie_secret;
 	struct loop_epoch epoch;
-	unsigned tcp_connections, udp_sockets; /* each worker's share of the descriptors */
-	size_t recorder_bytes;		       /* each worker's share */
+	uint64_t descriptors;	/* that the system allows */
+	struct allotment share; /* each worker's, of those */
+	size_t recorder_bytes;	/* each worker's share */
 };
 
 /* Made, but neither listening nor running. SHARED is borrowed, SNAPSHOT used. ERR_NO_MEMORY or

@@ -8,6 +8,7 @@ import dns.edns
 
 import case
 from case import framed, option, read_messages
+from control import Ctl
 
 
 class Connections(case.DaemonCase):
@@ -142,3 +143,22 @@ class TwoWorkers(case.DaemonCase):
             server.link.silent = True
         for _ in range(20):     # a new socket each, and so perhaps another worker
             self.assertTrue(self.ask("text.signed.org", "TXT").answer)
+
+
+class FewDescriptors(case.DaemonCase):
+    """What a shell or a container commonly allows: a thousand."""
+    options = {"threads": 2, "wrapper": ("bash", "-c", 'ulimit -n 1024; exec "$@"', "bash")}
+
+    def test_hundreds(self):
+        """More than three hundred connections at a time, each of them answered; and status tells of the limit."""
+        status = Ctl(self.net, self.daemon).json("status")
+        self.assertEqual(status["descriptors"]["limit"], 1024)
+        self.assertFalse(status["descriptors"]["few"])
+        self.assertGreaterEqual(status["descriptors"]["clients"], 400)
+        self.ask("www.signed.org")
+        socks = [self.connect() for _ in range(320)]        # by chance more go to one worker
+        for _ in range(2):
+            for sock in socks:
+                sock.sendall(framed(self.query("www.signed.org")))
+            for sock in socks:
+                self.assertEqual(len(read_messages(sock, 1)), 1)
