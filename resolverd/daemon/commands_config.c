@@ -147,6 +147,9 @@ static void show_service(json_t **list, const struct config *c)
 		add_setting(list, "control.group", "%s", c->control_group);
 	add_setting(list, "control.readonly", "%s", readonly[c->control_readonly]);
 	show_endpoints(list, "metrics.listen", c->metrics_listen, c->metrics_listen_count);
+	for (size_t i = 0; i < c->metrics_interface_count; i++)
+		add_setting(list, "metrics.listen", "%s:%u", c->metrics_interfaces[i].name,
+			    c->metrics_interfaces[i].port);
 	add_setting(list, "log.level", "%s", levels[c->log_level]);
 	add_setting(list, "recorder.memory", "%zuK", c->recorder_bytes >> 10);
 	add_setting(list, "recorder.slow", "%ums", c->recorder_slow_ms);

@@ -90,6 +90,8 @@ struct config { /* immutable; in its own arena */
 	enum config_readonly control_readonly;
 	struct endpoint metrics_listen[CONFIG_METRICS_MAX];
 	size_t metrics_listen_count;
+	struct config_interface metrics_interfaces[CONFIG_METRICS_MAX];
+	size_t metrics_interface_count;
 	size_t recorder_bytes; /* of all workers; 0: off */
 	uint32_t recorder_slow_ms;
 	bool recorder_redact;

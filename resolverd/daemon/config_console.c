@@ -89,15 +89,23 @@ static enum err build_metrics(struct config_build *b, const struct raw_config *r
 	char key[CONFIG_KEY_MAX];
 
 	if (raw->metrics.listen_count > CONFIG_METRICS_MAX)
-		return config_refuse(b, "metrics.listen", "at most %d addresses are expected",
+		return config_refuse(b, "metrics.listen",
+				     "at most %d addresses or interfaces are expected",
 				     CONFIG_METRICS_MAX);
 	for (size_t i = 0; i < raw->metrics.listen_count; i++) {
+		const char *word = raw->metrics.listen[i];
 		config_key(key, "metrics.listen", i, NULL);
-		if (!config_value_endpoint(raw->metrics.listen[i], METRICS_PORT,
-					   &c->metrics_listen[i]))
-			return config_refuse(b, key, "\"%s\" is not an address with a port",
-					     raw->metrics.listen[i]);
-		c->metrics_listen_count++;
+		if (config_value_endpoint(word, METRICS_PORT,
+					  &c->metrics_listen[c->metrics_listen_count]))
+			c->metrics_listen_count++;
+		else if (config_value_interface(word, METRICS_PORT,
+						&c->metrics_interfaces[c->metrics_interface_count]))
+			c->metrics_interface_count++;
+		else
+			return config_refuse(b, key,
+					     "\"%s\" is neither an address nor an interface, "
+					     "with a port or without",
+					     word);
 	}
 	return OK;
 }

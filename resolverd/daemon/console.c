@@ -117,11 +117,12 @@ static void open_http(struct console *c, const struct console_parts *parts)
 			       .worker_count = *parts->worker_count,
 			       .listen = parts->listen,
 			       .started_unix_s = parts->loop->now.unix_s},
+		.config = config,
+		.monitor = parts->monitor,
 	};
 
-	if (config->metrics_listen_count > 0 &&
-	    http_open(&settings, config->metrics_listen, config->metrics_listen_count, &c->http) !=
-		    OK)
+	if (config->metrics_listen_count + config->metrics_interface_count > 0 &&
+	    http_open(&settings, &c->http) != OK)
 		log_error("metrics not served reason=\"%s\"", err_text(ERR_NO_MEMORY));
 }
 
@@ -284,7 +285,10 @@ static bool same_text(const char *a, const char *b)
 
 void console_reload(struct console *c, const struct config *old, const struct config *fresh)
 {
-	bool same_metrics = old->metrics_listen_count == fresh->metrics_listen_count;
+	bool same_metrics = old->metrics_listen_count == fresh->metrics_listen_count &&
+			    old->metrics_interface_count == fresh->metrics_interface_count &&
+			    memcmp(old->metrics_interfaces, fresh->metrics_interfaces,
+				   sizeof(old->metrics_interfaces)) == 0;
 
 	c->commands.restart_count = 0;
 	for (size_t i = 0; same_metrics && i < old->metrics_listen_count; i++)

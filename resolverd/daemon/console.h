@@ -43,6 +43,7 @@ struct console_parts {
 	const unsigned *worker_count;
 	struct snapshot *const *snapshot;
 	struct listen *listen;
+	struct monitor *monitor;
 	const char *path; /* of the configuration; NULL: defaults */
 	enum err (*reload)(void *server, struct config_error *error);
 	enum err (*publish)(void *server);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <net/if.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -24,13 +25,17 @@ struct http_place {
 	struct MHD_Daemon *daemon; /* NULL: not served */
 	int error;		   /* why not */
 	bool given_up;		   /* not for want of the address */
+	bool of_interface;	   /* gone when the interface has it no more */
 };
 
 struct http { /* made, changed and freed by the main thread */
 	struct http_settings settings;
 	pthread_mutex_t lock; /* who writes what is below; other threads read it with the lock */
 	size_t count;
-	struct http_place places[];
+	struct http_place places[HTTP_PLACES_MAX];
+	struct config_interface interfaces[CONFIG_METRICS_MAX];
+	uint32_t numbers[CONFIG_METRICS_MAX]; /* of the interfaces; 0: it is not there */
+	size_t interface_count;
 };
 
 /* ---- /healthz ---- */
@@ -186,7 +191,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 	return refuse(connection, MHD_HTTP_NOT_FOUND, "there are /metrics /healthz /readyz\n");
 }
 
-/* ---- life ---- */
+/* ---- places ---- */
 
 static void hear(void *context, const char *format, va_list arguments)
 {
@@ -253,29 +258,128 @@ static void try_place(struct http *h, struct http_place *p, bool starting)
 	pthread_mutex_unlock(&h->lock);
 }
 
-enum err http_open(const struct http_settings *settings, const struct endpoint *addresses,
-		   size_t count, struct http **out)
+/* ---- addresses of interfaces ---- */
+
+struct wanted { /* by interfaces, now */
+	const struct http *http;
+	struct endpoint list[HTTP_PLACES_MAX];
+	size_t count;
+};
+
+static void begin_wanted(void *context)
 {
-	struct http *h = calloc(1, sizeof(*h) + count * sizeof(h->places[0]));
+	struct wanted *w = context;
+
+	w->count = 0;
+}
+
+static void want_address(void *context, const struct monitor_address *a)
+{
+	struct wanted *w = context;
+	const struct http *h = w->http;
+
+	for (size_t i = 0; a->usable && i < h->interface_count; i++) {
+		struct endpoint local = a->address;
+		local.port = h->interfaces[i].port;
+		if (h->numbers[i] == a->interface && w->count < HTTP_PLACES_MAX)
+			w->list[w->count++] = local;
+	}
+}
+
+static bool is_wanted(const struct wanted *w, const struct endpoint *local)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (endpoint_equal(&w->list[i], local))
+			return true;
+	return false;
+}
+
+/* LOCAL has a place, or is within one of a wildcard. */
+static bool has_place(const struct http *h, const struct endpoint *local)
+{
+	struct endpoint wildcard = {.family = local->family, .port = local->port};
+
+	for (size_t i = 0; i < h->count; i++)
+		if (endpoint_equal(&h->places[i].local, local) ||
+		    endpoint_equal(&h->places[i].local, &wildcard))
+			return true;
+	return false;
+}
+
+static void drop_place(struct http *h, size_t i)
+{
+	struct http_place gone = h->places[i];
+	char text[ENDPOINT_TEXT_SIZE];
+
+	pthread_mutex_lock(&h->lock);
+	h->places[i] = h->places[--h->count];
+	pthread_mutex_unlock(&h->lock);
+	if (gone.daemon) {
+		MHD_stop_daemon(gone.daemon);
+		log_notice("metrics not served any more address=%s",
+			   endpoint_text(&gone.local, text));
+	}
+}
+
+static void follow_interfaces(struct http *h)
+{
+	struct wanted w = {.http = h};
+
+	for (size_t i = 0; i < h->interface_count; i++) {
+		uint32_t number = if_nametoindex(h->interfaces[i].name);
+		pthread_mutex_lock(&h->lock);
+		h->numbers[i] = number;
+		pthread_mutex_unlock(&h->lock);
+	}
+	if (h->interface_count == 0 ||
+	    monitor_addresses(h->settings.monitor, begin_wanted, want_address, &w) != OK)
+		return; /* what is not known for sure ends nothing */
+	for (size_t i = h->count; i-- > 0;)
+		if (h->places[i].of_interface && !is_wanted(&w, &h->places[i].local))
+			drop_place(h, i);
+	for (size_t i = 0; i < w.count && h->count < HTTP_PLACES_MAX; i++) {
+		if (has_place(h, &w.list[i]))
+			continue;
+		pthread_mutex_lock(&h->lock);
+		h->places[h->count++] =
+			(struct http_place){.local = w.list[i], .of_interface = true};
+		pthread_mutex_unlock(&h->lock);
+	}
+}
+
+static void follow(struct http *h, bool starting)
+{
+	follow_interfaces(h);
+	for (size_t i = 0; i < h->count; i++)
+		if (!h->places[i].daemon && !h->places[i].given_up)
+			try_place(h, &h->places[i], starting);
+}
+
+/* ---- life ---- */
+
+enum err http_open(const struct http_settings *settings, struct http **out)
+{
+	const struct config *c = settings->config;
+	struct http *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		return ERR_NO_MEMORY;
 	h->settings = *settings;
+	h->settings.config = NULL;
 	REQUIRE(pthread_mutex_init(&h->lock, NULL) == 0);
-	for (size_t i = 0; i < count; i++)
-		h->places[i].local = addresses[i];
-	h->count = count;
-	for (size_t i = 0; i < count; i++)
-		try_place(h, &h->places[i], true);
+	for (size_t i = 0; i < c->metrics_listen_count; i++)
+		h->places[h->count++].local = c->metrics_listen[i];
+	memcpy(h->interfaces, c->metrics_interfaces, sizeof(h->interfaces));
+	h->interface_count = c->metrics_interface_count;
+	follow(h, true);
 	*out = h;
 	return OK;
 }
 
 void http_tick(struct http *h)
 {
-	for (size_t i = 0; h && i < h->count; i++)
-		if (!h->places[i].daemon && !h->places[i].given_up)
-			try_place(h, &h->places[i], false);
+	if (h)
+		follow(h, false);
 }
 
 void http_doubts(struct http *h, void (*tell)(void *context, const char *text), void *context)
@@ -296,6 +400,14 @@ void http_doubts(struct http *h, void (*tell)(void *context, const char *text), 
 				       "metrics: %s is not an address of this machine (yet)", text);
 		else
 			continue;
+		tell(context, line);
+	}
+	for (size_t i = 0; i < h->interface_count; i++) {
+		if (h->numbers[i])
+			continue;
+		(void)snprintf(line, sizeof(line),
+			       "metrics: there is no interface %s to listen at (yet)",
+			       h->interfaces[i].name);
 		tell(context, line);
 	}
 	pthread_mutex_unlock(&h->lock);

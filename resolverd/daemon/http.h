@@ -11,18 +11,24 @@
  */
 #include "base/endpoint.h"
 #include "daemon/exposition.h"
+#include "net/monitor.h"
 
 struct http;
 
 struct http_settings {
 	struct exposition exposition;
+	const struct config *config; /* metrics.listen of it; only looked at by http_open() */
+	struct monitor *monitor;     /* outlives it; the main thread's */
 };
 
-/* Listen on COUNT ADDRESSES, whether the machine has them yet or not. One that cannot be had, as
- * somebody else serves it, is logged, a doubt, and tried again. ERR_NO_MEMORY. */
-MUST_USE enum err http_open(const struct http_settings *settings, const struct endpoint *addresses,
-			    size_t count, struct http **out);
-/* Once a second: try again what is not served. NULL is fine. */
+enum { HTTP_PLACES_MAX = 32 }; /* addresses, those of interfaces included: each has a thread */
+
+/* Listen on the addresses of the configuration, whether the machine has them yet or not, and on those
+ * that its interfaces have, as they come and go. One that cannot be had, as somebody else serves it, is
+ * logged, a doubt, and tried again: names are worth more than figures, so it does not end the daemon, and
+ * of two instances that relieve each other the second one takes it when the first is gone. ERR_NO_MEMORY. */
+MUST_USE enum err http_open(const struct http_settings *settings, struct http **out);
+/* Once a second: look for addresses of interfaces, and try again what is not served. NULL is fine. */
 void http_tick(struct http *h);
 /* Call TELL with a line of TEXT (its own for the call) for each address that cannot be reached. From any
  * thread; TELL must not call back. NULL is fine. */

@@ -507,6 +507,7 @@ static void open_console(struct server *s)
 		.worker_count = &s->worker_count,
 		.snapshot = &s->snapshot,
 		.listen = &s->listen,
+		.monitor = &s->network.monitor,
 		.path = s->path,
 		.reload = reload,
 		.publish = publish,

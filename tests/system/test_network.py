@@ -1,4 +1,5 @@
 """The network beneath: addresses, interfaces and routes that come and go."""
+import re
 import socket
 import subprocess
 import threading
@@ -289,6 +290,34 @@ class Metrics(NetworkCase):
         with urllib.request.urlopen("http://10.69.0.1:9353/healthz", timeout=5) as reply:
             self.assertEqual(reply.read(), b"ok\n")
         self.assertEqual(self.status()["warnings"], [])
+
+
+class MetricsOfInterface(NetworkCase):
+    """An interface in metrics.listen stands for its addresses, as in listen."""
+    interface = "scrape1"
+    config = {"listen": ["127.0.0.1:53"], "metrics": {"listen": [METRICS, "scrape1:9354", "late1"]}}
+
+    def fetch(self, address):
+        try:
+            with urllib.request.urlopen(f"http://{address}:9354/healthz", timeout=1) as reply:
+                return reply.read()
+        except OSError:
+            return None
+
+    def test_follows(self):
+        doubt = "metrics: there is no interface late1 to listen at (yet)"
+        self.assertEqual(self.status()["warnings"], [doubt])
+        self.assertIn("metrics.listen scrape1:9354", re.sub(" +", " ", self.ctl.text("config", "show")))
+        ip("addr add 10.69.1.1/24 dev scrape1", "addr add 2001:db8:69::1/64 dev scrape1 nodad")
+        for address in "10.69.1.1", "[2001:db8:69::1]":
+            self.until(lambda: self.fetch(address) == b"ok\n", 5)
+        self.assertIn("metrics served address=10.69.1.1:9354", self.daemon.said())
+        ip("addr del 10.69.1.1/24 dev scrape1")
+        self.until(lambda: "metrics not served any more address=10.69.1.1:9354" in self.daemon.said(), 5)
+        self.assertEqual(self.fetch("[2001:db8:69::1]"), b"ok\n")
+        ip("link add late1 type veth peer name late1-peer")
+        self.addCleanup(ip, "link del late1")
+        self.until(lambda: self.status()["warnings"] == [], 5)
 
 
 class Reload(NetworkCase):

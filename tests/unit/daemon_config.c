@@ -152,7 +152,8 @@ static const struct {
 	{"control: {readonly: some}\n",
 	 "f:1: control.readonly: \"some\" is none of none, group, all"},
 	{"metrics: {listen: [localhost]}\n",
-	 "f:1: metrics.listen[0]: \"localhost\" is not an address with a port"},
+	 "f:1: metrics.listen[0]: \"localhost\" is neither an address nor an interface, with a "
+	 "port or without"},
 
 	{"dnssec: {enabled: perhaps}\n",
 	 "f:1: dnssec.enabled: \"perhaps\" is neither true nor false"},
