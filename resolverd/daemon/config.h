@@ -75,6 +75,7 @@ struct config { /* immutable; in its own arena */
 	struct config_node_local node_local;
 	unsigned workers;
 	const char *state_path;	   /* directory of what outlives the daemon */
+	const char *hints_path;	   /* file of the root hints; NULL: the built-in ones */
 	size_t memory_bytes;	   /* of the cache */
 	size_t disk_bytes;	   /* the same in STATE_PATH; 0: none */
 	bool ipv4_auto, ipv6_auto; /* asked only if the machine has a route */

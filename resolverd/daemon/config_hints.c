@@ -108,6 +108,12 @@ enum err config_hints_build(struct config_build *b, const struct raw_config *raw
 
 	if (path && strcmp(path, "builtin") == 0)
 		path = NULL;
+	if (path) {
+		b->config->hints_path =
+			(const char *)arena_copy(h.arena, span_of(path, strlen(path) + 1)).at;
+		if (!b->config->hints_path)
+			return ERR_NO_MEMORY;
+	}
 	enum err err =
 		path ? read_hints_file(b, path, &h) : read_hints(builtin_root_hints, &h, &line);
 	REQUIRE(path || err == OK || err == ERR_NO_MEMORY);

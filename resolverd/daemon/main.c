@@ -93,7 +93,7 @@ static int run(struct config *config, const char *path)
 {
 	signals_block();
 	state_path_make(config);
-	if (sandbox_enter(config) != OK) {
+	if (sandbox_enter(config, path) != OK) {
 		config_free(config);
 		return EX_OSERR;
 	}

@@ -1,21 +1,26 @@
 #include "daemon/sandbox.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <linux/landlock.h>
+#include <linux/sockios.h>
+#include <pwd.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "daemon/sandbox_landlock.h"
 
 /* Sanitizers make system calls of their own, which are no business of the list's. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -87,88 +92,13 @@ static bool cut_capabilities(const struct config *c)
 	return syscall(SYS_capset, &header, data) == 0;
 }
 
-/* ---- Landlock ---- */
-
-enum { LANDLOCK_ABI_REFER = 2, LANDLOCK_ABI_TRUNCATE = 3 };
-#ifndef LANDLOCK_ACCESS_FS_TRUNCATE
-#define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
-#endif
-
-/* What is governed: changing files and running programs. Who may read what is left to the files'
- * permissions, since a reload may name other files. */
-static uint64_t governed_access(long abi)
-{
-	uint64_t access = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |
-			  LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
-			  LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |
-			  LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |
-			  LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
-			  LANDLOCK_ACCESS_FS_MAKE_SYM;
-
-	if (abi >= LANDLOCK_ABI_REFER)
-		access |= LANDLOCK_ACCESS_FS_REFER;
-	if (abi >= LANDLOCK_ABI_TRUNCATE)
-		access |= LANDLOCK_ACCESS_FS_TRUNCATE;
-	return access;
-}
-
-/* Below the directory PATH of LEN bytes everything but running programs; as long as it is not there,
- * below the one in which it may come to be. */
-static bool allow_below(int rules, const char *path, size_t len, uint64_t access)
-{
-	struct landlock_path_beneath_attr rule = {
-		.allowed_access = access & ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE,
-		.parent_fd = -1,
-	};
-	char directory[CONFIG_PATH_MAX + 1];
-
-	REQUIRE(len < sizeof(directory) && *path == '/');
-	memcpy(directory, path, len);
-	while (len > 0 && rule.parent_fd < 0) {
-		directory[len] = '\0';
-		rule.parent_fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		while (len > 0 && directory[--len] != '/')
-			;
-	}
-	/* Nothing on the way: whoever wants to write there will say so. */
-	if (rule.parent_fd < 0)
-		return true;
-	bool done =
-		syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
-	close(rule.parent_fd);
-	return done;
-}
-
-static bool enter_landlock(const struct config *c)
-{
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	struct landlock_ruleset_attr attr = {.handled_access_fs = governed_access(abi)};
-
-	if (abi < 1)
-		return false;
-	int rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
-	if (rules < 0)
-		return false;
-	bool done =
-		allow_below(rules, c->state_path, strlen(c->state_path), attr.handled_access_fs);
-	if (c->control_socket)
-		done = done &&
-		       allow_below(rules, c->control_socket,
-				   (size_t)(strrchr(c->control_socket, '/') - c->control_socket),
-				   attr.handled_access_fs);
-	done = done && syscall(SYS_landlock_restrict_self, rules, 0) == 0;
-	close(rules);
-	return done;
-}
-
 /* ---- seccomp ---- */
 
 /* What serving needs, by what needs it. */
 /* clang-format off */
 static const int allowed[] = {
 	/* memory and threads */
-	SCMP_SYS(brk), SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(mprotect),
-	SCMP_SYS(madvise), SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(futex),
+	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
 	SCMP_SYS(set_robust_list), SCMP_SYS(set_tid_address), SCMP_SYS(rseq),
 	SCMP_SYS(arch_prctl), SCMP_SYS(prctl), SCMP_SYS(membarrier), SCMP_SYS(sched_yield),
 	SCMP_SYS(sched_getaffinity), SCMP_SYS(getcpu), SCMP_SYS(exit), SCMP_SYS(exit_group),
@@ -185,7 +115,7 @@ static const int allowed[] = {
 	SCMP_SYS(timerfd_settime), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select),
 	SCMP_SYS(pselect6), SCMP_SYS(pipe2),
 	/* sockets */
-	SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(bind), SCMP_SYS(listen),
+	SCMP_SYS(bind), SCMP_SYS(listen),
 	SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(connect), SCMP_SYS(shutdown),
 	SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
 	SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg), SCMP_SYS(sendfile),
@@ -194,7 +124,7 @@ static const int allowed[] = {
 	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(close), SCMP_SYS(read), SCMP_SYS(readv),
 	SCMP_SYS(pread64), SCMP_SYS(preadv), SCMP_SYS(write), SCMP_SYS(writev),
 	SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(lseek), SCMP_SYS(fcntl), SCMP_SYS(flock),
-	SCMP_SYS(ioctl), SCMP_SYS(dup), SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(msync),
+	SCMP_SYS(dup), SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(msync),
 	SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(fstat), SCMP_SYS(stat),
 	SCMP_SYS(lstat), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(statfs),
 	SCMP_SYS(fstatfs), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
@@ -209,6 +139,36 @@ static const int allowed[] = {
 	SCMP_SYS(setrlimit), SCMP_SYS(prlimit64), SCMP_SYS(getrusage),
 };
 /* clang-format on */
+
+/* What serving needs of calls that could do more, by an argument: those bits of it that MASK has are
+ * WANT. */
+static const struct {
+	int call;
+	unsigned argument;
+	uint64_t mask, want;
+} allowed_as[] = {
+	/* memory that can be written, or read, but not run */
+	{SCMP_SYS(mmap), 2, PROT_EXEC, 0},
+	{SCMP_SYS(mprotect), 2, PROT_EXEC, 0},
+	/* threads, but neither processes nor namespaces */
+	{SCMP_SYS(clone), 0,
+	 CLONE_THREAD | CLONE_VM | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
+		 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET,
+	 CLONE_THREAD | CLONE_VM},
+	/* DNS, the control socket and the journal, the kernel's word on the network */
+	{SCMP_SYS(socket), 0, UINT32_MAX, AF_INET},
+	{SCMP_SYS(socket), 0, UINT32_MAX, AF_INET6},
+	{SCMP_SYS(socket), 0, UINT32_MAX, AF_UNIX},
+	{SCMP_SYS(socket), 0, UINT32_MAX, AF_NETLINK},
+	{SCMP_SYS(socketpair), 0, UINT32_MAX, AF_UNIX},
+	/* names of interfaces, a driver's counters, how much there is to read, "is it a terminal?" */
+	{SCMP_SYS(ioctl), 1, UINT32_MAX, SIOCGIFINDEX},
+	{SCMP_SYS(ioctl), 1, UINT32_MAX, SIOCGIFNAME},
+	{SCMP_SYS(ioctl), 1, UINT32_MAX, SIOCETHTOOL},
+	{SCMP_SYS(ioctl), 1, UINT32_MAX, FIONREAD},
+	{SCMP_SYS(ioctl), 1, UINT32_MAX, FIONBIO},
+	{SCMP_SYS(ioctl), 1, UINT32_MAX, TCGETS},
+};
 
 /* Have the call that raised the signal return -EPERM. */
 static void refuse(ucontext_t *context)
@@ -231,11 +191,40 @@ static void handle_refusal(int signal, siginfo_t *info, void *context)
 	refuse(context);
 }
 
+static int add_rules(scmp_filter_ctx filter)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(allowed) && status == 0; i++)
+		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+	for (size_t i = 0; i < ARRAY_LEN(allowed_as) && status == 0; i++) {
+		struct scmp_arg_cmp is = SCMP_CMP64(allowed_as[i].argument, SCMP_CMP_MASKED_EQ,
+						    allowed_as[i].mask, allowed_as[i].want);
+		status = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, allowed_as[i].call, 1, &is);
+	}
+	/* Its flags lie in memory, where no filter sees them; the C library then takes clone(). */
+	if (status == 0)
+		status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	return status;
+}
+
+/* The C library brings in what knows of accounts when somebody first asks for one that it does not know
+ * itself: a reload may, and nothing can be run then that is not there. */
+static void load_late_parts(void)
+{
+	struct passwd account, *found;
+	struct group group, *group_found;
+	char buffer[1024];
+
+	(void)getpwnam_r("resolverd-nobody", &account, buffer, sizeof(buffer), &found);
+	(void)getgrnam_r("resolverd-nobody", &group, buffer, sizeof(buffer), &group_found);
+}
+
 static bool enter_seccomp(void)
 {
 	struct sigaction action = {.sa_sigaction = handle_refusal, .sa_flags = SA_SIGINFO};
 	scmp_filter_ctx filter;
-	int status = 0;
+	int status;
 
 	if (SANITIZED || sigaction(SIGSYS, &action, NULL) != 0)
 		return false;
@@ -244,8 +233,7 @@ static bool enter_seccomp(void)
 		errno = ENOMEM;
 		return false;
 	}
-	for (size_t i = 0; i < ARRAY_LEN(allowed) && status == 0; i++)
-		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+	status = add_rules(filter);
 	/* The common calls must not wait behind the rare ones. */
 	if (status == 0)
 		status = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
@@ -258,10 +246,11 @@ static bool enter_seccomp(void)
 
 /* ---- all of it ---- */
 
-enum err sandbox_enter(const struct config *config)
+enum err sandbox_enter(const struct config *config, const char *path)
 {
 	if (!config->sandbox)
 		return OK;
+	load_late_parts();
 	if (!take_account(config)) {
 		log_error("cannot become user=%s reason=\"%s\"", config->sandbox_user,
 			  strerrordesc_np(errno));
@@ -271,7 +260,7 @@ enum err sandbox_enter(const struct config *config)
 		cut_capabilities(config) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 	if (!state.capabilities)
 		tell_missing("capabilities");
-	state.landlock = state.capabilities && enter_landlock(config);
+	state.landlock = state.capabilities && landlock_enter(config, path);
 	if (!state.landlock)
 		tell_missing("landlock");
 	state.seccomp = state.capabilities && enter_seccomp();

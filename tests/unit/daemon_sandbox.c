@@ -3,14 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,7 +58,7 @@ static bool can_write(const char *directory, const char *name)
 }
 
 /* Run TRY in a child inside the sandbox. */
-static int run(int (*try)(const struct place *p), const struct config *extra)
+static int run(int (*try)(const struct place *p), const struct config *extra, bool missing)
 {
 	struct place p;
 	int status;
@@ -64,8 +69,10 @@ static int run(int (*try)(const struct place *p), const struct config *extra)
 		struct config c = *extra;
 		c.sandbox = true;
 		c.state_path = p.state;
+		if (missing && rmdir(p.state) != 0)
+			_exit(97);
 		c.control_socket = p.socket;
-		_exit(sandbox_enter(&c) == OK ? try(&p) : 99);
+		_exit(sandbox_enter(&c, NULL) == OK ? try(&p) : 99);
 	}
 	assert_true(child > 0);
 	assert_int_equal(waitpid(child, &status, 0), child);
@@ -84,7 +91,70 @@ static int try_files(const struct place *p)
 		return 2;
 	if (can_write(p->top, "elsewhere") || errno != EACCES)
 		return 3;
-	return open("/etc/hostname", O_RDONLY | O_CLOEXEC) >= 0 ? FINE : 4;
+	if (open("/etc/passwd", O_RDONLY | O_CLOEXEC) < 0)
+		return 4;
+	if (open("/etc/hostname", O_RDONLY | O_CLOEXEC) >= 0 || errno != EACCES)
+		return 5;
+	return open(p->top, O_RDONLY | O_DIRECTORY | O_CLOEXEC) < 0 ? FINE : 6;
+}
+
+/* What is not there is not replaced by what is above it. */
+static int try_missing(const struct place *p)
+{
+	if (!strstr(sandbox_text(), "landlock"))
+		return MISSING;
+	return !can_write(p->top, "elsewhere") && errno == EACCES ? FINE : 1;
+}
+
+static long landlock_abi; /* asked outside; 4 knows of ports */
+
+static int connect_to(uint16_t port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : errno;
+}
+
+static int try_ports(const struct place *p)
+{
+	(void)p;
+	if (!strstr(sandbox_text(), "landlock") || landlock_abi < 4)
+		return MISSING;
+	if (connect_to(80) != EACCES)
+		return 1;
+	return connect_to(53) != EACCES ? FINE : 2; /* perhaps nobody is there */
+}
+
+/* Calls that are on the list, but not with these arguments. */
+static int try_arguments(const struct place *p)
+{
+	(void)p;
+	if (!strstr(sandbox_text(), "seccomp"))
+		return MISSING;
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED || mprotect(page, 4096, PROT_READ) != 0)
+		return 1;
+	if (mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0 || errno != EPERM)
+		return 2;
+	if (mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+		    MAP_FAILED ||
+	    errno != EPERM)
+		return 3;
+	if (socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0) >= 0 || errno != EPERM)
+		return 4;
+	if (socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0 || errno != EPERM)
+		return 5;
+	if (syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0) >= 0 || errno != EPERM)
+		return 6;
+	if (fork() >= 0 || errno != EPERM)
+		return 7;
+	if (ioctl(STDIN_FILENO, TIOCSTI, "x") == 0 || errno != EPERM)
+		return 8;
+	if (syscall(SYS_clone3, NULL, 0) >= 0 || errno != ENOSYS)
+		return 9;
+	return sandbox_refused() == 7 && if_nametoindex("lo") > 0 ? FINE : 10;
 }
 
 static int try_program(const struct place *p)
@@ -156,19 +226,23 @@ static const struct {
 	const char *why;
 	int (*try)(const struct place *p);
 	uid_t user;
-	bool wants_root;
+	bool wants_root, missing; /* missing: there is no cache.path */
 } cases[] = {
-	{"files are written where they belong, and nowhere else", try_files, 0, false},
-	{"no program is run, and the attempt is counted", try_program, 0, false},
-	{"what serving does not need is refused, counted and told", try_namespace, 0, false},
-	{"threads inherit it", try_thread, 0, false},
-	{"capabilities that serving does not need are gone", try_capabilities, 0, false},
-	{"another account is taken, which may bind to low ports", try_account, 65534, true},
+	{"files are written where they belong, and nowhere else", try_files, 0, false, false},
+	{"a missing directory opens none above it", try_missing, 0, false, true},
+	{"TCP goes to name servers", try_ports, 0, false, false},
+	{"calls that could do more do only what serving needs", try_arguments, 0, false, false},
+	{"no program is run, and the attempt is counted", try_program, 0, false, false},
+	{"what serving does not need is refused, counted and told", try_namespace, 0, false, false},
+	{"threads inherit it", try_thread, 0, false, false},
+	{"capabilities that serving does not need are gone", try_capabilities, 0, false, false},
+	{"another account is taken, which may bind to low ports", try_account, 65534, true, false},
 };
 
 static void test_cases(void **state)
 {
 	(void)state;
+	landlock_abi = syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* its version */);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct config extra = {.sandbox_user = cases[i].user ? "nobody" : NULL,
 				       .sandbox_uid = cases[i].user,
@@ -177,7 +251,7 @@ static void test_cases(void **state)
 			print_message("%s: skipped, root is needed\n", cases[i].why);
 			continue;
 		}
-		int status = run(cases[i].try, &extra);
+		int status = run(cases[i].try, &extra, cases[i].missing);
 		if (status == MISSING) {
 			print_message("%s: skipped, this kernel or build lacks it\n", cases[i].why);
 			continue;
@@ -191,7 +265,7 @@ static void test_off(void **state)
 {
 	(void)state;
 	struct config c = {.sandbox = false};
-	assert_int_equal(sandbox_enter(&c), OK);
+	assert_int_equal(sandbox_enter(&c, NULL), OK);
 	assert_string_equal(sandbox_text(), "none");
 }
 
