@@ -23,6 +23,20 @@ void rng_init(struct rng *rng)
 {
 	REQUIRE(sodium_init() >= 0);
 	randombytes_buf(rng->key, sizeof(rng->key));
+	rng->is_seeded = false;
+	rng_refill(rng);
+}
+
+void rng_renew(struct rng *rng)
+{
+	uint8_t fresh[sizeof(rng->key)];
+
+	if (rng->is_seeded)
+		return;
+	randombytes_buf(fresh, sizeof(fresh));
+	for (size_t i = 0; i < sizeof(fresh); i++)
+		rng->key[i] ^= fresh[i];
+	sodium_memzero(fresh, sizeof(fresh));
 	rng_refill(rng);
 }
 
@@ -30,6 +44,7 @@ void rng_init_seeded(struct rng *rng, uint64_t seed)
 {
 	REQUIRE(sodium_init() >= 0);
 	memset(rng->key, 0, sizeof(rng->key));
+	rng->is_seeded = true;
 	for (size_t i = 0; i < sizeof(seed); i++)
 		rng->key[i] = (uint8_t)(seed >> (8 * i));
 	rng_refill(rng);

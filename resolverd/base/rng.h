@@ -10,6 +10,7 @@ struct rng {
 	uint8_t key[32];
 	uint8_t pool[512];
 	size_t used_bytes; /* of pool */
+	bool is_seeded;	   /* from a number: rng_renew() does nothing */
 };
 
 /* Seed from the operating system. Aborts if libsodium cannot start. */
@@ -17,6 +18,11 @@ void rng_init(struct rng *rng);
 
 /* Seed from SEED: the same sequence for the same seed. Tests and simulation only. */
 void rng_init_seeded(struct rng *rng, uint64_t seed);
+
+/* Mix in what the operating system knows now, and hand out nothing of what was at hand before: after the
+ * machine's memory was copied, by a snapshot that is restored twice, both would go on alike. The kernel
+ * is told of that by most hypervisors, and reseeds itself. */
+void rng_renew(struct rng *rng);
 
 /* LEN unpredictable bytes into OUT. */
 void rng_bytes(struct rng *rng, uint8_t *out, size_t len);

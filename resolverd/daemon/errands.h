@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "base/endpoint.h"
+#include "base/hash.h"
 #include "cache/entry.h"
 #include "daemon/tracing.h"
 #include "net/socket.h"
@@ -17,6 +18,7 @@ enum errand_kind {
 	ERRAND_TRACE, /* ask TRACING, which the errand owns */
 	ERRAND_LISTEN,	 /* serve ADDRESS over TCP or UDP on FD, which the errand owns */
 	ERRAND_UNLISTEN, /* serve ADDRESS over TCP or UDP no more */
+	ERRAND_SECRET,	 /* make cookies with SECRET */
 };
 
 struct errand {
@@ -26,6 +28,7 @@ struct errand {
 	uint16_t type;
 	uint8_t name_len;
 	struct tracing *tracing;
+	struct hash_key secret;
 	struct endpoint address;
 	bool tcp;
 	enum socket_owner owner;

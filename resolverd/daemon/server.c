@@ -41,6 +41,8 @@ struct server { /* main thread */
 	struct worker_shared shared;
 	struct throttle throttle;
 	struct own_addresses own_addresses;
+	_Atomic int64_t clock_ahead_ms; /* of all threads: loop.h */
+	uint32_t breaks;		/* of the loop, that were heeded */
 	struct allowances allowances;
 	struct snapshot *snapshot;
 	struct worker *workers[CONFIG_WORKERS_MAX];
@@ -124,6 +126,7 @@ static enum err open_shared(struct server *s)
 	shared->throttle = &s->throttle;
 	shared->own_addresses = &s->own_addresses;
 	shared->epoch = loop_epoch_read();
+	shared->epoch.ahead_ms = &s->clock_ahead_ms;
 	hash_key_init(&shared->cookie_secret);
 	divide_descriptors(shared, c);
 	shared->recorder_bytes = c->recorder_bytes / c->workers;
@@ -411,10 +414,29 @@ static void become_ready(struct server *s)
 	}
 }
 
+/* Time has passed that nobody counted: perhaps there is a copy of this machine now, which must not know
+ * our cookies' secret. Workers have their random numbers anew by themselves. */
+static void heed_break(struct server *s)
+{
+	struct worker_shared *shared = &s->shared;
+
+	if (s->loop.breaks == s->breaks)
+		return;
+	s->breaks = s->loop.breaks;
+	hash_key_init(&shared->cookie_secret);
+	for (unsigned i = 0; i < s->worker_count; i++)
+		worker_set_cookie_secret(s->workers[i], &shared->cookie_secret);
+	log_notice("time passed uncounted: suspended, restored or set ahead clock_ahead_ms=%lld "
+		   "renewed=\""
+		   "random numbers, cookies\"",
+		   (long long)atomic_load(&s->clock_ahead_ms));
+}
+
 static void handle_log_timer(void *context)
 {
 	struct server *s = context;
 
+	heed_break(s);
 	log_tick();
 	sandbox_tick();
 	console_tick(&s->console, s->loop.now);

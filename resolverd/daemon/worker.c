@@ -49,6 +49,7 @@ struct worker { /* its own thread, but for what says otherwise */
 	struct tracing_desk desk;
 	const struct worker_shared *shared;
 	unsigned index;
+	uint32_t breaks; /* of the loop, that were heeded */
 	pthread_t thread;
 	bool running;
 };
@@ -200,6 +201,9 @@ static void do_errand(struct worker *w, struct errand *e)
 	case ERRAND_UNLISTEN:
 		traffic_unlisten(&w->traffic, &e->address, e->tcp);
 		break;
+	case ERRAND_SECRET:
+		resolver_set_cookie_secret(w->resolver, &e->secret);
+		break;
 	}
 }
 
@@ -217,10 +221,20 @@ static void do_errands(struct worker *w)
 		loop_wake(&w->loop);
 }
 
+/* Random numbers of this machine's alone, whatever became of a copy of its memory: at once where the
+ * clocks tell of one, and before long where they do not. */
+static void renew_chance(struct worker *w)
+{
+	w->breaks = w->loop.breaks;
+	resolver_renew(w->resolver);
+	outbound_renew(&w->traffic.outbound);
+}
+
 static void handle_tick(void *context)
 {
 	struct worker *w = context;
 
+	renew_chance(w);
 	release_retired(w);
 	tracing_expire(&w->desk, w->loop.now);
 	traffic_count(&w->traffic);
@@ -284,6 +298,8 @@ static void *run(void *context)
 		cache_reader_idle(w->reader);
 		loop_wait(&w->loop);
 		cache_reader_wake(w->reader);
+		if (UNLIKELY(w->loop.breaks != w->breaks))
+			renew_chance(w);
 		loop_dispatch(&w->loop);
 		adopt_mail(w);
 		tell_network(w);
@@ -503,6 +519,16 @@ void worker_set_routes(struct worker *w, bool ipv4, bool ipv6)
 	atomic_store_explicit(&w->route4, ipv4, memory_order_relaxed);
 	atomic_store_explicit(&w->route6, ipv6, memory_order_relaxed);
 	loop_wake(&w->loop);
+}
+
+void worker_set_cookie_secret(struct worker *w, const struct hash_key *secret)
+{
+	struct errand *e = errand_new(ERRAND_SECRET, NULL, 0);
+
+	if (!e)
+		return; /* it stays with the old one, whose cookies others refuse: clients ask again */
+	e->secret = *secret;
+	post(w, e);
 }
 
 void worker_refresh(struct worker *w, const uint8_t *name, uint16_t type)

@@ -60,6 +60,9 @@ MUST_USE enum err worker_unlisten(struct worker *w, const struct endpoint *addre
 /* Whether there is a route to the world over IPv4 and IPv6. From the main thread. */
 void worker_set_routes(struct worker *w, bool ipv4, bool ipv6);
 
+/* Make cookies with SECRET from now on. From any thread. */
+void worker_set_cookie_secret(struct worker *w, const struct hash_key *secret);
+
 /* Begin to serve in a thread of its own. ERR_SYSTEM. */
 MUST_USE enum err worker_start(struct worker *w);
 /* End the thread and wait for that. */

@@ -14,6 +14,11 @@ enum {
 	LOOP_READY_MAX = 256,
 	/* Timers handled per wake-up, for the same reason: a handler may set a timer that is due. */
 	LOOP_TIMERS_MAX = 1024,
+	/* A step of the wall clock that is more than what correcting it needs: those are of less than
+	 * half a second, the kernel slews them (adjtime(3)), or a leap second. */
+	LOOP_JUMP_MS = 1500,
+	/* Every loop has something to do sooner: it, or the machine, stood still. */
+	LOOP_STILL_MS = 10000,
 };
 
 struct loop_ready {
@@ -34,14 +39,39 @@ struct loop_epoch loop_epoch_read(void)
 	return (struct loop_epoch){
 		.cache_ms = (int64_t)(clock_us(CLOCK_REALTIME) / 1000),
 		.mono_us = clock_us(CLOCK_MONOTONIC),
+		.boot_us = clock_us(CLOCK_BOOTTIME),
 	};
+}
+
+struct now loop_now_of(const struct loop_epoch *e, const struct loop_clocks *c)
+{
+	int64_t counted_ms = e->cache_ms + (int64_t)(c->boot_us - e->boot_us) / 1000;
+	int64_t ahead_ms = atomic_load_explicit(e->ahead_ms, memory_order_relaxed);
+
+	while (c->wall_ms - counted_ms - ahead_ms > LOOP_JUMP_MS)
+		if (atomic_compare_exchange_weak_explicit(
+			    e->ahead_ms, &ahead_ms, c->wall_ms - counted_ms, memory_order_relaxed,
+			    memory_order_relaxed))
+			ahead_ms = c->wall_ms - counted_ms;
+	return (struct now){.mono_us = c->mono_us,
+			    .cache_ms = counted_ms + ahead_ms,
+			    .unix_s = c->wall_ms / 1000};
 }
 
 static void read_clocks(struct loop *l)
 {
-	l->now.mono_us = clock_us(CLOCK_MONOTONIC);
-	l->now.cache_ms = l->epoch.cache_ms + (int64_t)(l->now.mono_us - l->epoch.mono_us) / 1000;
-	l->now.unix_s = (int64_t)(clock_us(CLOCK_REALTIME) / 1000000);
+	struct loop_clocks c = {.mono_us = clock_us(CLOCK_MONOTONIC),
+				.boot_us = clock_us(CLOCK_BOOTTIME),
+				.wall_ms = (int64_t)(clock_us(CLOCK_REALTIME) / 1000)};
+	uint64_t last_us = l->now.mono_us;
+
+	l->now = loop_now_of(&l->epoch, &c);
+	/* Both of what has been told are in it: time asleep, and steps of the wall clock. */
+	int64_t lead_ms = l->now.cache_ms - (int64_t)(l->now.mono_us / 1000);
+	bool is_late = last_us > 0 && l->now.mono_us - last_us > LOOP_STILL_MS * UINT64_C(1000);
+	if (UNLIKELY((last_us > 0 && lead_ms - l->lead_ms > LOOP_JUMP_MS) || is_late))
+		l->breaks++;
+	l->lead_ms = lead_ms;
 }
 
 uint64_t loop_awake_us(const struct loop *l)
@@ -63,6 +93,8 @@ static void handle_wake(void *context, unsigned ready)
 enum err loop_init(struct loop *l, struct loop_epoch epoch)
 {
 	*l = (struct loop){.epoch = epoch};
+	if (!l->epoch.ahead_ms)
+		l->epoch.ahead_ms = &l->own_ahead_ms;
 	heap_init(&l->timers);
 	l->ready = calloc(1, sizeof(*l->ready));
 	if (!l->ready)

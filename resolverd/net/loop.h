@@ -50,14 +50,31 @@ struct loop_timer {	       /* inside its owner; the loop's thread */
 /* The scale of now.cache_ms: taken once per process, so that all threads agree about it. */
 struct loop_epoch {
 	int64_t cache_ms;
-	uint64_t mono_us;
+	uint64_t mono_us, boot_us;
+	/* By how much the wall clock has been set ahead since, as far as that was heeded; of all threads.
+	 * NULL: each loop by itself. */
+	_Atomic int64_t *ahead_ms;
 };
+
+/* The system's clocks as they were read. */
+struct loop_clocks {
+	uint64_t mono_us, boot_us;
+	int64_t wall_ms;
+};
+/* What they mean. Moves *E->ahead_ms, which is not NULL, if the wall clock was set ahead. Any thread. */
+struct now loop_now_of(const struct loop_epoch *e, const struct loop_clocks *c);
 
 struct loop_ready;
 
 struct loop { /* one thread, but for the two atomics */
 	struct now now;
 	struct loop_epoch epoch;
+	_Atomic int64_t own_ahead_ms;
+	/* How often time has passed that this machine did not count, or only the kernel did: it was
+	 * suspended, its memory restored, or its wall clock set. Who needs to be alone with what he
+	 * knows, keys and random numbers, looks whether it rose. */
+	uint32_t breaks;
+	int64_t lead_ms; /* of cache_ms before mono_us, at the last look */
 	int epoll_fd;
 	int wake_fd;
 	struct loop_watch wake_watch;

@@ -287,6 +287,11 @@ static void handle_tick(void *context)
 		loop_timer_set(o->loop, &o->tick, now_us + OUTBOUND_TICK_MS * 1000);
 }
 
+void outbound_renew(struct outbound *o)
+{
+	rng_renew(&o->rng);
+}
+
 enum err outbound_init(struct outbound *o, struct loop *loop, const struct rng *rng,
 		       const struct outbound_settings *settings)
 {

@@ -69,6 +69,8 @@ MUST_USE enum err outbound_init(struct outbound *o, struct loop *loop, const str
 /* Closes everything; nothing is reported any more. */
 void outbound_deinit(struct outbound *o);
 
+/* The machine's memory may have been copied: choose other ports than the copy does. */
+void outbound_renew(struct outbound *o);
 /* Send PACKET to PEER, over TCP if TCP says so. TOKEN is not out. */
 void outbound_send(struct outbound *o, uint64_t token, struct span packet,
 		   const struct endpoint *peer, bool tcp);

@@ -81,6 +81,16 @@ enum err resolver_new(const struct resolver_parts *parts, struct resolver **out)
 	return OK;
 }
 
+void resolver_renew(struct resolver *r)
+{
+	rng_renew(&r->rng);
+}
+
+void resolver_set_cookie_secret(struct resolver *r, const struct hash_key *secret)
+{
+	r->cookie_secret = *secret;
+}
+
 void resolver_free(struct resolver *r)
 {
 	if (!r)

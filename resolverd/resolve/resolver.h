@@ -163,6 +163,12 @@ ptrdiff_t resolver_answer_now(struct resolver *r, struct now now, const struct e
  * once where it has expired. Between steps, and not out of cache_walk(). */
 void resolver_keep(struct resolver *r, struct now now, const struct entry *e);
 
+/* The machine's memory may have been copied: go on with other random numbers than the copy does. Between
+ * steps. */
+void resolver_renew(struct resolver *r);
+/* ... and with another secret for cookies, which clients and servers then have to learn. */
+void resolver_set_cookie_secret(struct resolver *r, const struct hash_key *secret);
+
 /* Adopt new settings; queries in progress keep the old ones, which must live until
  * resolver_settings_in_use(old) is false. */
 void resolver_set_settings(struct resolver *r, const struct settings *settings);

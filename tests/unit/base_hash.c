@@ -106,9 +106,31 @@ static void test_rng_below_is_even(void **state)
 		assert_true(rng_below(&rng, 0x80000001u) <= 0x80000000u);
 }
 
+/* A machine whose memory was copied: both go on alike until they are told. */
+static void test_rng_renew(void **state)
+{
+	(void)state;
+	struct rng a, b, seeded, same;
+	rng_init(&a);
+	rng_u32(&a);
+	b = a;
+	assert_int_equal(rng_u32(&a), rng_u32(&b));
+	rng_renew(&a);
+	rng_renew(&b);
+	uint8_t from_a[64], from_b[64];
+	rng_bytes(&a, from_a, sizeof(from_a));
+	rng_bytes(&b, from_b, sizeof(from_b));
+	assert_memory_not_equal(from_a, from_b, sizeof(from_a));
+	rng_init_seeded(&seeded, 7);
+	same = seeded;
+	rng_renew(&seeded); /* what repeats goes on repeating */
+	assert_int_equal(rng_u32(&seeded), rng_u32(&same));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rng_renew),
 		cmocka_unit_test(test_siphash_vectors),
 		cmocka_unit_test(test_keys_differ),
 		cmocka_unit_test(test_equal_secret),

@@ -147,11 +147,68 @@ static void test_clocks(void **state)
 	loop_deinit(&b);
 }
 
+/* Seconds that the clocks went on, one after the other, and by how much cache_ms did. */
+static const struct {
+	const char *why;
+	double mono_s, boot_s, wall_s, cache_s;
+} clock_steps[] = {
+	{"time passes", 5, 5, 5, 5},
+	{"asleep for an hour: what is cached ages", 0.001, 3600, 3600, 3600},
+	{"memory kept for an hour, and restored: no clock counted, but the wall clock is set", 1, 1,
+	 3601, 3601},
+	{"a leap second", 10, 10, 9, 10},
+	{"the clock is slewed", 10, 10, 10.4, 10},
+	{"set back by an hour: nothing is revived", 1, 1, -3599, 1},
+	{"time passes", 10, 10, 10, 10},
+	{"and set right again: nothing is wiped", 1, 1, 3601, 1},
+	{"set ahead: better expired too early than too late", 1, 1, 61, 61},
+	{"two seconds ahead", 1, 1, 3, 3},
+};
+
+static void test_clock_steps(void **state)
+{
+	(void)state;
+	_Atomic int64_t ahead_ms = 0;
+	struct loop_epoch epoch = {.cache_ms = 1700000000000,
+				   .mono_us = 1000000,
+				   .boot_us = 5000000,
+				   .ahead_ms = &ahead_ms};
+	struct loop_clocks c = {.mono_us = 1000000, .boot_us = 5000000, .wall_ms = 1700000000000};
+	struct now now, before = loop_now_of(&epoch, &c);
+	for (size_t i = 0; i < ARRAY_LEN(clock_steps); i++, before = now) {
+		c.mono_us += (uint64_t)(clock_steps[i].mono_s * 1e6);
+		c.boot_us += (uint64_t)(clock_steps[i].boot_s * 1e6);
+		c.wall_ms += (int64_t)(clock_steps[i].wall_s * 1e3);
+		now = loop_now_of(&epoch, &c);
+		int64_t off_ms =
+			now.cache_ms - before.cache_ms - (int64_t)(clock_steps[i].cache_s * 1e3);
+		/* What was slewed, and the leap second, come along with the next step. */
+		if (off_ms < -1100 || off_ms > 1100)
+			fail_msg("%s: off by %lld ms", clock_steps[i].why, (long long)off_ms);
+		assert_true(now.cache_ms >= before.cache_ms);
+		assert_int_equal(now.mono_us, c.mono_us);
+		assert_int_equal(now.unix_s, c.wall_ms / 1000);
+	}
+}
+
+/* All threads go by one: who has not looked at the clock since is not behind. */
+static void test_clock_shared(void **state)
+{
+	(void)state;
+	_Atomic int64_t ahead_ms = 0;
+	struct loop_epoch epoch = {.cache_ms = 1700000000000, .ahead_ms = &ahead_ms};
+	struct loop_clocks early = {.wall_ms = 1700000000000}, late = early;
+	late.wall_ms += 3600000;
+	assert_int_equal(loop_now_of(&epoch, &late).cache_ms, 1700003600000);
+	assert_int_equal(loop_now_of(&epoch, &early).cache_ms, 1700003600000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_timers), cmocka_unit_test(test_forget_in_batch),
-		cmocka_unit_test(test_wanted), cmocka_unit_test(test_stop_from_thread),
+		cmocka_unit_test(test_clock_steps), cmocka_unit_test(test_clock_shared),
+		cmocka_unit_test(test_timers),	    cmocka_unit_test(test_forget_in_batch),
+		cmocka_unit_test(test_wanted),	    cmocka_unit_test(test_stop_from_thread),
 		cmocka_unit_test(test_clocks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
