@@ -257,6 +257,8 @@ static enum err open_servers(struct traffic *t, unsigned connections)
 		.connections = connections,
 		.pending = TCP_PENDING,
 		.idle_ms = TCP_IDLE_MS,
+		.input_bytes = TCP_READ_TOTAL_MAX,
+		.output_bytes = TCP_WRITE_TOTAL_MAX,
 		.handler = handle_tcp,
 		.gone = handle_gone,
 		.holder = holder_of,

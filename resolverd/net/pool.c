@@ -38,6 +38,13 @@ static void doom(struct pool_connection *c)
 	loop_timer_set(p->loop, &p->attention, p->loop->now.mono_us);
 }
 
+/* What was read of a reply that has begun is not wanted any more. */
+static void drop_input(struct pool_connection *c)
+{
+	c->pool->unread_bytes -= c->in.capacity;
+	stream_queue_deinit(&c->in);
+}
+
 static void close_connection(struct pool_connection *c)
 {
 	struct pool *p = c->pool;
@@ -45,7 +52,7 @@ static void close_connection(struct pool_connection *c)
 	REQUIRE(TAILQ_EMPTY(&c->queries));
 	loop_forget(p->loop, &c->watch);
 	close(c->watch.fd);
-	stream_queue_deinit(&c->in);
+	drop_input(c);
 	stream_queue_deinit(&c->out);
 	TAILQ_REMOVE(&p->connections, c, in_pool);
 	p->count--;
@@ -302,6 +309,37 @@ static void take_message(struct pool_connection *c, struct span message)
 	p->reply(p->context, query, message);
 }
 
+/* Who holds most of what has been read. */
+static struct pool_connection *largest_input(struct pool *p)
+{
+	struct pool_connection *c, *largest = NULL;
+
+	TAILQ_FOREACH(c, &p->connections, in_pool)
+	if (!largest || c->in.capacity > largest->in.capacity)
+		largest = c;
+	return largest;
+}
+
+/* Keep BYTES, a reply that has begun; whoever holds most has to go if that is too much, be it C. */
+static void keep_input(struct pool_connection *c, struct span bytes)
+{
+	struct pool *p = c->pool;
+
+	while (!c->doomed && p->unread_bytes + bytes.len > p->unread_limit) {
+		struct pool_connection *largest = largest_input(p);
+		if (!largest || largest->in.capacity <= bytes.len)
+			largest = c;
+		p->shed_input++;
+		drop_input(largest);
+		doom(largest);
+	}
+	if (c->doomed)
+		return;
+	if (stream_queue_push(&c->in, bytes, SCRATCH_SIZE) != OK)
+		doom(c);
+	p->unread_bytes += c->in.capacity;
+}
+
 static void read_messages(struct pool_connection *c)
 {
 	struct pool *p = c->pool;
@@ -320,9 +358,8 @@ static void read_messages(struct pool_connection *c)
 	struct span bytes = span_of(p->scratch, left.len + len);
 	while (!c->doomed && stream_next_message(&bytes, &message))
 		take_message(c, message);
-	stream_queue_deinit(&c->in);
-	if (!c->doomed && stream_queue_push(&c->in, bytes, SCRATCH_SIZE) != OK)
-		doom(c);
+	drop_input(c);
+	keep_input(c, bytes);
 }
 
 static void finish_connect(struct pool_connection *c)
@@ -407,7 +444,11 @@ static void handle_tick(void *context)
 enum err pool_init(struct pool *p, struct loop *loop, pool_reply_fn *reply, pool_lost_fn *lost,
 		   void *context)
 {
-	*p = (struct pool){.loop = loop, .reply = reply, .lost = lost, .context = context};
+	*p = (struct pool){.loop = loop,
+			   .reply = reply,
+			   .lost = lost,
+			   .context = context,
+			   .unread_limit = POOL_READ_TOTAL_MAX};
 	p->tick = (struct loop_timer){.fn = handle_tick, .context = p};
 	p->attention = (struct loop_timer){.fn = handle_attention, .context = p};
 	TAILQ_INIT(&p->connections);

@@ -37,6 +37,8 @@ enum {
 	POOL_STRANGERS = 2 * POOL_PIPELINE,
 	/* Bytes that a server has not taken: all queries of a connection, at 4 kB each. */
 	POOL_WRITE_MAX = 256 * 1024,
+	/* Replies that have not come to their end, of all connections together: each may be 64 kB. */
+	POOL_READ_TOTAL_MAX = 16 * 1024 * 1024,
 	POOL_TICK_MS = 250,
 };
 
@@ -69,6 +71,10 @@ struct pool { /* one thread */
 	unsigned count;
 	struct loop_timer tick, attention;
 	uint8_t *scratch;
+	/* Held of replies that have begun, and the most that it may be (the owner may lower it): past
+	 * that the connection which holds most is closed. */
+	size_t unread_bytes, unread_limit;
+	uint64_t shed_input; /* how many were */
 };
 
 /* LOOP outlives it. ERR_NO_MEMORY. */

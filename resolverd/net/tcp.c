@@ -6,7 +6,8 @@
 
 enum {
 	HEADER_SIZE = 12, /* nothing shorter is a DNS message */
-	INCOMING_SIZE = 2 * STREAM_FRAME_MAX,
+	/* What was left of a message, or of a whole read of them, and what is read now. */
+	INCOMING_SIZE = STREAM_LENGTH_SIZE + TCP_QUERY_MAX + TCP_READ_MAX,
 	OUTGOING_SIZE = 4 * STREAM_FRAME_MAX,
 };
 
@@ -28,6 +29,8 @@ struct tcp_connection {
 	bool doomed;
 	bool waiting; /* for attention */
 	struct stream_queue in, out;
+	size_t in_counted; /* of the former, in unread_bytes */
+	size_t skip;	   /* to be read past: the rest of a query that is too long */
 };
 
 /* ---- states ---- */
@@ -80,7 +83,7 @@ static enum tcp_state state_of(const struct tcp_connection *c)
 		return TCP_STATE_WRITING;
 	if (c->pending > 0)
 		return TCP_STATE_BUSY;
-	return stream_queue_len(&c->in) > 0 ? TCP_STATE_PARTIAL : TCP_STATE_IDLE;
+	return stream_queue_len(&c->in) > 0 || c->skip > 0 ? TCP_STATE_PARTIAL : TCP_STATE_IDLE;
 }
 
 /* May another query be taken from this connection? */
@@ -142,6 +145,13 @@ static void start_tick(struct tcp_server *t)
 	loop_timer_set(t->loop, &t->tick, t->loop->now.mono_us + TCP_TICK_MS * 1000);
 }
 
+/* The memory of what C has read may have changed. */
+static void count_input(struct tcp_connection *c)
+{
+	c->server->unread_bytes += c->in.capacity - c->in_counted; /* modulo 2^64 */
+	c->in_counted = c->in.capacity;
+}
+
 /* The slot is free for another connection; whoever waited for its answers is told. */
 static void close_connection(struct tcp_connection *c)
 {
@@ -155,6 +165,7 @@ static void close_connection(struct tcp_connection *c)
 	t->unwritten_bytes -= stream_queue_len(&c->out);
 	t->silent_count -= !c->asked;
 	stream_queue_deinit(&c->in);
+	count_input(c);
 	stream_queue_deinit(&c->out);
 	TAILQ_REMOVE(&t->states[c->state], c, in_state);
 	if (c->waiting)
@@ -284,8 +295,9 @@ static bool write_bytes(struct tcp_connection *c, struct span bytes)
 		doom(c);
 		return false;
 	}
-	if (t->unwritten_bytes + bytes.len > TCP_WRITE_TOTAL_MAX ||
-	    stream_queue_push(&c->out, bytes, TCP_WRITE_MAX) != OK) {
+	bool is_full = t->unwritten_bytes + bytes.len > t->settings.output_bytes;
+	t->shed_output += is_full;
+	if (is_full || stream_queue_push(&c->out, bytes, TCP_WRITE_MAX) != OK) {
 		doom(c);
 		return false;
 	}
@@ -336,6 +348,29 @@ static size_t take_message(struct tcp_connection *c, struct span message, size_t
 	return STREAM_LENGTH_SIZE + (size_t)len;
 }
 
+/* The next query of BYTES, which move behind it: whole, or only the header of one that is too long.
+ * False: it has not come to its end. */
+static bool next_query(struct tcp_connection *c, struct span *bytes, struct span *query)
+{
+	size_t past = MIN(c->skip, bytes->len);
+
+	c->skip -= past;
+	if (past > 0)
+		*bytes = span_of(bytes->at + past, bytes->len - past);
+	if (bytes->len < STREAM_LENGTH_SIZE)
+		return false;
+	size_t len = (size_t)bytes->at[0] << 8 | bytes->at[1];
+	if (len <= TCP_QUERY_MAX)
+		return stream_next_message(bytes, query);
+	size_t head = STREAM_LENGTH_SIZE + HEADER_SIZE;
+	if (bytes->len < head)
+		return false;
+	*query = span_of(bytes->at + STREAM_LENGTH_SIZE, HEADER_SIZE);
+	*bytes = span_of(bytes->at + head, bytes->len - head);
+	c->skip = len - HEADER_SIZE;
+	return true;
+}
+
 /* Take the whole messages of BYTES, as far as the limits allow; BYTES moves behind them. Answers
  * go out together. Whether a message was taken or anything written. */
 static bool take_messages(struct tcp_connection *c, struct span *bytes)
@@ -345,7 +380,7 @@ static bool take_messages(struct tcp_connection *c, struct span *bytes)
 	size_t used = 0;
 	bool progress = false;
 
-	while (takes_queries(c) && stream_next_message(bytes, &message)) {
+	while (takes_queries(c) && next_query(c, bytes, &message)) {
 		used += take_message(c, message, used);
 		progress = true;
 		if (OUTGOING_SIZE - used < STREAM_FRAME_MAX) {
@@ -366,7 +401,39 @@ static bool take_queued(struct tcp_connection *c)
 	bool progress = take_messages(c, &bytes);
 
 	stream_queue_pop(&c->in, len - bytes.len);
+	count_input(c);
 	return progress;
+}
+
+/* Close those who have been at one message for longest until there is room for LEN bytes of C. */
+static bool make_input_room(struct tcp_connection *c, size_t len)
+{
+	struct tcp_server *t = c->server;
+	struct tcp_connection *oldest = TAILQ_FIRST(&t->states[TCP_STATE_PARTIAL]);
+
+	while (t->unread_bytes + len > t->settings.input_bytes && oldest) {
+		struct tcp_connection *next = TAILQ_NEXT(oldest, in_state);
+		if (oldest != c && !oldest->doomed) {
+			t->shed_input++;
+			close_connection(oldest);
+		}
+		oldest = next;
+	}
+	return t->unread_bytes + len <= t->settings.input_bytes;
+}
+
+/* Keep BYTES, whose end has not come. */
+static void keep_input(struct tcp_connection *c, struct span bytes)
+{
+	stream_queue_deinit(&c->in);
+	count_input(c);
+	if (bytes.len == 0)
+		return;
+	bool has_room = make_input_room(c, bytes.len);
+	c->server->shed_input += !has_room;
+	if (!has_room || stream_queue_push(&c->in, bytes, INCOMING_SIZE) != OK)
+		doom(c);
+	count_input(c);
 }
 
 /* Read once: after what was left of an earlier message comes what is there now. */
@@ -376,9 +443,9 @@ static bool read_messages(struct tcp_connection *c)
 	struct span left = stream_queue_view(&c->in);
 	size_t len;
 
-	/* No whole message is left while reading is on, so this is less than one frame. */
-	REQUIRE(left.len < STREAM_FRAME_MAX);
-	enum err err = stream_read(c->watch.fd, t->incoming + left.len, STREAM_FRAME_MAX, &len);
+	/* No whole query is left while reading is on, so this is less than one. */
+	REQUIRE(left.len < STREAM_LENGTH_SIZE + TCP_QUERY_MAX);
+	enum err err = stream_read(c->watch.fd, t->incoming + left.len, TCP_READ_MAX, &len);
 	if (err == ERR_NOT_FOUND)
 		c->end_of_stream = true;
 	else if (err != OK && err != ERR_BUSY)
@@ -390,9 +457,7 @@ static bool read_messages(struct tcp_connection *c)
 		memcpy(t->incoming, left.at, left.len);
 	struct span bytes = span_of(t->incoming, left.len + len);
 	bool progress = take_messages(c, &bytes);
-	stream_queue_deinit(&c->in);
-	if (stream_queue_push(&c->in, bytes, INCOMING_SIZE) != OK)
-		doom(c);
+	keep_input(c, bytes);
 	return progress;
 }
 
@@ -515,7 +580,9 @@ static void begin_closing(struct tcp_connection *c)
 		return;
 	}
 	c->closing = true;
+	c->skip = 0;
 	stream_queue_deinit(&c->in);
+	count_input(c);
 	settle(c, true);
 }
 

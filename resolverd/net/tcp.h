@@ -15,6 +15,12 @@
  *   CLOSING  our FIN is out; what still comes is thrown away until the client's FIN.
  *   DOOMED   broken; closed as soon as nobody stands on it.
  *
+ * A query is TCP_QUERY_MAX bytes at most, as over UDP. Of a longer one the header is handed over alone,
+ * which makes the answer FORMERR, and the rest is read past: those behind it are answered.
+ *
+ * What all connections hold, of messages begun and of answers not read, has a sum each. Past the first the
+ * connections that have been in PARTIAL for longest are closed, past the second those that would write.
+ *
  * Reading stops while too many queries are pending or too many bytes wait to be written. Where to
  * listen, and an end without loss, are the acceptor's: acceptor_listen(&server.acceptor, ...).
  *
@@ -43,6 +49,12 @@ enum {
 	TCP_MESSAGE_MS = 10000,
 	TCP_WRITE_MS = 10000,
 	TCP_CLOSING_MS = 2000,
+	/* No query is longer: UDP_QUERY_MAX. */
+	TCP_QUERY_MAX = 4096,
+	/* Read at a time: what is behind the last query that may be pending waits in memory. */
+	TCP_READ_MAX = 16 * 1024,
+	/* Bytes of messages that have not come to their end, of all connections of one thread. */
+	TCP_READ_TOTAL_MAX = 16 * 1024 * 1024,
 	/* Below this many unwritten bytes reading goes on: one full answer. */
 	TCP_WRITE_PAUSE = 65536,
 	/* A connection whose client does not read is closed past this: answers to all that may be
@@ -97,6 +109,8 @@ struct tcp_settings {
 	unsigned connections; /* in all */
 	unsigned pending;     /* TCP_PENDING */
 	uint32_t idle_ms;     /* TCP_IDLE_MS */
+	size_t input_bytes;   /* TCP_READ_TOTAL_MAX */
+	size_t output_bytes;  /* TCP_WRITE_TOTAL_MAX */
 	tcp_handler_fn *handler;
 	tcp_gone_fn *gone;
 	tcp_holder_fn *holder;
@@ -119,6 +133,9 @@ struct tcp_server { /* one thread */
 	unsigned open_count;
 	unsigned silent_count;	/* of the open ones, those that have asked nothing yet */
 	size_t unwritten_bytes; /* in all queues */
+	size_t unread_bytes;	/* the same of what has been read, but not to a message's end */
+	uint64_t shed_input;	/* connections closed for want of room in that */
+	uint64_t shed_output;	/* ... in what is to be written */
 	uint8_t *incoming;	/* scratch: what was left of a message, and what was read */
 	uint8_t *outgoing;	/* scratch: answers of one turn */
 	uint8_t *frame;		/* scratch: one late answer */

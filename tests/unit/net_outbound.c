@@ -382,6 +382,46 @@ static void test_tcp_silent(void **state)
 	end(&c);
 }
 
+/* Replies that begin and do not end keep to a sum: who holds most goes. */
+static void test_tcp_half_replies(void **state)
+{
+	(void)state;
+	static struct client c;
+	static uint8_t message[STREAM_MESSAGE_MAX], frame[STREAM_FRAME_MAX];
+	enum { SERVERS = 3, SENT = 20000, LESS = 8000 };
+	struct endpoint at[SERVERS];
+	int listening[SERVERS], fds[SERVERS];
+
+	begin(&c, 10);
+	c.outbound.pool.unread_limit = SENT + LESS;
+	(void)stream_frame(unit_message(5, message, SENT + 2), frame);
+	for (unsigned i = 0; i < SERVERS; i++) {
+		listening[i] = serve(SOCK_STREAM, &at[i]);
+		ask(&c, i, 5, &at[i], true);
+		assert_true(UNTIL(&c.loop, (fds[i] = accept(listening[i], NULL, NULL)) >= 0));
+		size_t len =
+			i == 1 ? SENT : LESS; /* the second holds most, the third is too much */
+		REQUIRE(send(fds[i], frame, len, MSG_NOSIGNAL) == (ssize_t)len);
+		if (i < 2)
+			assert_true(UNTIL(&c.loop, c.outbound.pool.unread_bytes ==
+							   (i ? SENT + LESS : LESS)));
+	}
+	assert_true(UNTIL(&c.loop, c.lost[1] == 1));
+	assert_int_equal(c.outbound.pool.shed_input, 1);
+	assert_true(UNTIL(&c.loop, c.outbound.pool.unread_bytes == 2 * LESS));
+	for (unsigned i = 0; i < SERVERS; i += 2) {
+		size_t rest = SENT + 2 + STREAM_LENGTH_SIZE - LESS;
+		REQUIRE(send(fds[i], frame + LESS, rest, MSG_NOSIGNAL) == (ssize_t)rest);
+		assert_true(UNTIL(&c.loop, c.replies[i] == 1));
+	}
+	assert_int_equal(c.outbound.pool.unread_bytes, 0);
+	end(&c);
+	for (unsigned i = 0; i < SERVERS; i++) {
+		close(listening[i]);
+		close(fds[i]);
+	}
+}
+
 /* A server that sends without end what nobody asked for. */
 static void test_tcp_flood(void **state)
 {
@@ -405,11 +445,16 @@ static void test_tcp_flood(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_udp_early),	    cmocka_unit_test(test_udp),
-		cmocka_unit_test(test_udp_cancel_on_reply), cmocka_unit_test(test_udp_lost),
-		cmocka_unit_test(test_tcp_pipelined),	    cmocka_unit_test(test_tcp_equal_ids),
-		cmocka_unit_test(test_tcp_closed),	    cmocka_unit_test(test_tcp_silent),
+		cmocka_unit_test(test_udp_early),
+		cmocka_unit_test(test_udp),
+		cmocka_unit_test(test_udp_cancel_on_reply),
+		cmocka_unit_test(test_udp_lost),
+		cmocka_unit_test(test_tcp_pipelined),
+		cmocka_unit_test(test_tcp_equal_ids),
+		cmocka_unit_test(test_tcp_closed),
+		cmocka_unit_test(test_tcp_silent),
 		cmocka_unit_test(test_tcp_flood),
+		cmocka_unit_test(test_tcp_half_replies),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

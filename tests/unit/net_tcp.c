@@ -58,6 +58,8 @@ static void begin(struct server *s, struct tcp_settings settings)
 	settings.connections = settings.connections ? settings.connections : 100;
 	settings.pending = settings.pending ? settings.pending : TCP_PENDING;
 	settings.idle_ms = settings.idle_ms ? settings.idle_ms : TCP_IDLE_MS;
+	settings.input_bytes = settings.input_bytes ? settings.input_bytes : TCP_READ_TOTAL_MAX;
+	settings.output_bytes = settings.output_bytes ? settings.output_bytes : TCP_WRITE_TOTAL_MAX;
 	settings.handler = handle;
 	settings.gone = handle_gone;
 	settings.holder = holder_of;
@@ -125,6 +127,80 @@ static void test_byte_by_byte(void **state)
 	assert_int_equal(unit_id(unit_frame(&in, 0)), 2);
 	assert_int_equal(unit_frame(&in, 1).len, sizeof(message));
 	close(fd);
+	end(&s);
+}
+
+/* A query longer than one over UDP: its header is handed over, the rest read past, what is behind it is
+ * answered; whether it comes in one piece or in bytes. */
+static void test_long_query(void **state)
+{
+	(void)state;
+	static struct server s;
+	static struct unit_inbox in;
+	static uint8_t message[STREAM_MESSAGE_MAX], frame[STREAM_FRAME_MAX];
+	enum { LONG = TCP_QUERY_MAX + 1 };
+
+	memset(&in, 0, sizeof(in));
+	begin(&s, (struct tcp_settings){0});
+	int fd = join(&s);
+	unit_write_frame(fd, 2, TCP_QUERY_MAX);
+	unit_write_frame(fd, 4, LONG);
+	unit_write_frame(fd, 6, STREAM_MESSAGE_MAX);
+	unit_write_frame(fd, 8, HEADER_SIZE);
+	assert_true(UNTIL(&s.loop, unit_read_frames(fd, &in) == 4));
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(unit_id(unit_frame(&in, i)), 2 * (i + 1));
+	assert_int_equal(unit_frame(&in, 0).len, TCP_QUERY_MAX);
+	assert_int_equal(unit_frame(&in, 1).len, HEADER_SIZE);
+	assert_int_equal(unit_frame(&in, 2).len, HEADER_SIZE);
+	size_t size = stream_frame(unit_message(10, message, LONG), frame);
+	for (size_t i = 0; i < size; i += i < 100 ? 1 : 500) {
+		size_t part = MIN(i < 100 ? (size_t)1 : (size_t)500, size - i);
+		REQUIRE(send(fd, frame + i, part, MSG_NOSIGNAL) == (ssize_t)part);
+		(void)UNTIL_MS(&s.loop, false, 2);
+		assert_true(s.tcp.unread_bytes < STREAM_LENGTH_SIZE + HEADER_SIZE);
+	}
+	unit_write_frame(fd, 12, HEADER_SIZE);
+	assert_true(UNTIL(&s.loop, unit_read_frames(fd, &in) == 6));
+	assert_int_equal(unit_id(unit_frame(&in, 5)), 12);
+	close(fd);
+	end(&s);
+}
+
+/* Half queries of many connections: they keep to a sum, those that are the oldest go, and whoever sends
+ * whole ones notices nothing. */
+static void test_half_queries(void **state)
+{
+	(void)state;
+	static struct server s;
+	static struct unit_inbox in;
+	static uint8_t message[STREAM_MESSAGE_MAX], frame[STREAM_FRAME_MAX];
+	enum { HALF = 60, TOTAL = 64 * 1024, SENT = 4000 };
+	int half[HALF];
+	uint8_t byte;
+
+	memset(&in, 0, sizeof(in));
+	begin(&s, (struct tcp_settings){.input_bytes = TOTAL});
+	int fd = join(&s);
+	(void)stream_frame(unit_message(2, message, TCP_QUERY_MAX), frame);
+	for (size_t i = 0; i < HALF; i++) {
+		half[i] = join(&s);
+		REQUIRE(send(half[i], frame, SENT, MSG_NOSIGNAL) == SENT);
+		unit_write_frame(fd, (uint16_t)(2 * i), HEADER_SIZE);
+		assert_true(UNTIL(&s.loop, unit_read_frames(fd, &in) == i + 1));
+		assert_true(s.tcp.unread_bytes <= TOTAL);
+	}
+	assert_true(UNTIL(&s.loop, s.tcp.shed_input >= HALF - TOTAL / SENT));
+	assert_int_equal(recv(half[0], &byte, 1, MSG_DONTWAIT), 0); /* closed */
+	assert_int_equal(recv(half[HALF - 1], &byte, 1, MSG_DONTWAIT), -1);
+	REQUIRE(send(half[HALF - 1], frame + SENT, STREAM_LENGTH_SIZE + TCP_QUERY_MAX - SENT,
+		     MSG_NOSIGNAL) > 0);
+	assert_true(UNTIL(&s.loop, s.received == HALF + 1));
+	for (size_t i = 0; i < HALF; i++)
+		close(half[i]);
+	close(fd);
+	assert_true(UNTIL(&s.loop, s.tcp.open_count == 0));
+	assert_int_equal(s.tcp.unread_bytes, 0);
 	end(&s);
 }
 
@@ -631,6 +707,7 @@ static void test_drain_owners(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_long_query),   cmocka_unit_test(test_half_queries),
 		cmocka_unit_test(test_byte_by_byte), cmocka_unit_test(test_pipelined),
 		cmocka_unit_test(test_half_close),   cmocka_unit_test(test_pending_limit),
 		cmocka_unit_test(test_gone),	     cmocka_unit_test(test_nonsense),
