@@ -19,6 +19,9 @@
 	X(cache_hits_total, "answers from the cache")                                              \
 	X(cache_recalled_total, "of those, answers that memory had to get from disk")              \
 	X(cache_misses_total, "queries that had to be resolved")                                   \
+	X(recalls_slow_total,                                                                      \
+	  "questions for which the disk took so long that servers were asked beside it")           \
+	X(recalls_late_total, "answers from disk that came when their question was over")          \
 	X(queries_coalesced_total, "queries that joined an equal pending one")                     \
 	X(queries_refused_total, "queries refused by the access list")                             \
 	X(queries_malformed_total, "queries that could not be parsed")                             \

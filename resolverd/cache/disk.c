@@ -1,6 +1,7 @@
 #include "cache/disk.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -8,11 +9,15 @@
 #include "cache/disk_hot.h"
 #include "cache/disk_writer.h"
 
+enum { CLOSE_HUNG_MS = 1000 };
+
 const struct disk_tuning disk_tuning_usual = {
 	.commit_ms = 1000,
 	.coalesce_ms = 30 * 1000,
 	.retry_ms = 5000,
 	.wait_ms = DISK_FLUSH_WAIT_S * 1000,
+	.open_ms = 300,
+	.close_ms = 20 * 1000,
 	.quiet_ms = 10 * 60 * 1000,
 	.short_ttl_s = 60,
 	.pending_bytes = 16 * 1024 * 1024,
@@ -43,12 +48,48 @@ static void deinit_locks(struct disk *d)
 
 static void free_disk(struct disk *d)
 {
+	disk_forget_blobs(d);
+	disk_lookups_deinit(&d->lookups);
 	disk_hot_free(d->hot);
 	disk_pending_deinit(&d->pending);
 	disk_rules_deinit(&d->rules);
 	deinit_locks(d);
 	free(d->path);
 	free(d);
+}
+
+struct timespec disk_after_ms(int64_t ms)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	int64_t ns = t.tv_nsec + ms % 1000 * 1000000;
+	t.tv_sec += ms / 1000 + ns / 1000000000;
+	t.tv_nsec = ns % 1000000000;
+	return t;
+}
+
+static void wait_for_opening(struct disk *d, int64_t ms)
+{
+	struct timespec until = disk_after_ms(ms);
+	bool expired = false;
+	pthread_mutex_lock(&d->lock);
+	while (!d->opened && !expired)
+		expired = pthread_cond_timedwait(&d->served, &d->lock, &until) == ETIMEDOUT;
+	pthread_mutex_unlock(&d->lock);
+}
+
+bool disk_is_opened(struct disk *d)
+{
+	pthread_mutex_lock(&d->lock);
+	bool opened = d->opened || !d->path;
+	pthread_mutex_unlock(&d->lock);
+	return opened;
+}
+
+void disk_await_opened(struct disk *d)
+{
+	while (!disk_is_opened(d))
+		wait_for_opening(d, 1000);
 }
 
 enum err disk_open_with(const struct disk_settings *settings, const struct disk_io *io,
@@ -62,6 +103,7 @@ enum err disk_open_with(const struct disk_settings *settings, const struct disk_
 	d->limit_bytes = settings->size_bytes;
 	d->trouble.state = DISK_OFF;
 	init_locks(d);
+	disk_lookups_init(&d->lookups);
 	disk_pending_init(&d->pending, tuning->pending_bytes);
 	disk_rules_init(&d->rules);
 	bool on = settings->path && settings->path[0] != '\0';
@@ -71,6 +113,8 @@ enum err disk_open_with(const struct disk_settings *settings, const struct disk_
 		free_disk(d);
 		return ERR_NO_MEMORY;
 	}
+	if (on)
+		wait_for_opening(d, tuning->open_ms);
 	*out = d;
 	return OK;
 }
@@ -80,13 +124,26 @@ enum err disk_open(const struct disk_settings *settings, struct disk **out)
 	return disk_open_with(settings, &disk_io_real, &disk_tuning_usual, out);
 }
 
-void disk_close(struct disk *d)
+enum err disk_close(struct disk *d)
 {
+	char reason[DISK_REASON_MAX];
 	if (!d)
-		return;
+		return OK;
+	/* What hangs already is not waited for much longer. */
+	bool hangs = d->path && disk_check_hang(d, reason) != OK;
+	struct timespec until = disk_after_ms(
+		hangs ? MIN(d->tuning.close_ms, (int64_t)CLOSE_HUNG_MS) : d->tuning.close_ms);
+	enum err err = disk_lookups_stop(d, &until);
+	enum err stopped = disk_writer_stop(d, &until);
+	if (err == OK)
+		err = stopped;
+	if (err != OK) {
+		log_warning("cache on disk: left behind, as it does not answer: path=%s", d->path);
+		return err;
+	}
 	REQUIRE(!d->readers);
-	disk_writer_stop(d);
 	free_disk(d);
+	return OK;
 }
 
 const char *disk_state_text(enum disk_state state)
@@ -104,8 +161,45 @@ const char *disk_state_text(enum disk_state state)
 		return "failed";
 	case DISK_LOCKED:
 		return "locked";
+	case DISK_HUNG:
+		return "hung";
 	}
 	return "unknown";
+}
+
+enum err disk_check_hang(struct disk *d, char reason[static DISK_REASON_MAX])
+{
+	int64_t since_us = atomic_load(&d->writer_since_us), now_us = d->io->mono_us();
+	int64_t write_us = since_us ? now_us - since_us : 0;
+	int64_t read_us = disk_lookups_slowest_us(d);
+	bool opened = disk_is_opened(d);
+	if (read_us > DISK_HANG_MS * INT64_C(1000))
+		snprintf(reason, DISK_REASON_MAX, "%s: a read has not come back for %.1f s",
+			 d->path, (double)read_us / 1e6);
+	else if (!opened && write_us > DISK_HANG_MS * INT64_C(1000))
+		snprintf(reason, DISK_REASON_MAX, "%s: opening it has not come back for %.1f s",
+			 d->path, (double)write_us / 1e6);
+	else if (opened && write_us > DISK_STUCK_MS * INT64_C(1000))
+		snprintf(reason, DISK_REASON_MAX, "%s: a write has not come back for %.1f s",
+			 d->path, (double)write_us / 1e6);
+	else
+		return OK;
+	return ERR_BUSY;
+}
+
+void disk_tick(struct disk *d)
+{
+	char reason[DISK_REASON_MAX] = "";
+	bool hung = d->path && disk_check_hang(d, reason) != OK;
+	pthread_mutex_lock(&d->lock);
+	bool news = hung != d->told_hung;
+	d->told_hung = hung;
+	pthread_mutex_unlock(&d->lock);
+	if (news && hung)
+		log_warning("cache on disk: state=%s path=%s reason=\"%s\"",
+			    disk_state_text(DISK_HUNG), d->path, reason);
+	else if (news)
+		log_notice("cache on disk: it answers again: path=%s", d->path);
 }
 
 void disk_read_status(struct disk *d, struct disk_status *out)
@@ -122,6 +216,8 @@ void disk_read_status(struct disk *d, struct disk_status *out)
 	out->commit_us_max = d->commit_us_max;
 	out->last_commit_unix_s = d->last_commit_unix_s;
 	pthread_mutex_unlock(&d->lock);
+	if (d->path && disk_check_hang(d, out->reason) != OK)
+		out->state = DISK_HUNG;
 	out->limit_bytes = d->limit_bytes;
 	out->pending_entries = atomic_load(&d->pending.count);
 	out->pending_bytes = atomic_load(&d->pending.used_bytes);
@@ -199,17 +295,15 @@ void disk_remove(struct disk *d, enum entry_kind kind, const uint8_t *name, uint
 
 enum err disk_wait(struct disk *d)
 {
-	struct timespec until;
+	char reason[DISK_REASON_MAX];
 	if (!disk_writer_runs(d))
 		return ERR_SYSTEM;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	int64_t until_ns = until.tv_nsec + d->tuning.wait_ms % 1000 * 1000000;
-	until.tv_sec += d->tuning.wait_ms / 1000 + until_ns / 1000000000;
-	until.tv_nsec = until_ns % 1000000000;
+	bool hangs = disk_check_hang(d, reason) != OK;
+	struct timespec until = disk_after_ms(d->tuning.wait_ms);
 	pthread_mutex_lock(&d->lock);
 	uint64_t ticket = ++d->tickets_taken;
 	/* Who does many things in a row does not wait in vain for each. */
-	bool expired = d->ticket_given_up > d->tickets_served;
+	bool expired = hangs || d->ticket_given_up > d->tickets_served;
 	pthread_cond_signal(&d->wake);
 	while (d->tickets_served < ticket && !expired)
 		expired = pthread_cond_timedwait(&d->served, &d->lock, &until) == ETIMEDOUT;
@@ -264,24 +358,4 @@ enum err disk_flush_all(struct disk *d)
 {
 	static const uint8_t root[] = {0};
 	return disk_flush(d, root, 0, true);
-}
-
-enum err disk_put_blob(struct disk *d, const char *name, struct span blob)
-{
-	size_t name_len = strlen(name);
-	if (name_len == 0 || name_len > DISK_BLOB_NAME_MAX || blob.len > DISK_BLOB_MAX)
-		return ERR_LIMIT;
-	if (!d->path)
-		return ERR_CLOSED;
-	struct disk_key key;
-	struct disk_record head = {.format = DISK_FORMAT};
-	disk_key_blob(&key, name);
-	struct disk_item *item = disk_item_new(&key, sizeof(head) + blob.len);
-	if (!item)
-		return ERR_NO_MEMORY;
-	memcpy(item->record, &head, sizeof(head));
-	if (blob.len > 0)
-		memcpy(item->record + sizeof(head), blob.at, blob.len);
-	bool replaced;
-	return disk_pending_add(&d->pending, item, &replaced);
 }

@@ -29,7 +29,9 @@
  *
  * Threads: one writer, started by disk_open(), is the only one that calls LMDB and the only one
  * that waits for the disk to write. Puts and removals come from any thread and go to a bounded
- * table (disk_pending.h). Each loading thread has a reader of its own.
+ * table (disk_pending.h). Each loading thread has a reader of its own. Whoever must not wait reads
+ * what is in the system's memory (disk_load_resident()), and leaves the rest to reader threads
+ * (disk_lookup.h). A disk that hangs costs them, and nobody else, their time.
  *
  * One process per path: an exclusive flock() on PATH/lock, which holds the owner's pid. A second
  * daemon runs from memory (DISK_LOCKED) until the first has gone.
@@ -64,6 +66,7 @@ enum disk_state {
 	DISK_READ_ONLY, /* reads; a writable directory is used as soon as it is one */
 	DISK_FAILED,	/* unusable for now, see the reason; tried again every few seconds */
 	DISK_LOCKED,	/* another daemon has it */
+	DISK_HUNG,	/* something asked of it does not come back: look-ups go on without it */
 };
 
 /* X(field, help): counters since disk_open(). */
@@ -78,6 +81,10 @@ enum disk_state {
 	X(commits, "durable commits")                                                              \
 	X(commit_failures, "commits that failed")                                                  \
 	X(reads, "names looked up on disk")                                                        \
+	X(lookups, "of those, or for other reasons, what a reader thread had to wait for")         \
+	X(lookups_dropped, "look-ups given up because too many waited for the disk")               \
+	X(lookups_refused, "look-ups given up because the disk hung")                              \
+	X(lookups_expired, "look-ups given up because the disk was too slow to get to them")       \
 	X(hits, "names found on disk")                                                             \
 	X(damaged, "damaged records dropped")                                                      \
 	X(foreign, "records of another format dropped")                                            \
@@ -100,18 +107,27 @@ struct disk_status {
 };
 
 /*
- * Open or create the file and start the writer: milliseconds, however large the file is, and it can
- * be read at once. ERR_NO_MEMORY; all else is a state.
+ * Start the writer, which opens or creates the file: milliseconds, however large the file is, and it can
+ * be read at once. Nobody waits longer than a fraction of a second for that: if the disk does not answer,
+ * the file is there as soon as it does. ERR_NO_MEMORY; all else is a state.
  */
 MUST_USE enum err disk_open(const struct disk_settings *settings, struct disk **out);
+/* The first try at opening is over, whatever came of it; or there is no disk tier. */
+bool disk_is_opened(struct disk *d);
+/* Until then: for who has the time. */
+void disk_await_opened(struct disk *d);
 
 /* Write all that waits, sync, stop the writer, release the path. No reader may be left and no other
- * thread may be in a call. */
-void disk_close(struct disk *d);
+ * thread may be in a call. Bounded in time: ERR_BUSY if something asked of the disk does not come back.
+ * Then threads are left behind that may yet use D and what the functions of jobs use: nothing of that
+ * may be freed, and the process had better end, or try again. */
+enum err disk_close(struct disk *d);
 
 void disk_read_status(struct disk *d, struct disk_status *out);
-/* "off", "good", "full", "read-only", "failed", "locked". */
+/* "off", "good", "full", "read-only", "failed", "locked", "hung". */
 const char *disk_state_text(enum disk_state state);
+/* Once a second or so: tell the log when the disk begins to hang, and when it answers again. */
+void disk_tick(struct disk *d);
 
 /* Queue a copy of E, which replaces what is stored under its key. Any thread; never waits for the
  * disk; drops and counts when too much waits. */
@@ -160,6 +176,22 @@ enum { DISK_NAME_ENTRIES_MAX = 64 };
 size_t disk_load_name(struct disk_reader *r, const uint8_t *name, struct now now, disk_entry_fn *fn,
 		      void *context);
 
+/* The same without ever waiting for the disk, into *COUNT. ERR_BUSY: some of it is not in memory (or the
+ * file system cannot tell), and nothing was handed over. */
+struct disk_load {
+	const uint8_t *name;
+	struct now now;
+	disk_entry_fn *fn;
+	void *context;
+};
+MUST_USE enum err disk_load_resident(struct disk_reader *r, const struct disk_load *what,
+				     size_t *count);
+
+/* The same for who has no reader, but for a moment patience: DISK_ASK_MS, while a reader thread looks.
+ * ERR_BUSY: it has not come back. ERR_NO_MEMORY. */
+enum { DISK_ASK_MS = 200 };
+MUST_USE enum err disk_ask_name(struct disk *d, const struct disk_load *what);
+
 /*
  * What was popular when disk_hot_store() was last called, most popular first, until FN says stop or
  * MAX_BYTES of entries are handed over. FN watches the time: each name may cost a read from a cold
@@ -182,5 +214,11 @@ void disk_hot_store(struct disk *d, struct disk_hot *h, struct now now);
  * file, comes when that one has gone. ERR_LIMIT, ERR_NO_MEMORY, or
  * ERR_CLOSED if there is no disk tier. */
 MUST_USE enum err disk_put_blob(struct disk *d, const char *name, struct span blob);
-/* Copy the blob of NAME into OUT. ERR_NOT_FOUND, ERR_NO_SPACE, ERR_CORRUPT, ERR_SYSTEM. */
+/* Copy the blob of NAME into OUT. ERR_NOT_FOUND, ERR_NO_SPACE, ERR_CORRUPT, ERR_SYSTEM. Waits for the
+ * disk. */
 MUST_USE enum err disk_get_blob(struct disk_reader *r, const char *name, struct writer *out);
+/* The same, as it stood in the file when that was opened, or was put since: without waiting. ERR_BUSY: the
+ * file is not opened yet. */
+MUST_USE enum err disk_recall_blob(struct disk *d, const char *name, struct writer *out);
+/* Whoever needs blobs of before has them. */
+void disk_forget_blobs(struct disk *d);

@@ -4,12 +4,19 @@
 #include <lmdb.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 static int open_file(const char *path, int flags, mode_t mode)
 {
 	return open(path, flags, mode);
+}
+
+static ssize_t pread_resident(int fd, void *out, size_t len, off_t offset)
+{
+	const struct iovec to = {.iov_base = out, .iov_len = len};
+	return preadv2(fd, &to, 1, offset, RWF_NOWAIT);
 }
 
 static int64_t clock_us(clockid_t id)
@@ -39,6 +46,7 @@ const struct disk_io disk_io_real = {
 	.ftruncate = ftruncate,
 	.fsync = fsync,
 	.pread = pread,
+	.pread_resident = pread_resident,
 	.pwrite = pwrite,
 	.rename = rename,
 	.unlink = unlink,

@@ -23,6 +23,8 @@ struct disk_io { /* immutable */
 	int (*ftruncate)(int fd, off_t len);
 	int (*fsync)(int fd);
 	ssize_t (*pread)(int fd, void *out, size_t len, off_t offset);
+	/* The same of what is in memory: errno is EAGAIN if it is not, and no disk is waited for. */
+	ssize_t (*pread_resident)(int fd, void *out, size_t len, off_t offset);
 	ssize_t (*pwrite)(int fd, const void *from, size_t len, off_t offset);
 	int (*rename)(const char *from, const char *to);
 	int (*unlink)(const char *path);

@@ -42,15 +42,20 @@ static uint64_t load64(const uint8_t *at)
 	return v;
 }
 
-/* All LEN bytes, or an error: a short read means that the file is shorter than its pages. */
-static enum err read_at(const struct disk_io *io, int fd, uint64_t at, struct span out)
+typedef ssize_t pread_fn(int fd, void *out, size_t len, off_t offset);
+
+/* All LEN bytes, or an error: a short read means that the file is shorter than its pages, or, where
+ * only what is RESIDENT is read, that the rest is not. */
+static enum err read_by(pread_fn *fn, int fd, uint64_t at, struct span out, bool resident)
 {
 	size_t done = 0;
 	while (done < out.len) {
-		ssize_t n =
-			io->pread(fd, (uint8_t *)out.at + done, out.len - done, (off_t)(at + done));
+		ssize_t n = fn(fd, (uint8_t *)out.at + done, out.len - done, (off_t)(at + done));
 		if (n < 0 && errno == EINTR)
 			continue;
+		/* Some file systems cannot tell. */
+		if (n < 0 && resident && errno != EIO)
+			return ERR_BUSY;
 		if (n < 0)
 			return ERR_SYSTEM;
 		if (n == 0)
@@ -58,6 +63,17 @@ static enum err read_at(const struct disk_io *io, int fd, uint64_t at, struct sp
 		done += (size_t)n;
 	}
 	return OK;
+}
+
+static enum err read_at(const struct disk_io *io, int fd, uint64_t at, struct span out)
+{
+	return read_by(io->pread, fd, at, out, false);
+}
+
+static enum err read_of(const struct disk_view *v, uint64_t at, struct span out)
+{
+	return v->resident ? read_by(v->io->pread_resident, v->fd, at, out, true)
+			   : read_at(v->io, v->fd, at, out);
 }
 
 static bool page_bytes_are_valid(uint32_t bytes)
@@ -140,7 +156,7 @@ enum err disk_page_read(const struct disk_view *v, uint64_t number, unsigned fla
 {
 	if (number < FIRST_DATA_PAGE || number >= v->page_count)
 		return ERR_CORRUPT;
-	enum err err = read_at(v->io, v->fd, number * v->page_bytes, span_of(page, v->page_bytes));
+	enum err err = read_of(v, number * v->page_bytes, span_of(page, v->page_bytes));
 	if (err != OK)
 		return err;
 	if (load64(page) != number || disk_page_flags(page) != flags)
@@ -335,5 +351,5 @@ enum err disk_cursor_value(const struct disk_cursor *c, uint8_t *out, size_t len
 	if (n->child < FIRST_DATA_PAGE || n->child >= v->page_count ||
 	    pages > v->page_count - n->child)
 		return ERR_CORRUPT;
-	return read_at(v->io, v->fd, n->child * v->page_bytes + DISK_PAGE_HEAD, span_of(out, len));
+	return read_of(v, n->child * v->page_bytes + DISK_PAGE_HEAD, span_of(out, len));
 }

@@ -44,6 +44,7 @@ static_assert(sizeof(struct disk_tree) == 48, "as it stands in the file");
 struct disk_view { /* a committed state of the file; immutable */
 	const struct disk_io *io;
 	int fd;
+	bool resident; /* only pages in memory are read: ERR_BUSY for others, in all that follows */
 	uint32_t page_bytes;
 	uint64_t page_count; /* pages at and beyond were never used */
 	uint64_t txn_id;

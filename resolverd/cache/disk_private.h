@@ -4,6 +4,9 @@
  *
  *   disk.c          the calls of disk.h that are neither reading nor hot names
  *   disk_read.c     readers: pending table, then file
+ *   disk_lookup.c   threads that wait for it
+ *   disk_ask.c      look-ups by who can wait for a moment
+ *   disk_blob.c     blobs
  *   disk_hot.c      the list of popular names
  *   disk_writer.c   the thread: commits what waits, makes room
  *   disk_recover.c  how it comes to a file: opening, checking, beginning anew
@@ -26,6 +29,7 @@
  */
 #include "cache/disk.h"
 #include "cache/disk_file.h"
+#include "cache/disk_lookup.h"
 #include "cache/disk_pending.h"
 #include "cache/disk_rules.h"
 
@@ -34,6 +38,8 @@ struct disk_tuning {	      /* what tests make smaller or faster */
 	int64_t coalesce_ms;  /* between writes of an entry with a short TTL */
 	int64_t retry_ms;     /* after a failure */
 	int64_t wait_ms;      /* for a commit, by who asked for it */
+	int64_t open_ms;      /* for the file, by disk_open() */
+	int64_t close_ms;     /* for the writer and the readers, by disk_close() */
 	int64_t quiet_ms;     /* no collecting by the clock after opening or a step of it */
 	uint32_t short_ttl_s; /* below this a TTL is short */
 	size_t pending_bytes; /* what may wait */
@@ -44,6 +50,7 @@ extern const struct disk_tuning disk_tuning_usual;
 enum {
 	DISK_BATCH_RECORDS = 20000, /* with 8 MB of records a commit stays well below a second */
 	DISK_REMOVALS_MAX = 20000,  /* of a commit: as many as may come */
+	DISK_BLOBS_MAX = 64,	    /* there are a handful */
 };
 
 #define DISK_LOG_BLOB "flushed" /* the log of disk_rules.h */
@@ -57,10 +64,16 @@ struct disk_counters {
 struct disk_reader {
 	struct disk *disk;
 	struct disk_reader *next; /* readers_lock */
+	uint64_t passed;	  /* readers_lock: the view published last that it has let go of */
 	pthread_mutex_t lock;
 	/* lock */
+	bool resident; /* only what is in memory may be read now */
 	struct disk_cursor cursor;
 	struct disk_view view; /* in use during a call */
+	struct disk_found {    /* records read for a name, packed */
+		uint8_t *at;
+		size_t size, len;
+	} found;
 	_Alignas(8) uint8_t record[sizeof(struct disk_record) + ENTRY_MAX];
 };
 
@@ -74,21 +87,28 @@ struct disk {
 	struct disk_pending pending; /* has locks of its own */
 	struct disk_rules rules;     /* likewise */
 	struct disk_counters counters;
-	_Atomic int64_t start_ms; /* cache_ms of the first call; 0: none yet */
-	atomic_bool suspect;	  /* a reader met a damaged page: check anew */
-	atomic_bool mute;	  /* nothing will be written: another daemon has the file */
+	struct disk_lookups lookups;	 /* has a lock of its own */
+	_Atomic int64_t writer_since_us; /* it opens or writes since then; 0: it does not */
+	_Atomic int64_t start_ms;	 /* cache_ms of the first call; 0: none yet */
+	atomic_bool suspect;		 /* a reader met a damaged page: check anew */
+	atomic_bool mute;		 /* nothing will be written: another daemon has the file */
 
 	pthread_mutex_t view_lock;
 	struct disk_view view; /* view_lock; published by the writer */
 	bool readable;	       /* view_lock */
 
-	pthread_mutex_t readers_lock;
+	pthread_mutex_t readers_lock; /* held for a moment, whatever readers wait for */
 	struct disk_reader *readers;
+	uint64_t publications; /* readers_lock */
 
 	pthread_mutex_t lock;  /* the rest */
 	pthread_cond_t wake;   /* the writer waits */
-	pthread_cond_t served; /* callers of disk_sync() and disk_flush() wait */
+	pthread_cond_t served; /* callers of disk_sync(), disk_flush() and disk_open() wait */
 	bool stop;
+	bool opened;				 /* the first try is over, whatever came of it */
+	bool told_hung;				 /* what the log knows */
+	struct disk_item *shelf[DISK_BLOBS_MAX]; /* blobs as they stood in the file then */
+	unsigned shelf_count;
 	uint64_t tickets_taken, tickets_served; /* a ticket asks for a commit of everything */
 	uint64_t ticket_given_up;		/* the latest that was waited for in vain */
 	enum err ticket_result;
@@ -110,6 +130,16 @@ static inline void disk_count(_Atomic uint64_t *counter, uint64_t n)
 
 /* The clock of NOW; the first call ever sets when the daemon began. */
 struct disk_clock disk_clock(struct disk *d, struct now now);
+
+/* What does not come back, in words, for disk_status; OK: all is well. ERR_BUSY: something. */
+MUST_USE enum err disk_check_hang(struct disk *d, char reason[static DISK_REASON_MAX]);
+
+/* In MS from now, on CLOCK_MONOTONIC. */
+struct timespec disk_after_ms(int64_t ms);
+
+/* A blob as it stands in the file (taken; may be NULL; a removal: it is damaged), for
+ * disk_recall_blob(). */
+void disk_shelve(struct disk *d, struct disk_item *item);
 
 /* Queue the removal of KEY. */
 void disk_remove_key(struct disk *d, struct span key);

@@ -2,14 +2,15 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "cache/disk_check.h"
 
 enum {
-	BLOBS_RESCUED_MAX = 64, /* there are a handful */
-	REPLACE_RETRIES = 12,	/* attempts at writing between two new files: a minute */
-	RECHECK_S = 60,		/* a page that readers find damaged but the check does not */
+	PASS_PAUSE_US = 200,  /* until readers are looked at again: each takes microseconds */
+	REPLACE_RETRIES = 12, /* attempts at writing between two new files: a minute */
+	RECHECK_S = 60,	      /* a page that readers find damaged but the check does not */
 	CHECK_FAILURES_MAX =
 		3, /* a file that cannot be read time and again is as good as damaged */
 };
@@ -39,15 +40,32 @@ void disk_report(struct disk *d, const struct disk_trouble *t)
 			    t->reason);
 }
 
+/* Has every reader let go of its view since PUBLICATION? One that waits for the disk is not waited for
+ * with the list locked. */
+static bool have_passed(struct disk *d, uint64_t publication)
+{
+	bool all = true;
+	pthread_mutex_lock(&d->readers_lock);
+	for (struct disk_reader *r = d->readers; r; r = r->next) {
+		if (r->passed < publication && pthread_mutex_trylock(&r->lock) == 0) {
+			pthread_mutex_unlock(&r->lock);
+			r->passed = publication;
+		}
+		all &= r->passed >= publication;
+	}
+	pthread_mutex_unlock(&d->readers_lock);
+	return all;
+}
+
 /* After this no reader holds a view that was taken before. */
 static void pass_readers(struct disk *d)
 {
+	const struct timespec pause = {.tv_nsec = PASS_PAUSE_US * 1000};
 	pthread_mutex_lock(&d->readers_lock);
-	for (struct disk_reader *r = d->readers; r; r = r->next) {
-		pthread_mutex_lock(&r->lock);
-		pthread_mutex_unlock(&r->lock);
-	}
+	uint64_t publication = ++d->publications;
 	pthread_mutex_unlock(&d->readers_lock);
+	while (!have_passed(d, publication))
+		nanosleep(&pause, NULL);
 }
 
 void disk_publish(struct disk *d, const struct disk_view *v)
@@ -92,6 +110,8 @@ static enum err read_record(struct disk_cursor *c, struct disk_buffer *out)
 	return err == OK ? disk_record_check(c->node.key, span_of(out->at, out->len)) : err;
 }
 
+typedef void blob_fn(struct disk_writer *w, struct disk_buffer *record);
+
 static void rescue_blob(struct disk_writer *w, struct disk_buffer *record)
 {
 	struct disk_cursor *c = &w->collect.cursor;
@@ -115,8 +135,25 @@ static void rescue_blob(struct disk_writer *w, struct disk_buffer *record)
 	disk_queue(w->disk, item);
 }
 
-/* Queue the blobs that can still be read, for the new file. */
-static void rescue_blobs(struct disk_writer *w)
+/* What is damaged is shelved as such. */
+static void shelve_blob(struct disk_writer *w, struct disk_buffer *record)
+{
+	struct disk_cursor *c = &w->collect.cursor;
+	struct disk_key key = {.len = c->node.key.len};
+	bool good = read_record(c, record) == OK;
+	if (key.len > 1 + DISK_BLOB_NAME_MAX)
+		return;
+	memcpy(key.bytes, c->node.key.at, key.len);
+	struct disk_item *item = disk_item_new(&key, good ? record->len : 0);
+	if (!item)
+		return;
+	item->removal = !good;
+	if (good)
+		memcpy(item->record, record->at, record->len);
+	disk_shelve(w->disk, item);
+}
+
+static void each_blob(struct disk_writer *w, blob_fn *fn)
 {
 	struct disk_cursor *c = &w->collect.cursor;
 	struct disk_buffer record = {.at = malloc(DISK_RECORD_MAX), .size = DISK_RECORD_MAX};
@@ -126,10 +163,10 @@ static void rescue_blobs(struct disk_writer *w)
 		return;
 	}
 	enum err err = disk_cursor_seek(c, &w->view, span_of(&first, 1));
-	for (unsigned i = 0; err == OK && i < BLOBS_RESCUED_MAX; i++) {
+	for (unsigned i = 0; err == OK && i < DISK_BLOBS_MAX; i++) {
 		if (c->node.key.len < 2 || c->node.key.at[0] != SPACE_BLOB)
 			break;
-		rescue_blob(w, &record);
+		fn(w, &record);
 		err = disk_cursor_next(c);
 	}
 	free(record.at);
@@ -138,7 +175,7 @@ static void rescue_blobs(struct disk_writer *w)
 static enum err set_aside(struct disk_writer *w, const char *reason)
 {
 	struct disk *d = w->disk;
-	rescue_blobs(w);
+	each_blob(w, rescue_blob); /* queued for the new file, as far as they can still be read */
 	disk_publish(d, NULL);
 	w->is_open = w->is_checked = false;
 	enum err err = disk_file_set_aside(&w->file, d->io->unix_ms() / 1000);
@@ -267,6 +304,8 @@ enum err disk_recover_open(struct disk_writer *w)
 		return err;
 	}
 	w->is_open = true;
+	if (!disk_is_opened(d))
+		each_blob(w, shelve_blob);
 	w->is_checked =
 		w->view.main_tree.root == DISK_NO_PAGE && w->view.free_tree.root == DISK_NO_PAGE;
 	pthread_mutex_lock(&d->lock);

@@ -31,6 +31,17 @@ static uint64_t now_us(const struct disk_writer *w)
 	return (uint64_t)w->disk->io->mono_us();
 }
 
+/* What comes now may take as long as the disk likes. */
+static void begin_waiting(struct disk_writer *w)
+{
+	atomic_store(&w->disk->writer_since_us, MAX(w->disk->io->mono_us(), INT64_C(1)));
+}
+
+static void end_waiting(struct disk_writer *w)
+{
+	atomic_store(&w->disk->writer_since_us, INT64_C(0));
+}
+
 /* ---- how full, and what time is it ---------------------------------------------------------- */
 
 static unsigned used_percent(struct disk_writer *w)
@@ -393,7 +404,9 @@ static enum err be_ready(struct disk_writer *w, bool at_once)
 		return w->last_error;
 	if (w->is_open && w->file.read_only)
 		disk_recover_close(w);
+	begin_waiting(w);
 	enum err err = w->is_open ? OK : disk_recover_open(w);
+	end_waiting(w);
 	if (err == OK && w->file.read_only)
 		err = ERR_DENIED;
 	return err == OK ? disk_recover_check(w) : err;
@@ -422,7 +435,9 @@ static void run_round(struct disk_writer *w, uint64_t ticket, bool force)
 	for (unsigned i = 0; err == OK && more && i < max; i++) {
 		if (i > 0 && !force && pressure(w) == PRESSURE_NONE)
 			break; /* once a second is enough */
+		begin_waiting(w);
 		err = write_batch(w, force ? UINT64_MAX : now_us(w), &more);
+		end_waiting(w);
 	}
 	serve(w->disk, ticket, err == OK && more && force ? ERR_BUSY : err);
 }
@@ -446,11 +461,26 @@ static bool wait_for_round(struct disk_writer *w, uint64_t round_us, uint64_t *t
 	return go_on;
 }
 
+/* Its failure is a state; there will be other tries. */
+static void open_first(struct disk_writer *w)
+{
+	struct disk *d = w->disk;
+	begin_waiting(w);
+	enum err err = disk_recover_open(w);
+	end_waiting(w);
+	log_debug("cache on disk: opened: path=%s result=%s", d->path, err_text(err));
+	pthread_mutex_lock(&d->lock);
+	d->opened = true;
+	pthread_cond_broadcast(&d->served);
+	pthread_mutex_unlock(&d->lock);
+}
+
 static void *writer_main(void *context)
 {
 	struct disk_writer *w = context;
 	bool go_on = true;
 	(void)pthread_setname_np(pthread_self(), "disk/write");
+	open_first(w);
 	while (go_on) {
 		uint64_t ticket;
 		bool force;
@@ -485,16 +515,14 @@ enum err disk_writer_start(struct disk *d)
 	}
 	w->clock_gap_ms = d->io->unix_ms() - d->io->mono_us() / 1000;
 	w->quiet_us = now_us(w) + (uint64_t)d->tuning.quiet_ms * 1000;
-	/* Its failure is a state; the thread will try again. */
-	enum err err = disk_recover_open(w);
+	d->writer = w;
 	w->has_thread = pthread_create(&w->thread, NULL, writer_main, w) == 0;
 	if (!w->has_thread) {
-		struct disk_trouble t = {DISK_READ_ONLY, "cannot start the writer thread"};
+		struct disk_trouble t = {DISK_FAILED, "cannot start the writer thread"};
 		disk_report(d, &t);
 		atomic_store(&d->mute, true);
+		d->opened = true;
 	}
-	log_debug("cache on disk: opened: path=%s result=%s", d->path, err_text(err));
-	d->writer = w;
 	return OK;
 }
 
@@ -503,17 +531,18 @@ bool disk_writer_runs(const struct disk *d)
 	return d->writer && d->writer->has_thread;
 }
 
-void disk_writer_stop(struct disk *d)
+enum err disk_writer_stop(struct disk *d, const struct timespec *until)
 {
 	struct disk_writer *w = d->writer;
 	if (!w)
-		return;
+		return OK;
 	pthread_mutex_lock(&d->lock);
 	d->stop = true;
 	pthread_cond_signal(&d->wake);
 	pthread_mutex_unlock(&d->lock);
-	if (w->has_thread)
-		pthread_join(w->thread, NULL);
+	if (w->has_thread && pthread_clockjoin_np(w->thread, NULL, CLOCK_MONOTONIC, until) != 0)
+		return ERR_BUSY;
 	free_writer(w);
 	d->writer = NULL;
+	return OK;
 }

@@ -5,9 +5,9 @@
  */
 #include "cache/disk_private.h"
 
-/* Open the file and start the thread. ERR_NO_MEMORY; all else is a state. */
+/* Start the thread, which opens the file. ERR_NO_MEMORY; all else is a state. */
 MUST_USE enum err disk_writer_start(struct disk *d);
 /* False: the thread could not be started, nothing will be written. */
 bool disk_writer_runs(const struct disk *d);
-/* Write all that waits, end the thread, close the file. */
-void disk_writer_stop(struct disk *d);
+/* Write all that waits, end the thread, close the file. ERR_BUSY: not by UNTIL (CLOCK_MONOTONIC). */
+MUST_USE enum err disk_writer_stop(struct disk *d, const struct timespec *until);

@@ -18,6 +18,7 @@ struct anchor_store { /* main thread */
 	char *directory;
 	struct disk *disk; /* NULL: none */
 	bool is_foreign;   /* the cache file is another daemon's */
+	bool waits;	   /* the disk has not answered yet */
 	bool has_file;	   /* newer than the blob */
 	bool from_file;	   /* what was read */
 	bool told_unsaved;
@@ -119,13 +120,28 @@ static bool write_blob(struct anchor_store *s, struct span text)
 	       disk_sync(s->disk) == OK && remove_file(s);
 }
 
+/* The directory is most likely on what does not answer, and nobody may wait for it. */
+static bool hangs(const struct anchor_store *s)
+{
+	struct disk_status status;
+
+	if (!s->disk)
+		return false;
+	disk_read_status(s->disk, &status);
+	return s->waits || status.state == DISK_HUNG;
+}
+
 bool anchor_store_write(struct anchor_store *s, struct span text)
 {
+	if (hangs(s)) {
+		tell_unsaved(s, "write to", "the disk does not answer");
+		return false;
+	}
 	if (s->is_foreign) {
 		tell_unsaved(s, "write to", "another daemon keeps its own there");
 		return false;
 	}
-	if (!write_blob(s, text) && !write_file(s, text))
+	if (!write_blob(s, text) && (hangs(s) || !write_file(s, text)))
 		return false;
 	if (s->told_unsaved)
 		log_notice("trust anchors are kept again directory=%s", s->directory);
@@ -175,13 +191,8 @@ static enum err read_file(struct anchor_store *s, char text[static ANCHOR_STORE_
 static enum err read_blob(struct anchor_store *s, char text[static ANCHOR_STORE_MAX], size_t *len)
 {
 	struct writer to = writer_of((uint8_t *)text, ANCHOR_STORE_MAX);
-	struct disk_reader *reader;
-	enum err err = disk_reader_new(s->disk, &reader);
+	enum err err = disk_recall_blob(s->disk, blob_name, &to);
 
-	if (err != OK)
-		return err;
-	err = disk_get_blob(reader, blob_name, &to);
-	disk_reader_free(reader);
 	if (err == OK)
 		*len = writer_span(&to).len;
 	/* Why a file cannot be read stands in the log and in the status already. */
@@ -191,6 +202,8 @@ static enum err read_blob(struct anchor_store *s, char text[static ANCHOR_STORE_
 enum err anchor_store_read(struct anchor_store *s, char text[static ANCHOR_STORE_MAX], size_t *len)
 {
 	*len = 0;
+	if (s->waits)
+		return OK;
 	enum err err = read_file(s, text, len);
 	s->from_file = err == ERR_MALFORMED || (err == OK && *len > 0);
 	if (s->from_file)
@@ -230,11 +243,20 @@ void anchor_store_reject(struct anchor_store *s)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+void anchor_store_take(struct anchor_store *s)
+{
+	struct disk_status status = {.state = DISK_OFF};
+
+	if (s->disk)
+		disk_read_status(s->disk, &status);
+	s->disk = status.state == DISK_OFF ? NULL : s->disk;
+	s->is_foreign = status.state == DISK_LOCKED;
+	s->waits = false;
+}
+
 enum err anchor_store_new(const char *directory, struct disk *disk, struct anchor_store **out)
 {
 	struct anchor_store *s = calloc(1, sizeof(*s));
-	struct disk_status status = {.state = DISK_OFF};
-
 	if (!s)
 		return ERR_NO_MEMORY;
 	s->directory = strdup(directory);
@@ -242,10 +264,10 @@ enum err anchor_store_new(const char *directory, struct disk *disk, struct ancho
 		free(s);
 		return ERR_NO_MEMORY;
 	}
-	if (disk)
-		disk_read_status(disk, &status);
-	s->disk = status.state == DISK_OFF ? NULL : disk;
-	s->is_foreign = status.state == DISK_LOCKED;
+	s->disk = disk;
+	s->waits = disk && !disk_is_opened(disk);
+	if (!s->waits)
+		anchor_store_take(s);
 	*out = s;
 	return OK;
 }

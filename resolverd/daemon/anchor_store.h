@@ -10,8 +10,8 @@
  *
  * The file is written beside its place and renamed, so that it is whole at any time. One that is
  * damaged is moved aside to "anchors.damaged". While another daemon has the cache file, its state is
- * left alone and ours stays in memory; so it does where nothing can be written to. That is logged
- * once.
+ * left alone and ours stays in memory; so it does where nothing can be written to, or the disk hangs. That
+ * is logged once.
  */
 #include "base/err.h"
 #include "base/span.h"
@@ -36,6 +36,10 @@ MUST_USE enum err anchor_store_read(struct anchor_store *s, char text[static ANC
 void anchor_store_accept(struct anchor_store *s, struct span text);
 /* It does not, or was ERR_MALFORMED: put it out of the way, and say so. */
 void anchor_store_reject(struct anchor_store *s);
+
+/* The disk did not answer at anchor_store_new(): nothing is read or written. When it has come
+ * (disk_is_opened()), there may be something to read. */
+void anchor_store_take(struct anchor_store *s);
 
 /* Keep TEXT: when this returns true, it survives a loss of power. Waits for the disk, up to
  * DISK_FLUSH_WAIT_S. */

@@ -185,6 +185,17 @@ enum err anchors_configure(struct anchors *a, const struct config *c, struct now
 	return OK;
 }
 
+enum err anchors_take(struct anchors *a, const struct config *c, struct now now)
+{
+	free(a->list);
+	free(a->schedule);
+	a->list = NULL;
+	a->schedule = NULL;
+	a->count = 0;
+	enum err err = load(a);
+	return err == OK ? anchors_configure(a, c, now) : err;
+}
+
 const struct anchor *anchors_list(const struct anchors *a, size_t *count)
 {
 	*count = a->count;

@@ -36,6 +36,9 @@ void anchors_free(struct anchors *a); /* NULL is fine */
  * else what is configured. ERR_NO_MEMORY: nothing changed. */
 MUST_USE enum err anchors_configure(struct anchors *a, const struct config *c, struct now now);
 
+/* The same once STORE has something to read that it had not (anchor_store_take()). */
+MUST_USE enum err anchors_take(struct anchors *a, const struct config *c, struct now now);
+
 /* The anchors as they stand, for settings; until the next anchors_configure() or anchors_step(). */
 const struct anchor *anchors_list(const struct anchors *a, size_t *count);
 

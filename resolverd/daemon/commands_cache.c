@@ -112,8 +112,8 @@ static void flush_tiers(const struct commands *c, const uint8_t *name, uint16_t 
 	if (disk_flush(c->disk, name, type, subtree) != OK) {
 		disk_read_status(c->disk, &status);
 		(void)snprintf(out->not_on_disk, sizeof(out->not_on_disk), "%s",
-			       status.checking	  ? checking
-			       : status.reason[0] ? status.reason
+			       status.checking && status.state != DISK_HUNG ? checking
+			       : status.reason[0]			    ? status.reason
 						  : "the disk takes too long");
 		log_warning("flush is not durable on disk yet: state=%s reason=\"%s\"",
 			    disk_state_text(status.state), out->not_on_disk);

@@ -252,12 +252,11 @@ static bool tell_on_disk(void *context, const struct entry *e)
 /* The disk tier, where memory knows nothing. */
 static void explain_disk(struct explain *x)
 {
-	struct disk_reader *reader;
+	const struct disk_load what = {
+		.name = x->name, .now = x->now, .fn = tell_on_disk, .context = x};
 
-	if (!x->c->disk || disk_reader_new(x->c->disk, &reader) != OK)
-		return;
-	(void)disk_load_name(reader, x->name, x->now, tell_on_disk, x);
-	disk_reader_free(reader);
+	if (x->c->disk && disk_ask_name(x->c->disk, &what) == ERR_BUSY)
+		explain_say(x, "The disk does not answer: what it knows cannot be told.");
 }
 
 /* The alias at the present name that clients would be led along, or NULL. */

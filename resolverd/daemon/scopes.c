@@ -23,6 +23,7 @@ struct scope {
 
 struct scopes { /* main thread */
 	struct scopes_parts parts;
+	bool waits;	    /* the disk has not come yet: it is left alone */
 	bool known;	    /* LIST is what the caches' contents were learned under */
 	struct scope *list; /* sorted */
 	size_t count;
@@ -164,7 +165,8 @@ static void flush(struct scopes *s, const uint8_t *name)
 {
 	cache_flush(s->parts.cache, name, 0, true);
 	ranges_flush(s->parts.ranges, name);
-	disk_flush_begin(s->parts.disk, name, 0, true);
+	if (!s->waits)
+		disk_flush_begin(s->parts.disk, name, 0, true);
 	cache_flush(s->parts.cache, name, 0, true);
 }
 
@@ -227,7 +229,7 @@ static void flush_differences(struct scopes *s, const struct scope *fresh, size_
 static void keep(struct scopes *s)
 {
 	size_t size = s->count * RECORD_MAX;
-	uint8_t *bytes = malloc(size);
+	uint8_t *bytes = s->waits ? NULL : malloc(size);
 
 	if (!bytes)
 		return; /* the old one stays, and differs */
@@ -258,22 +260,20 @@ static bool read_scope(struct reader *from, struct scope *out)
 /* What the disk's contents were learned under. */
 static void recall(struct scopes *s)
 {
-	struct disk_reader *reader;
 	uint8_t *bytes = malloc(DISK_BLOB_MAX);
 	struct scope *list = calloc(SCOPES_MAX, sizeof(*list));
 	size_t count = 0;
 
-	if (!bytes || !list || disk_reader_new(s->parts.disk, &reader) != OK) {
+	if (!bytes || !list) {
 		free(bytes);
 		free(list);
 		return;
 	}
 	struct writer w = writer_of(bytes, DISK_BLOB_MAX);
-	bool good = disk_get_blob(reader, blob_name, &w) == OK;
+	bool good = disk_recall_blob(s->parts.disk, blob_name, &w) == OK;
 	struct reader from = reader_of(writer_span(&w));
 	while (good && reader_left(&from) > 0)
 		good = count < SCOPES_MAX && read_scope(&from, &list[count++]);
-	disk_reader_free(reader);
 	free(bytes);
 	if (!good) {
 		free(list);
@@ -293,7 +293,9 @@ enum err scopes_new(const struct scopes_parts *parts, struct scopes **out)
 	if (!s)
 		return ERR_NO_MEMORY;
 	s->parts = *parts;
-	recall(s);
+	s->waits = !disk_is_opened(parts->disk);
+	if (!s->waits)
+		recall(s);
 	*out = s;
 	return OK;
 }
@@ -347,4 +349,28 @@ void scopes_apply(struct scopes *s, const struct settings *settings, const struc
 void scopes_note(struct scopes *s, const struct settings *settings, const struct config *config)
 {
 	change(s, settings, config, true);
+}
+
+void scopes_take(struct scopes *s)
+{
+	struct scope *present = s->list;
+	size_t count = s->count;
+
+	if (!s->waits)
+		return;
+	s->waits = false;
+	s->known = false;
+	s->list = NULL;
+	s->count = 0;
+	recall(s);
+	if (!present || !s->known)
+		flush_unknown(s);
+	else if (!is_same(s, present, count))
+		flush_differences(s, present, count);
+	free(s->list);
+	s->known = present != NULL;
+	s->list = present;
+	s->count = count;
+	if (s->known)
+		keep(s);
 }

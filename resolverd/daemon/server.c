@@ -60,6 +60,7 @@ struct server { /* main thread */
 	struct loop_timer drain_timer;
 	uint64_t drain_until_us;
 	unsigned next_keeper; /* the loading thread's */
+	bool disk_came;	      /* in time for the start */
 	const char *path;
 };
 
@@ -104,6 +105,8 @@ static enum err open_shared(struct server *s)
 	enum err err = warm_open(c->state_path, c->disk_bytes, &shared->warm);
 
 	if (err == OK) {
+		/* What looks at it from here on, and finds it there meanwhile, is asked again then. */
+		s->disk_came = disk_is_opened(warm_disk(shared->warm));
 		cache.sink = warm_sink(shared->warm);
 		err = cache_new(&cache, &shared->cache);
 	}
@@ -141,12 +144,13 @@ static void close_shared(struct server *s)
 	anchor_store_free(s->anchor_store);
 	prefetch_shared_free(s->shared.prefetch);
 	strippers_free(s->shared.strippers);
-	warm_close(s->shared.warm, s->loop.now);
+	enum err err = warm_close(s->shared.warm, s->loop.now);
 	if (s->shared.ranges)
 		ranges_free(s->shared.ranges);
 	if (s->shared.infra)
 		infra_free(s->shared.infra);
-	if (s->shared.cache)
+	/* Threads that wait for a disk that hangs may yet put something into it. */
+	if (s->shared.cache && err == OK)
 		cache_free(s->shared.cache);
 }
 
@@ -222,6 +226,33 @@ static enum err open_anchors(struct server *s)
 	if (err == OK)
 		scopes_apply(s->scopes, &s->snapshot->settings, s->snapshot->config);
 	return err;
+}
+
+/* The names are spread over the workers, so that keeping them fresh is too. */
+static void keep(void *context, const struct entry *e)
+{
+	struct server *s = context;
+
+	worker_keep(s->workers[s->next_keeper++ % s->worker_count], e);
+}
+
+/* The disk has not answered before the start, and does now. */
+static void take_disk(struct server *s)
+{
+	const struct config *c = s->snapshot->config;
+
+	if (warm_is_taken(s->shared.warm) || !disk_is_opened(warm_disk(s->shared.warm)))
+		return;
+	log_notice("the disk answers, and is taken into use path=%s", c->state_path);
+	anchor_store_take(s->anchor_store);
+	enum err err = anchors_take(s->shared.anchors, c, s->loop.now);
+	if (err == OK)
+		err = publish_anchors(s);
+	if (err != OK)
+		log_error("trust anchors: out of memory, workers go on with the old ones");
+	scopes_take(s->scopes);
+	warm_take(s->shared.warm, s->loop.now);
+	warm_load(s->shared.warm, s->loop.now, keep, s);
 }
 
 /* ---- workers ---- */
@@ -440,6 +471,7 @@ static void handle_log_timer(void *context)
 	log_tick();
 	sandbox_tick();
 	console_tick(&s->console, s->loop.now);
+	take_disk(s);
 	warm_tick(s->shared.warm, s->loop.now);
 	loop_timer_set(&s->loop, &s->log_timer, s->loop.now.mono_us + LOG_TICK_MS * 1000ULL);
 }
@@ -539,14 +571,6 @@ static void open_console(struct server *s)
 	console_open(&s->console, &parts);
 }
 
-/* The names are spread over the workers, so that keeping them fresh is too. */
-static void keep(void *context, const struct entry *e)
-{
-	struct server *s = context;
-
-	worker_keep(s->workers[s->next_keeper++ % s->worker_count], e);
-}
-
 /* Workers to their end; everything below them is there. */
 static int run_workers(struct server *s)
 {
@@ -554,6 +578,8 @@ static int run_workers(struct server *s)
 	enum err err = open_anchors(s);
 
 	warm_begin(s->shared.warm, s->shared.cache, s->shared.infra, s->loop.now);
+	if (s->disk_came)
+		warm_take(s->shared.warm, s->loop.now);
 	if (err == OK)
 		err = open_workers(s);
 	if (err != OK) {
@@ -575,7 +601,8 @@ static int run_workers(struct server *s)
 	(void)listen_follow(&s->listen, s->snapshot->config, &s->network.monitor);
 	become_ready(s);
 	tell_start(s);
-	warm_load(s->shared.warm, s->loop.now, keep, s);
+	if (warm_is_taken(s->shared.warm))
+		warm_load(s->shared.warm, s->loop.now, keep, s);
 	serve(s);
 	status = EX_OK;
 close:

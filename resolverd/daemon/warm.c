@@ -3,12 +3,18 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/log.h"
+#include "cache/disk_lookup.h"
 
 enum {
 	/* Of the memory that the cache has, the part that is filled ahead of demand. */
 	LOAD_DIVISOR = 2,
+	/* The loading thread stops after the record at hand, unless the disk hangs. */
+	LOADER_WAIT_S = 1,
+	/* Of the names above one that is looked for, those with few labels: where cuts are. */
+	CUT_LABELS_MAX = 8,
 };
 static const char servers_blob[] = "servers";
 
@@ -23,6 +29,7 @@ struct warm { /* main thread */
 	pthread_t loader;
 	bool loading;
 	atomic_bool stop;
+	atomic_bool taken;  /* the disk is there, and may be read */
 	atomic_bool loaded; /* what is popular is in memory: from now on memory knows best */
 	struct now now;	    /* the loader's, from here on */
 	warm_keep_fn *keep;
@@ -30,11 +37,32 @@ struct warm { /* main thread */
 	size_t restored;
 };
 
-struct warm_reader { /* one thread */
-	struct disk_reader *reader;
+/* What comes back for a worker. Reader threads may hold it longer than the worker lives. */
+struct letter {
+	struct letter *next;
+	struct disk_job job;
+	struct mailbox *box;
+	uint64_t token;
+	struct now now;
+	bool found;
+	uint8_t name[DNAME_MAX];
+};
+
+struct mailbox {
+	pthread_mutex_t lock;
+	/* lock */
+	unsigned references;
+	warm_wake_fn *wake; /* NULL: nobody reads any more */
+	void *wake_context;
+	struct cache *cache;
+	struct letter *first, **last;
+	atomic_bool has_mail;
+};
+
+/* One look-up on disk. */
+struct look {
 	struct cache *cache;
 	struct now now;
-	/* of a recall */
 	int64_t denied_ms, answered_ms; /* when the name was last denied, and answered; 0: never */
 	size_t count;
 	struct restored {
@@ -42,6 +70,12 @@ struct warm_reader { /* one thread */
 		enum entry_kind kind;
 		uint16_t type;
 	} restored[DISK_NAME_ENTRIES_MAX];
+};
+
+struct warm_reader { /* one thread */
+	struct warm *warm;
+	struct disk_reader *reader;
+	struct mailbox *box;
 };
 
 /* ---- to the disk ---- */
@@ -104,6 +138,7 @@ static void save(struct warm *w, struct now now)
 
 void warm_tick(struct warm *w, struct now now)
 {
+	disk_tick(w->disk);
 	if (!w->is_on || now.mono_us < w->save_us)
 		return;
 	w->save_us = now.mono_us + WARM_SAVE_S * 1000000ULL;
@@ -114,16 +149,12 @@ void warm_tick(struct warm *w, struct now now)
 
 static void restore_servers(struct warm *w, struct now now)
 {
-	struct disk_reader *reader;
 	uint8_t *bytes = malloc(DISK_BLOB_MAX);
-	if (!bytes || disk_reader_new(w->disk, &reader) != OK) {
-		free(bytes);
+	if (!bytes)
 		return;
-	}
 	struct writer to = writer_of(bytes, DISK_BLOB_MAX);
-	if (disk_get_blob(reader, servers_blob, &to) == OK)
+	if (disk_recall_blob(w->disk, servers_blob, &to) == OK)
 		infra_read(w->infra, writer_span(&to), now);
-	disk_reader_free(reader);
 	free(bytes);
 }
 
@@ -132,8 +163,19 @@ void warm_begin(struct warm *w, struct cache *cache, struct infra *infra, struct
 	w->cache = cache;
 	w->infra = infra;
 	w->save_us = now.mono_us + WARM_SAVE_S * 1000000ULL;
+}
+
+void warm_take(struct warm *w, struct now now)
+{
 	if (w->is_on)
 		restore_servers(w, now);
+	disk_forget_blobs(w->disk);
+	atomic_store(&w->taken, true);
+}
+
+bool warm_is_taken(const struct warm *w)
+{
+	return atomic_load_explicit(&w->taken, memory_order_acquire);
 }
 
 static bool load_one(void *context, const struct entry *e)
@@ -190,36 +232,17 @@ void warm_load_wait(struct warm *w)
 
 void warm_load_stop(struct warm *w)
 {
+	struct timespec until;
 	atomic_store(&w->stop, true);
-	warm_load_wait(w);
-}
-
-/* ---- a worker's own ---- */
-
-enum err warm_reader_new(struct warm *w, struct warm_reader **out)
-{
-	*out = NULL;
-	if (!w->is_on)
-		return OK;
-	struct warm_reader *r = calloc(1, sizeof(*r));
-	if (!r)
-		return ERR_NO_MEMORY;
-	r->cache = w->cache;
-	if (disk_reader_new(w->disk, &r->reader) != OK) {
-		free(r);
-		return ERR_NO_MEMORY;
-	}
-	*out = r;
-	return OK;
-}
-
-void warm_reader_free(struct warm_reader *r)
-{
-	if (!r)
+	if (!w->loading)
 		return;
-	disk_reader_free(r->reader);
-	free(r);
+	clock_gettime(CLOCK_MONOTONIC, &until); /* no event loop's: how long a thread may take */
+	until.tv_sec += LOADER_WAIT_S;
+	if (pthread_clockjoin_np(w->loader, NULL, CLOCK_MONOTONIC, &until) == 0)
+		w->loading = false;
 }
+
+/* ---- one look-up ---- */
 
 /* What tells whether the name exists. */
 static bool is_answer(const struct entry *e)
@@ -230,7 +253,7 @@ static bool is_answer(const struct entry *e)
 
 static bool restore(void *context, const struct entry *e)
 {
-	struct warm_reader *r = context;
+	struct look *r = context;
 	int64_t fetched_ms = e->expires_ms - (int64_t)e->ttl_s * 1000;
 	int64_t *latest_ms = e->type == 0 ? &r->denied_ms : &r->answered_ms;
 
@@ -248,7 +271,7 @@ static bool restore(void *context, const struct entry *e)
 /* An answer in place of another is removed from disk only if memory still knew the old one, so an
  * answer may stand there beside the later news that there is no such name, and would outlive that.
  * Returns how many. */
-static size_t remove_superseded(const struct warm_reader *r, const uint8_t *name)
+static size_t remove_superseded(const struct look *r, const uint8_t *name)
 {
 	size_t count = 0;
 
@@ -260,15 +283,199 @@ static size_t remove_superseded(const struct warm_reader *r, const uint8_t *name
 	return count;
 }
 
-bool warm_recall(void *reader, const uint8_t *name, struct now now)
+/* What is kept under NAME goes into the cache: L->count of it. Without WAIT, ERR_BUSY: some of it would
+ * have to be waited for. */
+static enum err look_for(struct look *l, struct disk_reader *reader, const uint8_t *name, bool wait)
+{
+	const struct disk_load what = {.name = name, .now = l->now, .fn = restore, .context = l};
+	size_t count;
+	enum err err = OK;
+	l->count = 0;
+	l->denied_ms = l->answered_ms = 0;
+	if (wait)
+		(void)disk_load_name(reader, name, l->now, restore, l);
+	else
+		err = disk_load_resident(reader, &what, &count);
+	if (err == OK)
+		l->count -= remove_superseded(l, name);
+	return err;
+}
+
+/* The names above NAME too: whoever asks for it will ask next for the deepest cut that is known. */
+static bool look_for_path(struct look *l, struct disk_reader *reader, const uint8_t *name)
+{
+	(void)!look_for(l, reader, name, true);
+	bool found = l->count > 0;
+	for (unsigned labels = dname_label_count(name); labels-- > 1;) {
+		name = dname_skip(name, 1);
+		if (labels <= CUT_LABELS_MAX)
+			(void)!look_for(l, reader, name, true);
+		found |= l->count > 0;
+	}
+	return found;
+}
+
+/* ---- letters ---- */
+
+static enum err mailbox_new(struct cache *cache, warm_wake_fn *wake, void *context,
+			    struct mailbox **out)
+{
+	struct mailbox *box = calloc(1, sizeof(*box));
+	if (!box)
+		return ERR_NO_MEMORY;
+	pthread_mutex_init(&box->lock, NULL);
+	box->references = 1;
+	box->wake = wake;
+	box->wake_context = context;
+	box->cache = cache;
+	box->last = &box->first;
+	*out = box;
+	return OK;
+}
+
+static void free_letters(struct letter *first)
+{
+	for (struct letter *next; first; first = next) {
+		next = first->next;
+		free(first);
+	}
+}
+
+/* Lock held, and released. */
+static void release_mailbox(struct mailbox *box)
+{
+	bool last = --box->references == 0;
+	pthread_mutex_unlock(&box->lock);
+	if (!last)
+		return;
+	free_letters(box->first);
+	pthread_mutex_destroy(&box->lock);
+	free(box);
+}
+
+static void deliver(struct letter *l)
+{
+	struct mailbox *box = l->box;
+	pthread_mutex_lock(&box->lock);
+	if (box->wake) {
+		l->next = NULL;
+		*box->last = l;
+		box->last = &l->next;
+		atomic_store_explicit(&box->has_mail, true, memory_order_release);
+		box->wake(box->wake_context);
+	} else {
+		free(l);
+	}
+	release_mailbox(box);
+}
+
+static void run_letter(struct disk_job *job, struct disk_reader *reader)
+{
+	struct letter *l = CONTAINER_OF(job, struct letter, job);
+	struct look look = {.cache = l->box->cache, .now = l->now};
+	l->found = reader && look_for_path(&look, reader, l->name);
+	deliver(l);
+}
+
+static enum recall send_letter(struct warm_reader *r, const uint8_t *name, uint64_t token,
+			       struct now now)
+{
+	struct mailbox *box = r->box;
+	struct letter *l = calloc(1, sizeof(*l));
+	if (!l)
+		return RECALL_NOTHING;
+	l->job.run = run_letter;
+	l->box = box;
+	l->token = token;
+	l->now = now;
+	dname_copy(name, l->name);
+	pthread_mutex_lock(&box->lock);
+	box->references++;
+	pthread_mutex_unlock(&box->lock);
+	if (disk_post(r->warm->disk, &l->job) == OK)
+		return RECALL_LATER;
+	pthread_mutex_lock(&box->lock);
+	release_mailbox(box);
+	free(l);
+	return RECALL_NOTHING;
+}
+
+bool warm_next_letter(struct warm_reader *r, uint64_t *token, bool *found)
+{
+	struct mailbox *box = r->box;
+	if (LIKELY(!atomic_load_explicit(&box->has_mail, memory_order_acquire)))
+		return false;
+	pthread_mutex_lock(&box->lock);
+	struct letter *l = box->first;
+	if (l)
+		box->first = l->next;
+	if (!box->first) {
+		box->last = &box->first;
+		atomic_store_explicit(&box->has_mail, false, memory_order_relaxed);
+	}
+	pthread_mutex_unlock(&box->lock);
+	if (!l)
+		return false;
+	*token = l->token;
+	*found = l->found;
+	free(l);
+	return true;
+}
+
+/* ---- a worker's own ---- */
+
+enum err warm_reader_new(struct warm *w, warm_wake_fn *wake, void *context,
+			 struct warm_reader **out)
+{
+	*out = NULL;
+	if (!w->is_on)
+		return OK;
+	struct warm_reader *r = calloc(1, sizeof(*r));
+	if (!r)
+		return ERR_NO_MEMORY;
+	r->warm = w;
+	if (mailbox_new(w->cache, wake, context, &r->box) != OK)
+		goto free_reader;
+	if (disk_reader_new(w->disk, &r->reader) != OK)
+		goto free_mailbox;
+	*out = r;
+	return OK;
+
+free_mailbox:
+	pthread_mutex_lock(&r->box->lock);
+	release_mailbox(r->box);
+free_reader:
+	free(r);
+	return ERR_NO_MEMORY;
+}
+
+void warm_reader_free(struct warm_reader *r)
+{
+	if (!r)
+		return;
+	disk_reader_free(r->reader);
+	pthread_mutex_lock(&r->box->lock);
+	r->box->wake = NULL;
+	release_mailbox(r->box);
+	free(r);
+}
+
+enum recall warm_recall(void *reader, const uint8_t *name, uint64_t token, struct now now)
 {
 	struct warm_reader *r = reader;
+	struct look l = {.cache = r->box->cache, .now = now};
+	if (!warm_is_taken(r->warm))
+		return RECALL_NOTHING;
+	if (look_for(&l, r->reader, name, false) == OK)
+		return l.count > 0 ? RECALL_FOUND : RECALL_NOTHING;
+	return token ? send_letter(r, name, token, now) : RECALL_LATER;
+}
 
-	r->now = now;
-	r->count = 0;
-	r->denied_ms = r->answered_ms = 0;
-	disk_load_name(r->reader, name, now, restore, r);
-	return r->count > remove_superseded(r, name);
+bool warm_fetch(struct warm_reader *r, const uint8_t *name, struct now now)
+{
+	struct look l = {.cache = r->box->cache, .now = now};
+	(void)!look_for(&l, r->reader, name, true);
+	return l.count > 0;
 }
 
 /* ---- life ---- */
@@ -291,15 +498,19 @@ enum err warm_open(const char *path, size_t size_bytes, struct warm **out)
 	return OK;
 }
 
-void warm_close(struct warm *w, struct now now)
+enum err warm_close(struct warm *w, struct now now)
 {
 	if (!w)
-		return;
+		return OK;
 	warm_load_stop(w);
+	if (w->loading)
+		return ERR_BUSY; /* it cannot be told to let go */
 	if (w->is_on && w->cache)
 		save(w, now);
-	disk_close(w->disk);
-	free(w);
+	enum err err = disk_close(w->disk);
+	if (err == OK)
+		free(w);
+	return err;
 }
 
 struct disk *warm_disk(struct warm *w)

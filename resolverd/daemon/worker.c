@@ -230,6 +230,15 @@ static void renew_chance(struct worker *w)
 	outbound_renew(&w->traffic.outbound);
 }
 
+/* What the disk has told meanwhile. */
+static void read_letters(struct worker *w)
+{
+	struct event event = {.kind = EV_RECALLED};
+
+	while (w->recaller && warm_next_letter(w->recaller, &event.token, &event.found))
+		traffic_step(&w->traffic, &event);
+}
+
 static void handle_tick(void *context)
 {
 	struct worker *w = context;
@@ -304,12 +313,18 @@ static void *run(void *context)
 		adopt_mail(w);
 		tell_network(w);
 		do_errands(w);
+		read_letters(w);
 		recorder_settle(w->recorder);
 	}
 	return NULL;
 }
 
 /* ---- life ---- */
+
+static void wake_loop(void *context)
+{
+	loop_wake(context);
+}
 
 static enum err open_resolver(struct worker *w)
 {
@@ -338,7 +353,7 @@ static enum err open_resolver(struct worker *w)
 	if (err != OK)
 		return err;
 	cache_reader_idle(w->reader); /* until the thread runs */
-	err = warm_reader_new(shared->warm, &w->recaller);
+	err = warm_reader_new(shared->warm, wake_loop, &w->loop, &w->recaller);
 	if (err != OK)
 		return err;
 	parts.recall = w->recaller ? warm_recall : NULL;

@@ -487,3 +487,12 @@ ptrdiff_t client_answer_now(struct client_context *ctx, struct now now, const st
 	return (ptrdiff_t)answer_cached(ctx, now, client, span_of(qname, qname_len), out,
 					size_bytes);
 }
+
+size_t client_answer_again(struct client_context *ctx, struct now now, const struct client *client,
+			   uint8_t *out, size_t size_bytes)
+{
+	uint8_t qname[DNAME_MAX];
+	size_t qname_len = client->qname_len;
+	fold_copy(client->qname, qname, qname_len);
+	return answer_cached(ctx, now, client, span_of(qname, qname_len), out, size_bytes);
+}

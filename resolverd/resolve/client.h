@@ -105,3 +105,7 @@ bool client_may_use_stale(const struct client_context *ctx, const struct client 
  */
 ptrdiff_t client_answer_now(struct client_context *ctx, struct now now, const struct event *ev,
 			    struct client *client, uint8_t *out, size_t size_bytes);
+
+/* For CLIENT, which has been told 0 before: is there an answer in the cache meanwhile? 0: no. */
+size_t client_answer_again(struct client_context *ctx, struct now now, const struct client *client,
+			   uint8_t *out, size_t size_bytes);

@@ -1,19 +1,23 @@
 #include "resolve/cut.h"
 
+#include "resolve/recall.h"
+
 static const struct entry *find_delegation(const struct resolver *r, const uint8_t *name)
 {
 	return cache_find(r->client_context.reader, ENTRY_DELEGATION, name, dname_len(name), 0);
 }
 
-/* RECALL: what is known may be on disk, from where whoever asks for NAME next will take it. */
+/* RECALL: what is known may be on disk, from where whoever asks for NAME next will take it. What cannot
+ * be told at once counts as not known: the reply in hand does not wait. */
 static const uint8_t *deepest_cut(const struct query *q, const uint8_t *name, const uint8_t *zone,
 				  bool recall)
 {
 	const struct resolver *r = q->resolver;
 	unsigned stop = dname_label_count(zone);
+	bool later;
 	for (unsigned labels = dname_label_count(name); labels > stop; labels--) {
 		const struct entry *e = find_delegation(r, name);
-		if (!e && recall && resolver_recall(r, name))
+		if (!e && recall && recall_at_once(r, name, &later))
 			e = find_delegation(r, name);
 		if (e && entry_is_fresh(e, r->now))
 			return name;

@@ -13,6 +13,7 @@
 #include "resolve/cut.h"
 #include "resolve/leg.h"
 #include "resolve/minimize.h"
+#include "resolve/recall.h"
 #include "resolve/servers.h"
 #include "resolve/upstream.h"
 #include "resolve/validate.h"
@@ -35,7 +36,10 @@ static bool needs_priming(const struct query *q)
 static enum step cut_step(struct query *q)
 {
 	const struct answer *primed;
-	if (servers_find_cut(q) != OK) {
+	enum err err = servers_find_cut(q);
+	if (err == ERR_BUSY)
+		return STEP_WAIT;
+	if (err != OK) {
 		query_fail(q);
 		return STEP_WAIT;
 	}
@@ -476,5 +480,7 @@ static_assert(ARRAY_LEN(state_step) == QUERY_STATE_COUNT, "a step per state");
 
 enum step iterate_step(struct query *q)
 {
+	if (recall_is_waited_for(q))
+		return STEP_WAIT;
 	return state_step[q->state](q);
 }

@@ -4,6 +4,7 @@
 #include "cache/entry.h"
 #include "dns/rdata.h"
 #include "resolve/cut.h"
+#include "resolve/recall.h"
 #include "resolve/synthesise.h"
 
 /* --- the chain ------------------------------------------------------------------------------ */
@@ -80,6 +81,7 @@ static enum step next_leg(struct query *q, const uint8_t *target, unsigned hops)
 	q->referral_count = 0;
 	q->reply = q->doubtful_reply = q->bogus_reply = NULL;
 	q->state = QUERY_LEG;
+	recall_next_leg(q);
 	return STEP_AGAIN;
 }
 
@@ -312,10 +314,21 @@ static bool leg_from_cache(struct query *q, enum step *step)
 	return leg_from_entry(q, e, step) || leg_from_alias(q, step) || leg_from_dname(q, step);
 }
 
-/* The client's side has looked already for the name it was asked for. */
-static bool leg_recalled(struct query *q)
+bool leg_is_known(const struct query *q)
 {
-	return (q->internal || q->alias_count > 0) && resolver_recall(q->resolver, q->name);
+	const struct resolver *r = q->resolver;
+	const struct entry *e = answer_find(r->client_context.reader, q->name, dname_len(q->name),
+					    q->qtype, q->settings->dnssec, r->now);
+	if (q->fresh_only && q->alias_count == 0)
+		return false;
+	return e && entry_is_fresh(e, r->now) && e->rank >= RANK_FORWARDED &&
+	       e->verdict != VERDICT_UNCHECKED;
+}
+
+/* The client's side has looked already for the name it was asked for. */
+static enum recall leg_recalled(struct query *q)
+{
+	return q->internal || q->alias_count > 0 ? recall_leg(q) : RECALL_NOTHING;
 }
 
 enum step leg_step(struct query *q)
@@ -323,7 +336,12 @@ enum step leg_step(struct query *q)
 	struct resolver *r = q->resolver;
 	enum step step;
 	if (!q->anew && (!q->fresh_only || q->alias_count > 0)) {
-		if (leg_from_cache(q, &step) || (leg_recalled(q) && leg_from_cache(q, &step)))
+		if (leg_from_cache(q, &step))
+			return step;
+		enum recall recalled = leg_recalled(q);
+		if (recalled == RECALL_LATER)
+			return STEP_WAIT;
+		if (recalled == RECALL_FOUND && leg_from_cache(q, &step))
 			return step;
 		const struct answer *made = synthesise_answer(q);
 		if (made) {

@@ -7,6 +7,8 @@
 
 /* State QUERY_LEG: what does the cache know? If nothing, go on to QUERY_CUT. */
 enum step leg_step(struct query *q);
+/* A fresh answer to Q's leg, which its servers are being asked for, stands in the cache. */
+bool leg_is_known(const struct query *q);
 /* Q's verdict is VERDICT at best. */
 void leg_weaken(struct query *q, enum verdict verdict);
 /* REPLY is what will be validated; CACHED: it came from an unchecked entry, not from a server. */

@@ -114,6 +114,9 @@ enum {
 	LIMIT_BARE_DENIAL_S = 5,
 	/* Work goes on behind the answer for this long in all, for the cache's sake. */
 	LIMIT_QUERY_MS = 10000,
+	/* Time that a disk has to tell what memory does not know, before servers are asked beside it:
+	 * about a round trip to one, and several reads of a network's block device. */
+	LIMIT_RECALL_MS = 20,
 	/* Failures are remembered (RFC 9520 §3.2: at least 1 s, at most 5 min), doubling. */
 	LIMIT_FAILURE_MIN_MS = 1000,
 	LIMIT_FAILURE_MAX_MS = 30000,

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "resolve/recall.h"
 #include "resolve/servers.h"
 #include "resolve/upstream.h"
 #include "resolve/waiters.h"
@@ -75,6 +76,7 @@ static void unlink_query(struct query *q)
 		q->newer->older = q->older;
 	else
 		r->newest = q->older;
+	recall_forget(q);
 	heap_remove(&r->query_timers, &q->timer);
 	heap_remove(&r->turns, &q->turn);
 	r->query_count--;

@@ -40,6 +40,7 @@ struct budget { /* one per client query; counted, never reset */
 	unsigned signature_checks, failed_checks;
 	uint64_t work_us; /* what its validation has cost by estimate: who cost least goes first */
 	bool refresh;	  /* no client asked for any of this: clients go first */
+	bool recall_lapsed; /* the slower tier was waited for in vain: not again */
 	size_t received_bytes;
 	struct denial_budget denial;
 	struct trace trace;
@@ -252,6 +253,13 @@ struct query {
 	uint64_t doubt_until_ms;
 	bool keys_refetched;
 
+	struct { /* what the slower tier knows of the leg's name: recall.c */
+		bool asked, waits;
+		uint64_t token; /* 0: nothing is to come */
+		uint64_t end_ms;
+		struct query *next; /* of the same bucket */
+	} recall;
+
 	struct dependency dependencies[DEPENDENCIES_MAX];
 	unsigned dependency_count;
 	struct trouble trouble;
@@ -262,6 +270,8 @@ static inline bool query_is_forwarded(const struct query *q)
 {
 	return q->zone.configured && q->zone.configured->forward;
 }
+
+enum { RECALL_BUCKETS = 256 }; /* some at a time, unless the slower tier hangs */
 
 struct resolver {
 	const struct settings *settings;
@@ -278,6 +288,8 @@ struct resolver {
 	struct crypto_keys *keys;
 	resolver_recall_fn *recall;
 	void *recall_context;
+	uint64_t recall_tokens;		       /* given so far */
+	struct query *recalls[RECALL_BUCKETS]; /* by token */
 	resolver_observe_fn *observe_keys;
 	void *observe_context;
 	resolver_forwarded_fn *forwarded;
@@ -390,8 +402,6 @@ void query_shed(struct resolver *r);
 
 /* Add an action. The packet must live in r->step_arena. */
 void resolver_act(struct resolver *r, const struct action *action);
-/* Memory does not know NAME (lower case): does it now, with what the slower tier has? */
-bool resolver_recall(const struct resolver *r, const uint8_t *name);
 /* The step's time on the clock that all resolvers share: for what they count together. */
 struct now resolver_shared_now(const struct resolver *r);
 /* Clamp to the settings. */

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "resolve/iterate.h"
+#include "resolve/recall.h"
 #include "resolve/upstream.h"
 #include "resolve/verify.h"
 #include "resolve/waiters.h"
@@ -134,11 +135,6 @@ void resolver_act(struct resolver *r, const struct action *action)
 	r->actions[r->action_count++] = *action;
 }
 
-bool resolver_recall(const struct resolver *r, const uint8_t *name)
-{
-	return r->recall && r->recall(r->recall_context, name, r->now);
-}
-
 struct now resolver_shared_now(const struct resolver *r)
 {
 	struct now now = r->now;
@@ -164,6 +160,7 @@ static void on_refresh(struct resolver *r, const struct event *ev)
 static void set_timer(struct query *q)
 {
 	uint64_t at = MIN(upstream_next_ms(q), q->give_up_ms);
+	at = MIN(at, recall_end_ms(q));
 	if (q->throttled_until_ms > now_mono_ms(q->resolver->now))
 		at = MIN(at, q->throttled_until_ms);
 	if (q->retry_ms > now_mono_ms(q->resolver->now))
@@ -313,6 +310,9 @@ void resolver_step(struct resolver *r, struct now now, const struct event *ev, s
 		break;
 	case EV_WATCH:
 		query_watch(r, ev);
+		break;
+	case EV_RECALLED:
+		recall_event(r, ev);
 		break;
 	}
 	run_ready(r);

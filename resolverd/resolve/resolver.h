@@ -42,6 +42,8 @@ enum event_kind {
 	EV_GONE,     /* the client of this token went away (connection closed): answer nothing */
 	EV_REFRESH,  /* ask for name and type anew, whatever the cache holds; nobody waits */
 	EV_WATCH, /* the same for an operator, who is told by a report that is marked as watched */
+	EV_RECALLED, /* what was to come later (RECALL_LATER) has come, or will not: token, found. May be
+			late, or never come */
 };
 
 struct event {
@@ -56,6 +58,7 @@ struct event {
 	bool cached;		     /* EV_WATCH: what is cached will do, as for a client */
 	bool from_root;		     /* EV_WATCH: nor take delegations from the cache */
 	bool refresh;		     /* EV_WATCH: as EV_REFRESH, with the room of refreshes */
+	bool found;		     /* EV_RECALLED: something is in the cache that was not */
 };
 
 enum action_kind {
@@ -100,9 +103,13 @@ typedef void resolver_forwarded_fn(void *context, const struct resolver_forwarde
 
 /*
  * Memory does not know: bring what a slower tier keeps under NAME (lower case) into the cache, by
- * cache_restore(). Whether anything came. Waits for nobody else.
+ * cache_restore(). Called within a step, so it waits for nothing and nobody: what cannot be had at once
+ * is asked for, with what is kept under the names above, and EV_RECALLED with TOKEN is told when it is
+ * there. TOKEN 0: it is not to be asked for.
  */
-typedef bool resolver_recall_fn(void *context, const uint8_t *name, struct now now);
+enum recall { RECALL_NOTHING, RECALL_FOUND, RECALL_LATER };
+typedef enum recall resolver_recall_fn(void *context, const uint8_t *name, uint64_t token,
+				       struct now now);
 
 struct resolver_parts { /* what a resolver is made of; all borrowed and outliving it */
 	const struct settings *settings;

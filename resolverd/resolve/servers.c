@@ -1,6 +1,7 @@
 #include "resolve/servers.h"
 
 #include "dns/rdata.h"
+#include "resolve/recall.h"
 #include "resolve/upstream.h"
 
 enum {
@@ -205,24 +206,26 @@ void servers_use_delegation(struct query *q, const uint8_t *name, const struct d
 	fill_from_delegation(q, d);
 }
 
-/* The delegation of NAME (lower case) as it is cached and holds, or NULL. */
-static const struct entry *find_delegation(struct resolver *r, const uint8_t *name)
+/* The delegation of NAME (lower case) as it is cached and holds, or NULL; *LATER if none is in memory
+ * and the slower tier cannot tell at once. */
+static const struct entry *find_delegation(struct resolver *r, const uint8_t *name, bool *later)
 {
 	struct cache_reader *reader = r->client_context.reader;
 	size_t len = dname_len(name);
 	const struct entry *e = cache_find(reader, ENTRY_DELEGATION, name, len, 0);
-	if (!e && resolver_recall(r, name))
+	*later = false;
+	if (!e && recall_at_once(r, name, later))
 		e = cache_find(reader, ENTRY_DELEGATION, name, len, 0);
 	return e && entry_is_fresh(e, r->now) ? e : NULL;
 }
 
 /* ... unpacked into memory of the turn. A refresh asks the parent again before it ends, so that no client
  * waits for that, and a zone that has moved is found where it is now. */
-static struct delegation *cached_delegation(const struct query *q, const uint8_t *name,
-					    int64_t *expires_ms)
+static struct delegation *cached_delegation(struct query *q, const uint8_t *name,
+					    int64_t *expires_ms, bool *later)
 {
 	struct arena *turn = &q->resolver->turn_arena;
-	const struct entry *e = find_delegation(q->resolver, name);
+	const struct entry *e = find_delegation(q->resolver, name, later);
 	if (!e || (q->refresh && entry_ends_soon(e, q->resolver->now)))
 		return NULL;
 	struct delegation *d = arena_alloc(turn, sizeof(*d));
@@ -240,7 +243,8 @@ static void add_glue_of(struct query *q, const uint8_t *ns_name, unsigned *left)
 	uint8_t lower[DNAME_MAX];
 	dname_lower(ns_name, lower);
 	for (const uint8_t *at = lower; at[0] != 0 && *left > 0; at = dname_skip(at, 1)) {
-		const struct entry *e = find_delegation(q->resolver, at);
+		bool later; /* whoever asked for the server's address has had it fetched */
+		const struct entry *e = find_delegation(q->resolver, at, &later);
 		struct delegation d;
 		(*left)--;
 		if (!e || delegation_unpack(entry_payload(e), &d) != OK)
@@ -286,9 +290,12 @@ enum err servers_find_cut(struct query *q)
 	}
 	for (;; name = dname_skip(name, 1), labels--) {
 		int64_t expires_ms;
+		bool later = false;
 		struct delegation *d = NULL;
 		if (!q->from_root && (!zone || labels > stop))
-			d = cached_delegation(q, name, &expires_ms);
+			d = cached_delegation(q, name, &expires_ms, &later);
+		if (later && recall_leg(q) == RECALL_LATER)
+			return ERR_BUSY;
 		if (d) {
 			servers_use_delegation(q, name, d, expires_ms);
 			servers_note_zone(q, TRACE_SOURCE_CACHE);

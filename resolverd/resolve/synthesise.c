@@ -4,6 +4,7 @@
 
 #include "dns/rdata.h"
 #include "resolve/cut.h"
+#include "resolve/recall.h"
 #include "resolve/verify.h"
 
 enum { PROOF_MAX = 3 }; /* match or encloser, next closer, wildcard */
@@ -120,8 +121,9 @@ static bool find_proven(struct query *q, const uint8_t *name, uint16_t type, str
 static bool add_soa(struct proof *p, struct answer *out)
 {
 	struct proven soa;
+	bool later; /* then its servers are asked, as if the denial were not known */
 	if (!find_proven(p->q, p->zone, TYPE_SOA, &soa) &&
-	    !(resolver_recall(p->q->resolver, p->zone) &&
+	    !(recall_at_once(p->q->resolver, p->zone, &later) &&
 	      find_proven(p->q, p->zone, TYPE_SOA, &soa)))
 		return false;
 	/* the answer lives no longer than its proof */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "resolve/recall.h"
 #include "resolve/servers.h"
 
 enum { WAITER_POOL_MAX = 256 };
@@ -153,12 +154,17 @@ static ptrdiff_t answer_now(struct resolver *r, const struct event *ev, struct c
 				 sizeof(r->reply_buffer));
 }
 
-/* Once more, if memory did not know the question's NAME but now does. A question in progress has
- * looked there already. */
+/* Once more, if memory did not know the question's NAME but now does; *TOKEN, if that will be known
+ * later. A question in progress has looked there already. */
 static ptrdiff_t answer_recalled(struct resolver *r, const struct event *ev, const uint8_t *name,
-				 struct client *client)
+				 struct client *client, uint64_t *token)
 {
-	if (query_find(r, name, client->qtype) || !resolver_recall(r, name))
+	if (query_find(r, name, client->qtype))
+		return 0;
+	enum recall what = recall_begin(r, name, token);
+	if (what != RECALL_LATER)
+		*token = 0;
+	if (what != RECALL_FOUND)
 		return 0;
 	ptrdiff_t len = answer_now(r, ev, client);
 	metrics_add(r->metrics, METRIC_cache_recalled_total, len > 0);
@@ -179,10 +185,22 @@ static bool keep_popular(struct resolver *r, const uint8_t *name, const struct c
 	return prefetch_holds(r->prefetch, e, name, client->qtype, r->now);
 }
 
+/* CLIENT joins Q, which somebody else has asked. */
+static void join(struct resolver *r, struct query *q)
+{
+	metrics_add(r->metrics, METRIC_queries_coalesced_total, 1);
+	if (q->budget->refresh) { /* it goes first from now on */
+		q->budget->refresh = false;
+		q->throttled_until_ms = 0;
+	}
+	servers_allow_probe(q);
+}
+
 void waiters_admit(struct resolver *r, const struct event *ev)
 {
 	struct client client;
 	uint8_t lower[DNAME_MAX];
+	uint64_t token = 0;
 	ptrdiff_t len = answer_now(r, ev, &client);
 	if (len == RESOLVER_IGNORE) {
 		struct action drop = {.kind = ACT_DROP, .token = ev->token};
@@ -191,7 +209,7 @@ void waiters_admit(struct resolver *r, const struct event *ev)
 	}
 	dname_lower(client.qname, lower);
 	if (len == 0)
-		len = answer_recalled(r, ev, lower, &client);
+		len = answer_recalled(r, ev, lower, &client, &token);
 	if (len == 0 && keep_popular(r, lower, &client))
 		len = answer_now(r, ev, &client);
 	client.token = ev->token;
@@ -199,18 +217,16 @@ void waiters_admit(struct resolver *r, const struct event *ev)
 		answer_client(r, &client, (size_t)len);
 		return;
 	}
-	metrics_add(r->metrics, METRIC_cache_misses_total, 1);
 	struct query *q = query_find(r, lower, client.qtype);
-	if (q) {
-		metrics_add(r->metrics, METRIC_queries_coalesced_total, 1);
-		if (q->budget->refresh) { /* it goes first from now on */
-			q->budget->refresh = false;
-			q->throttled_until_ms = 0;
-		}
-		servers_allow_probe(q);
-	} else {
+	if (q)
+		join(r, q);
+	else
 		q = query_open(r, lower, client.qtype, NULL);
-	}
+	if (q && token != 0)
+		recall_wait(q, token);
+	/* Who waits for the slower tier may yet be answered from there. */
+	if (!q || !q->recall.waits)
+		metrics_add(r->metrics, METRIC_cache_misses_total, 1);
 	if (!q || !add_waiter(q, &client))
 		refuse_client(r, &client,
 			      q ? "too many clients wait for this name" : "out of memory");
@@ -302,6 +318,29 @@ static void on_patience_over(struct resolver *r, struct waiter *w)
 					 sizeof(r->reply_buffer));
 	}
 	send_answer(r, w, len);
+}
+
+/* W, if what is in the cache by now is an answer to it. */
+static void answer_from_cache(struct query *q, struct waiter *w)
+{
+	struct resolver *r = q->resolver;
+	size_t len = client_answer_again(&r->client_context, r->now, &w->client, r->reply_buffer,
+					 sizeof(r->reply_buffer));
+	if (len == 0 && keep_popular(r, q->qname, &w->client))
+		len = client_answer_again(&r->client_context, r->now, &w->client, r->reply_buffer,
+					  sizeof(r->reply_buffer));
+	if (len == 0)
+		return;
+	metrics_add(r->metrics, METRIC_cache_recalled_total, 1);
+	send_answer(r, w, len);
+}
+
+void waiters_recalled(struct query *q)
+{
+	for (struct waiter *w = q->waiters, *next; w; w = next) {
+		next = w->next;
+		answer_from_cache(q, w);
+	}
 }
 
 void waiters_answer(struct query *q)

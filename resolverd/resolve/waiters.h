@@ -19,6 +19,8 @@ enum { WAITERS_BUCKETS = 8192 };
 void waiters_admit(struct resolver *r, const struct event *ev);
 /* Q has ended: answer all who wait for it. */
 void waiters_answer(struct query *q);
+/* Something about Q's name has come into the cache: answer whom that answers. */
+void waiters_recalled(struct query *q);
 /* Answer those whose patience is over. */
 void waiters_deadline(struct resolver *r);
 /* EV_GONE */

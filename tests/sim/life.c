@@ -8,6 +8,7 @@
 #include "sim/traces.h"
 
 enum { MAP_BYTES = 4 << 20, DOWN_MAX_S = 600, STEP_MAX_S = 36000, LOAD_LATE_US = 500000 };
+enum { RECALL_SOON_US = 30000, RECALL_LATE_US = 4000000, RECALL_LOST_PERCENT = 5 };
 
 static const uint64_t second_us = 1000000;
 
@@ -32,13 +33,61 @@ static void keep(void *context, const struct entry *e)
 		resolver_keep(w->resolver, sim_now(s), there);
 }
 
+static void wake(void *context)
+{
+	(void)context;
+}
+
+/* The disk of the run has its moods: what is not told at once comes later, much later, or never. */
+static enum recall recall(void *context, const uint8_t *name, uint64_t token, struct now now)
+{
+	struct worker *w = context;
+	struct sim *s = w->sim;
+	unsigned mood = s->life.disk_mood;
+	char text[DNAME_TEXT_MAX];
+	if (!prng_percent(&s->dice, mood))
+		return warm_fetch(w->warm, name, now) ? RECALL_FOUND : RECALL_NOTHING;
+	if (token == 0)
+		return RECALL_LATER;
+	uint64_t after_us =
+		prng_below(&s->dice, prng_percent(&s->dice, 70) ? RECALL_SOON_US : RECALL_LATE_US);
+	sim_tell(s, "  the disk is asked for %s: %llu us", dname_text(name, text),
+		 (unsigned long long)after_us);
+	if (prng_percent(&s->dice, RECALL_LOST_PERCENT))
+		return RECALL_LATER; /* and never comes */
+	struct sim_event ev = {.kind = HAPPEN_RECALL, .token = token, .len = dname_len(name)};
+	ev.peer.port = (uint16_t)w->number;
+	ev.life = s->life.number;
+	ev.bytes = malloc(ev.len);
+	REQUIRE(ev.bytes);
+	memcpy(ev.bytes, name, ev.len);
+	sim_schedule(s, s->now_us + after_us, &ev);
+	return RECALL_LATER;
+}
+
+void life_recalled(struct sim *s, const struct sim_event *e)
+{
+	struct event ev = {.kind = EV_RECALLED, .token = e->token};
+	const uint8_t *name = e->bytes;
+	if (s->life.is_down || e->life != s->life.number)
+		return;
+	for (unsigned left = dname_label_count(name); left > 0; left--) {
+		ev.found |= warm_fetch(s->life.workers[e->peer.port].warm, name, sim_now(s));
+		name = dname_skip(name, 1);
+	}
+	sim_tell(s, "  the disk has told %s", ev.found ? "something" : "nothing");
+	sim_step(s, e->peer.port, &ev);
+}
+
 static void begin_worker(struct sim *s, unsigned index)
 {
 	struct life *l = &s->life;
 	struct worker *w = &l->workers[index];
 	REQUIRE(cache_reader_new(l->cache, &w->reader) == OK);
 	if (l->warm)
-		REQUIRE(warm_reader_new(l->warm, &w->recall) == OK);
+		REQUIRE(warm_reader_new(l->warm, wake, NULL, &w->warm) == OK);
+	w->sim = s;
+	w->number = index;
 	struct resolver_parts parts = {.settings = &s->settings,
 				       .cache = l->cache,
 				       .reader = w->reader,
@@ -49,8 +98,8 @@ static void begin_worker(struct sim *s, unsigned index)
 				       .prefetch = l->prefetch,
 				       .cookie_secret = &s->cookie_secret,
 				       .question_bytes = s->question_bytes,
-				       .recall = w->recall ? warm_recall : NULL,
-				       .recall_context = w->recall,
+				       .recall = w->warm ? recall : NULL,
+				       .recall_context = w,
 				       .report = traces_check,
 				       .report_context = s};
 	rng_init_seeded(&parts.rng,
@@ -87,8 +136,11 @@ void life_begin(struct sim *s)
 	REQUIRE(prefetch_shared_new(&l->prefetch) == OK);
 	memset(l->prefetch->key.bytes, (int)s->seed, sizeof(l->prefetch->key.bytes));
 	l->throttle = (struct throttle){0};
-	if (l->warm)
+	if (l->warm) {
+		disk_await_opened(warm_disk(l->warm));
 		warm_begin(l->warm, l->cache, l->infra, sim_now(s));
+		warm_take(l->warm, sim_now(s));
+	}
 	for (unsigned i = 0; i < l->worker_count; i++)
 		begin_worker(s, i);
 	for (unsigned i = 0; i < l->worker_count; i++) {
@@ -163,7 +215,7 @@ void life_end(struct sim *s)
 	for (unsigned i = 0; i < l->worker_count; i++) {
 		struct worker *w = &l->workers[i];
 		resolver_free(w->resolver);
-		warm_reader_free(w->recall);
+		warm_reader_free(w->warm);
 		cache_reader_free(w->reader);
 		*w = (struct worker){0};
 	}
@@ -245,6 +297,8 @@ static uint64_t some_time_us(struct sim *s)
 void life_plan_restarts(struct sim *s, unsigned count)
 {
 	uint64_t after_us = 0;
+	if (prng_percent(&s->dice, 60))
+		s->life.disk_mood = prng_percent(&s->dice, 30) ? 100 : prng_below(&s->dice, 100);
 	for (unsigned i = 0; i < count; i++) {
 		uint64_t chosen_us = some_time_us(s), at_us = MAX(chosen_us, after_us);
 		uint64_t down_us = prng_percent(&s->dice, 70)

@@ -19,7 +19,9 @@ enum { LIFE_WORKERS_MAX = 2, LIFE_DIR_MAX = 64 };
 struct worker {
 	struct resolver *resolver;
 	struct cache_reader *reader;
-	struct warm_reader *recall; /* NULL: nothing outlives */
+	struct warm_reader *warm; /* NULL: nothing outlives */
+	struct sim *sim;
+	unsigned number;
 };
 
 struct life {
@@ -34,7 +36,8 @@ struct life {
 	bool persists;
 	char dir[LIFE_DIR_MAX]; /* made by the first life; "": not yet */
 	struct warm *warm;
-	bool loads_late; /* what is popular takes its time to come from disk */
+	bool loads_late;    /* what is popular takes its time to come from disk */
+	unsigned disk_mood; /* per cent of look-ups on disk that cannot be told at once */
 
 	unsigned number; /* from 1 */
 	bool is_down;
@@ -48,6 +51,9 @@ struct life {
 void life_begin(struct sim *s);
 /* What was popular before comes back from disk, if life NUMBER has not ended. */
 void life_load(struct sim *s, uint64_t number);
+/* What a look-up on disk has brought. */
+struct sim_event;
+void life_recalled(struct sim *s, const struct sim_event *e);
 /* In good order: what waits for the disk is written. */
 void life_end(struct sim *s);
 /* After the last one: the directory goes. */

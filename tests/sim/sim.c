@@ -246,6 +246,9 @@ static void happen(struct sim *s, const struct sim_event *e)
 		sim_tell(s, "the wall clock is set by %lld s", (long long)e->token);
 		stub_clock_set(s);
 		break;
+	case HAPPEN_RECALL:
+		life_recalled(s, e);
+		break;
 	}
 	life_pass(s);
 }

@@ -50,6 +50,7 @@ enum happening {
 	HAPPEN_UP,
 	HAPPEN_LOAD,
 	HAPPEN_CLOCK,
+	HAPPEN_RECALL,
 };
 
 struct sim_event {
@@ -61,6 +62,7 @@ struct sim_event {
 	enum transport transport;
 	uint8_t *bytes;
 	size_t len;
+	unsigned life; /* in which it was asked for */
 };
 
 struct cost { /* CPU time of resolver_step(), if the program was asked for it */

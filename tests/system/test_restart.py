@@ -12,6 +12,7 @@ import case
 import dns.flags
 import dns.rcode
 from control import Varlink
+from test_start import shim
 
 # Written by this daemon with DISK_FORMAT 0 and www.plain.com in it.
 KEPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kept", "cache-format-0.mdb.gz")
@@ -205,6 +206,145 @@ class Flush(RestartCase):
                     self.net.clear_queries()
                     self.ask(name)
                     self.assertNotEqual(self.asked(), [], name)
+
+
+class Hang(RestartCase):
+    """A disk that does not come back is no disk: nobody who asks for a name waits for it."""
+    names = [f"n{i}.signed.org" for i in range(8)]
+    # Five times what a cold name takes here, and a fifth of what a reply that is lost would cost. The
+    # disk hangs for as long as it is told to, so nothing that waits for it could be as quick.
+    normal_s = 1
+
+    def setUp(self):
+        super().setUp()
+        self.flag = os.path.join(self.daemon.dir, "hang")
+        self.daemon.command = ["env", "LD_PRELOAD=" + shim("hang"), "HANG_FLAG=" + self.flag,
+                               "HANG_PATH=" + self.path, *self.daemon.command]
+        self.addCleanup(self.go_on)
+
+    def hang(self, flag=""):
+        with open(self.flag + flag, "w", encoding="ascii"):
+            pass
+
+    def go_on(self):
+        for name in glob.glob(self.flag + "*"):
+            os.unlink(name)
+
+    def state(self):
+        control = self.control()
+        status = control.call("Status")
+        control.close()
+        return status["cache"]["disk"]["state"], " ".join(status["warnings"])
+
+    def until_state(self, state):
+        self.until(lambda: self.state()[0] == state, 15)
+
+    def learn(self):
+        """The names stand on disk, and not in memory."""
+        self.daemon.start()
+        for name in self.names:
+            self.assertFlag(self.ask(name, ad=True), "AD")
+        time.sleep(COMMITTED_S)
+        self.kill()     # a good end would say which are popular, and a start would load those
+
+    def assertQuick(self, name):
+        reply, took_s = self.timed(name, ad=True)
+        self.assertStatus(reply, "NOERROR")
+        self.assertFlag(reply, "AD")
+        self.assertLess(took_s, self.normal_s, name)
+
+    def test_while_it_serves(self):
+        self.learn()
+        self.daemon.start()
+        self.ask("www.plain.com")
+        self.net.clear_queries()
+        self.hang()
+        messages = [self.query(name, ad=True) for name in self.names]
+        begin = time.monotonic()
+        replies = self.ask_all(messages, 3)
+        self.assertLess(time.monotonic() - begin, self.normal_s)
+        self.assertEqual(len(replies), len(self.names))
+        for name in self.names:
+            self.assertNotEqual(self.net.queries(name + "."), [], "asked of servers")
+            self.assertQuick(name)
+        self.until_state("hung")
+        self.assertIn("a read has not come back", self.state()[1])
+        self.until(lambda: "state=hung" in self.daemon.said())
+        self.assertQuick("www.signed.org")
+        reply, took_s = self.timed("www.plain.com")
+        self.assertData(reply, "198.18.1.1")
+        self.assertLess(took_s, self.normal_s)
+        # The operator gets his answers too, and what is flushed does not come back with the disk.
+        begin = time.monotonic()
+        control = self.control()
+        told = control.call("CacheFlush", name="n7.signed.org.")
+        explained = control.call("Explain", name="elsewhere.signed.org.")
+        control.close()
+        self.assertIn("not come back", told["not_on_disk"])
+        self.assertIn("disk does not answer", str(explained))
+        self.assertLess(time.monotonic() - begin, self.normal_s)
+        self.go_on()
+        self.until_state("good")
+        self.until(lambda: "it answers again" in self.daemon.said())
+        self.restart()
+        self.assertQuick(self.names[0])
+        self.assertEqual(self.net.queries(self.names[0] + "."), [], "kept")
+        self.assertQuick("n7.signed.org")
+        self.assertNotEqual(self.net.queries("n7.signed.org."), [], "flushed")
+
+    def test_before_the_start(self):
+        self.learn()
+        self.hang()
+        begin = time.monotonic()
+        self.daemon.start()
+        self.assertQuick(self.names[0])
+        self.assertLess(time.monotonic() - begin, 2 * self.normal_s)
+        self.until_state("hung")
+        self.assertIn("opening it has not come back", self.state()[1])
+        self.go_on()
+        self.until_state("good")
+        self.until(lambda: "is taken into use" in self.daemon.said())
+        self.net.clear_queries()
+        for name in self.names[1:]:
+            self.assertQuick(name)
+        self.assertEqual(self.asked(), [], "found on disk")
+
+    def test_configured_otherwise(self):
+        """What was learned under another configuration is not found on a disk that comes late."""
+        self.learn()
+        command = self.daemon.command
+        self.daemon.configure({**self.config, "dnssec": {
+            "trust-anchors": self.net.trust_anchors, "negative-trust-anchors": ["signed.org."]}})
+        self.daemon.command = command
+        self.hang()
+        self.daemon.start()
+        self.assertStatus(self.ask("www.plain.com"), "NOERROR")
+        self.go_on()
+        self.until(lambda: "is taken into use" in self.daemon.said())
+        self.net.clear_queries()
+        reply = self.ask(self.names[1], ad=True)
+        self.assertStatus(reply, "NOERROR")
+        self.assertNotEqual(self.net.queries(self.names[1] + "."), [])
+
+    def test_end(self):
+        self.daemon.start()
+        self.hang()
+        self.ask(self.names[0])
+        self.until_state("hung")
+        begin = time.monotonic()
+        self.assertEqual(self.daemon.stop(), 0)
+        self.assertLess(time.monotonic() - begin, 10)
+        self.assertIn("left behind", self.daemon.said())
+
+    def test_cold(self):
+        """What no memory has, but the disk tells, is as good as in memory: nobody is asked."""
+        self.learn()
+        self.daemon.start()
+        self.hang(".cold")
+        self.net.clear_queries()
+        for name in self.names:
+            self.assertQuick(name)
+        self.assertEqual(self.asked(), [])
 
 
 class Faults(RestartCase):

@@ -20,6 +20,7 @@
 	X(ftruncate)                                                                               \
 	X(fsync)                                                                                   \
 	X(pread)                                                                                   \
+	X(pread_resident)                                                                          \
 	X(pwrite)                                                                                  \
 	X(rename)                                                                                  \
 	X(unlink)                                                                                  \
@@ -109,6 +110,12 @@ static ssize_t fault_pread(int fd, void *out, size_t len, off_t offset)
 {
 	int error = fails_errno(CALL_pread);
 	return error == -1 ? 0 : error ? -1 : disk_io_real.pread(fd, out, len, offset);
+}
+
+static ssize_t fault_pread_resident(int fd, void *out, size_t len, off_t offset)
+{
+	int error = fails_errno(CALL_pread_resident);
+	return error == -1 ? 0 : error ? -1 : disk_io_real.pread_resident(fd, out, len, offset);
 }
 
 static ssize_t fault_pwrite(int fd, const void *from, size_t len, off_t offset)
@@ -201,6 +208,7 @@ static const struct {
 	{CALL_ftruncate, {EIO, EROFS, ENOSPC}, 4},
 	{CALL_fsync, {EIO}, 3},
 	{CALL_pread, {EIO, -1, EINTR}, 24},
+	{CALL_pread_resident, {EAGAIN, EOPNOTSUPP, EIO, -1, EINTR}, 12},
 	{CALL_pwrite, {ENOSPC, EIO}, 1},
 	{CALL_rename, {EACCES, EROFS}, 1},
 	{CALL_unlink, {EACCES}, 1},
@@ -236,6 +244,20 @@ static void check_result(struct disk *d, enum err err, const char *what)
 			 disk_state_text(s.state), s.reason);
 }
 
+/* What cannot be had without waiting is not handed over at all. */
+static void check_resident(struct disk_reader *r, unsigned number, struct now now)
+{
+	struct unit_seen seen = {0};
+	uint8_t name[DNAME_MAX];
+	const struct disk_load what = {.name = name, .now = now, .fn = unit_see, .context = &seen};
+	size_t count;
+	unit_number_name(number, name);
+	enum err err = disk_load_resident(r, &what, &count);
+	assert_true(err == OK || err == ERR_BUSY);
+	assert_int_equal(count, seen.count);
+	assert_true(seen.count == 0 || (err == OK && seen.serials[0] == 100 + number));
+}
+
 /* The life of a disk tier with a fault somewhere in it. */
 static void live_through(const struct disk_io *io, const struct disk_tuning *tuning)
 {
@@ -252,6 +274,8 @@ static void live_through(const struct disk_io *io, const struct disk_tuning *tun
 		uint32_t serial = unit_get(r, i, TYPE_ONE, now);
 		assert_true(serial == 0 || serial == 100 + i);
 	}
+	for (unsigned i = 0; i < 25; i++)
+		check_resident(r, i, now);
 	unit_number_name(3, name);
 	disk_remove(d, ENTRY_RRSET, name, TYPE_ONE);
 	unit_number_name(4, name);

@@ -17,6 +17,11 @@ struct life {
 	uint8_t name[DNAME_MAX];
 };
 
+static void wake(void *context)
+{
+	(void)context;
+}
+
 static void begin(struct life *l, int64_t at_s)
 {
 	l->now = unit_now(at_s);
@@ -26,8 +31,10 @@ static void begin(struct life *l, int64_t at_s)
 	assert_int_equal(cache_new(&settings, &l->cache), OK);
 	assert_int_equal(cache_reader_new(l->cache, &l->found), OK);
 	assert_int_equal(infra_new(&l->infra), OK);
+	disk_await_opened(warm_disk(l->warm));
 	warm_begin(l->warm, l->cache, l->infra, l->now);
-	assert_int_equal(warm_reader_new(l->warm, &l->reader), OK);
+	warm_take(l->warm, l->now);
+	assert_int_equal(warm_reader_new(l->warm, wake, NULL, &l->reader), OK);
 }
 
 static void end(struct life *l)
@@ -113,7 +120,7 @@ static void latest_wins(void **state)
 		end(&l);
 		for (int again = 0; again < 2; again++) {
 			begin(&l, 3600);
-			if (!warm_recall(l.reader, l.name, l.now))
+			if (!warm_fetch(l.reader, l.name, l.now))
 				fail_msg("%s: nothing found", table[i].why);
 			if (knows(&l, table[i].first.kind, table[i].first.type) !=
 			    table[i].first_is_found)

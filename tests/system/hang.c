@@ -1,0 +1,119 @@
+/*
+ * To be preloaded: a disk that hangs. While the file HANG_FLAG is there, reads of, writes to and syncs of
+ * files below HANG_PATH do not come back, nor does opening them, and nothing of them is in memory. With
+ * the file HANG_FLAG.cold only the last is so: every read has to go to the disk.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static int is_flagged(const char *more)
+{
+	char path[PATH_MAX];
+	snprintf(path, sizeof(path), "%s%s", getenv("HANG_FLAG"), more);
+	return access(path, F_OK) == 0;
+}
+
+/* Not the directory itself: where it is, the system knows. */
+static int is_ours(const char *path)
+{
+	const char *below = getenv("HANG_PATH");
+	size_t len = below ? strlen(below) : 0;
+	return below && path && strncmp(path, below, len) == 0 && path[len] == '/' && path[len + 1];
+}
+
+static int is_on_it(int fd)
+{
+	char link[64], path[PATH_MAX];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t len = readlink(link, path, sizeof(path) - 1);
+	path[len > 0 ? len : 0] = '\0';
+	return is_ours(path);
+}
+
+static void hang(int yes)
+{
+	while (yes && is_flagged(""))
+		usleep(10000);
+}
+
+#define REAL(type, name) ((type)dlsym(RTLD_NEXT, name))
+
+static int open_real(const char *name, const char *path, int flags, mode_t mode)
+{
+	hang(is_ours(path));
+	return REAL(int (*)(const char *, int, ...), name)(path, flags, mode);
+}
+
+#define OPEN(name)                                                                                 \
+	int name(const char *path, int flags, ...)                                                 \
+	{                                                                                          \
+		va_list args;                                                                      \
+		va_start(args, flags);                                                             \
+		mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;                          \
+		va_end(args);                                                                      \
+		return open_real(#name, path, flags, mode);                                        \
+	}
+OPEN(open)
+OPEN(open64)
+
+#define READ(name)                                                                                 \
+	ssize_t name(int fd, void *to, size_t len, off_t at)                                       \
+	{                                                                                          \
+		hang(is_on_it(fd));                                                                \
+		return REAL(ssize_t(*)(int, void *, size_t, off_t), #name)(fd, to, len, at);       \
+	}
+READ(pread)
+READ(pread64)
+
+/* Some are made inline of these by the compiler's checks. */
+ssize_t __pread_chk(int fd, void *to, size_t len, off_t at, size_t size)
+{
+	(void)size;
+	return pread(fd, to, len, at);
+}
+
+ssize_t __pread64_chk(int fd, void *to, size_t len, off_t at, size_t size)
+{
+	(void)size;
+	return pread64(fd, to, len, at);
+}
+
+#define READ_RESIDENT(name)                                                                        \
+	ssize_t name(int fd, const struct iovec *to, int count, off_t at, int flags)               \
+	{                                                                                          \
+		if (is_on_it(fd) && (is_flagged("") || is_flagged(".cold"))) {                     \
+			errno = EAGAIN;                                                            \
+			return -1;                                                                 \
+		}                                                                                  \
+		return REAL(ssize_t(*)(int, const struct iovec *, int, off_t, int),                \
+			    #name)(fd, to, count, at, flags);                                      \
+	}
+READ_RESIDENT(preadv2)
+READ_RESIDENT(preadv64v2)
+
+#define WRITE(name)                                                                                \
+	ssize_t name(int fd, const void *from, size_t len, off_t at)                               \
+	{                                                                                          \
+		hang(is_on_it(fd));                                                                \
+		return REAL(ssize_t(*)(int, const void *, size_t, off_t), #name)(fd, from, len,    \
+										 at);              \
+	}
+WRITE(pwrite)
+WRITE(pwrite64)
+
+#define SYNC(name)                                                                                 \
+	int name(int fd)                                                                           \
+	{                                                                                          \
+		hang(is_on_it(fd));                                                                \
+		return REAL(int (*)(int), #name)(fd);                                              \
+	}
+SYNC(fsync)
+SYNC(fdatasync)
