@@ -15,7 +15,8 @@ struct signals { /* main thread */
 };
 
 /* From the first instruction: a SIGHUP that comes before the others are blocked waits until the loop
- * reads it. What would end the daemon may do so until then: it has nothing to lose yet. */
+ * reads it, also where the daemon has been started with SIGHUP ignored, as by who sends it so early that
+ * it would end the loader (signal(7): what is blocked is kept, whatever is done with it). What would end the daemon may do so until then: it has nothing to lose yet. */
 void signals_hold(void);
 void signals_block(void);
 

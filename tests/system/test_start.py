@@ -1,6 +1,8 @@
 """What the daemon finds when it starts: descriptors that are closed, signals that come too early."""
 import os
+import signal
 import subprocess
+import time
 
 import case
 from control import Ctl, Varlink
@@ -56,6 +58,26 @@ class Hangup(StartCase):
         self.begin(wrapper=["env", "LD_PRELOAD=" + shim("hangup")])
         self.until(lambda: "configuration reloaded" in self.daemon.said())
         self.assertData(self.ask("www.signed.org"), "198.18.1.1")
+
+
+    def test_while_it_is_loaded(self):
+        """Where SIGHUP was ignored by who started it, none is too early: before
+        the configuration is read it means nothing, and later ones are reloads."""
+        for _ in range(10):
+            self.daemon = self.net.resolver(wrapper=["sh", "-c", 'trap "" HUP; exec "$@"', "sh"])
+            self.addCleanup(lambda d=self.daemon: d.process and d.stop())
+            self.daemon.start(wait=False)
+            process = self.daemon.process
+            while "resolverd" not in os.readlink(f"/proc/{process.pid}/exe"):
+                pass
+            for _ in range(20):
+                process.send_signal(signal.SIGHUP)
+                time.sleep(0.0005)
+            self.daemon.wait()
+            before = self.daemon.said().count("configuration reloaded")
+            self.daemon.reload()
+            self.until(lambda: self.daemon.said().count("configuration reloaded") > before)
+            self.assertEqual(self.daemon.stop(), 0)
 
 
 class Files(StartCase):
