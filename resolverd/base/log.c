@@ -115,8 +115,9 @@ static void log_emit(enum log_level level, char *line, bool common)
 {
 	size_t len = strlen(line);
 	/* One event a line, whatever strangers put into the strings that we print. */
+	/* ASCII alone: what is above has controls too (C1, and U+202E that turns a text around). */
 	for (size_t i = 0; i < len; i++) {
-		if ((uint8_t)line[i] < 0x20 || line[i] == 0x7f)
+		if ((uint8_t)line[i] < 0x20 || (uint8_t)line[i] >= 0x7f)
 			line[i] = '?';
 	}
 	if (log_queue_is_open()) {

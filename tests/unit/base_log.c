@@ -89,6 +89,9 @@ static void test_one_event_a_line(void **state)
 	log_init(LOG_LEVEL_INFO, catch_line, &c);
 	log_info("text=%s", "a\nlevel=error forged\x1b[2J");
 	assert_string_equal(c.line, "text=a?level=error forged?[2J");
+	log_info("text=%s", "\u202e\x9b"
+			    "31m");
+	assert_string_equal(c.line, "text=????31m");
 	memset(longer, 'x', sizeof(longer));
 	longer[sizeof(longer) - 1] = '\0';
 	log_info("%s", longer);
