@@ -121,7 +121,9 @@ static enum crypto_result precheck(const struct crypto_check *check, struct rrsi
 	/* RFC 4035 §2.2: signatures are not signed. */
 	if (sig->type_covered != set->type || set->type == TYPE_RRSIG || set->rclass != CLASS_IN)
 		return CRYPTO_MISMATCH;
-	if (sig->algorithm != key->algorithm || sig->key_tag != rdata_dnskey_tag(check->key))
+	if (sig->algorithm != key->algorithm)
+		return CRYPTO_MISMATCH;
+	if (sig->key_tag != (check->has_tag ? check->key_tag : rdata_dnskey_tag(check->key)))
 		return CRYPTO_MISMATCH;
 	if (!dname_equal(sig->signer, check->key_owner) ||
 	    !dname_is_within(set->owner, sig->signer))

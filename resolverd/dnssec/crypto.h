@@ -53,6 +53,10 @@ struct crypto_check {
 	int64_t unix_s;
 	bool allow_revoked;
 	bool accept_sha1; /* obsolete cryptography counts: algorithms 5 and 7, RSA below 1024 bits */
+	/* KEY_TAG is rdata_dnskey_tag() of KEY: a sum over up to 64 kB, which whoever tries a set of
+	 * keys with many signatures makes once. */
+	bool has_tag;
+	uint16_t key_tag;
 };
 enum crypto_result crypto_verify(struct crypto_keys *keys, const struct crypto_check *check,
 				 unsigned *wildcard_labels);

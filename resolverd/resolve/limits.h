@@ -57,12 +57,21 @@ enum {
 	 * 300; the second is at least one check of any kind, or nobody would ever be done. */
 	LIMIT_STEP_WORK_US = 300,
 	LIMIT_TURN_WORK_US = 800,
+	/* What precedes a check: the tags of a set of keys, a thousand bytes a microsecond; a look at a
+	 * signature, and at each key of its tag, by the length of names (6 us with 127 labels); a digest
+	 * of a DS. */
+	LIMIT_TAG_BYTES_PER_US = 1000,
+	LIMIT_NAME_BYTES_PER_US = 50,
+	LIMIT_DS_DIGEST_US = 3,
 	/* NSEC3: one hash of 50 iterations, the most that is computed. */
 	LIMIT_NSEC3_HASH_US = 10,
 	/* RRSIGs tried for one RRset. Unbound 8, PowerDNS 2. */
 	LIMIT_SIGS_PER_RRSET = 4,
-	/* DNSKEYs with the same tag and algorithm tried for one RRSIG. PowerDNS 2. */
+	/* DNSKEYs with the same tag and algorithm tried for one RRSIG, or digested for one DS. PowerDNS
+	 * 2. */
 	LIMIT_KEYS_PER_TAG = 2,
+	/* ... looked at to find those: with revoked ones and those that may not sign. */
+	LIMIT_KEYS_LOOKED_AT = 8,
 	/* DS records looked at for one delegation. PowerDNS 8. */
 	LIMIT_DS_PER_ZONE = 8,
 	/* NSEC3 hash computations for one client query; each at most 51 iterations. */

@@ -135,9 +135,20 @@ struct checked {
 	 * all is insecure; NULL: nothing was. */
 	const uint8_t *zone;
 	/* How far it got, if it had to wait for its turn in between (verify.c). */
-	const struct proven *keys; /* being tried; NULL: not yet found */
-	unsigned attempts;	   /* that failed */
-	enum crypto_result worst;  /* of them */
+	const struct keyset *keys;     /* being tried; NULL: not yet found */
+	uint8_t sigs_done, sigs_tried; /* signatures that are done with; of these, those that fit */
+	enum crypto_result sigs_worst; /* of the latter */
+	unsigned attempts;	       /* of the next signature, that failed */
+	enum crypto_result worst;      /* of them */
+};
+
+/* Keys, and what their signatures are found by, made once for all sets and signatures. */
+struct keyset {
+	struct proven proven;
+	bool whole;	/* all keys of their zone, not only those that its parent vouches for */
+	bool refetched; /* with query->keys_refetched */
+	unsigned count; /* of the first keys, LIMIT_DNSKEYS at most */
+	uint16_t tags[LIMIT_DNSKEYS];
 };
 
 struct zone_context { /* the zone whose servers are asked now */
@@ -317,7 +328,7 @@ struct resolver {
 	struct heap query_timers, client_timers;
 	struct heap turns; /* questions whose validation waits, by what they have cost */
 	uint64_t work_us;  /* of validation, since time or a turn last began */
-	uint64_t work_limit_us, max_work_us;
+	uint64_t work_limit_us, max_work_us, total_work_us;
 	bool work_is_turn;	      /* this step is for those who wait */
 	bool work_refused;	      /* somebody was told to wait in this step */
 	struct waiter **waiter_table; /* by token */

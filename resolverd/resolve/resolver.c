@@ -392,5 +392,6 @@ void resolver_read_stats(const struct resolver *r, struct resolver_stats *out)
 				       .max_sends_per_client = r->max_sends_per_client,
 				       .max_signature_checks_per_client = r->max_signature_checks,
 				       .max_nsec3_hashes_per_client = r->max_nsec3_hashes,
-				       .max_step_work_us = r->max_work_us};
+				       .max_step_work_us = r->max_work_us,
+				       .total_work_us = r->total_work_us};
 }

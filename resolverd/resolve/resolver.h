@@ -195,6 +195,6 @@ struct resolver_stats {
 	/* the most that any client query has cost: upstream packets, signatures, NSEC3 hashes */
 	unsigned max_sends_per_client, max_signature_checks_per_client, max_nsec3_hashes_per_client;
 	/* of validation, by estimate: LIMIT_TURN_WORK_US, and what is too small to be put off */
-	uint64_t max_step_work_us;
+	uint64_t max_step_work_us, total_work_us;
 };
 void resolver_read_stats(const struct resolver *r, struct resolver_stats *out);

@@ -66,38 +66,51 @@ static enum security verify(struct query *q, struct rrset *set, struct checked *
 	case ERR_BUSY:
 		return SECURITY_PENDING;
 	default:
-		blame_set(q, EDE_DNSSEC_BOGUS, set, memo->keys->set.owner,
+		blame_set(q, EDE_DNSSEC_BOGUS, set, memo->keys->proven.set.owner,
 			  "limit of signature checks reached");
 		return SECURITY_BOGUS;
 	}
 	if (result == CRYPTO_GOOD)
 		return SECURITY_SECURE;
 	*fits = result != CRYPTO_MISMATCH;
-	blame_signature(q, set, memo->keys->set.owner, result);
+	blame_signature(q, set, memo->keys->proven.set.owner, result);
 	return SECURITY_BOGUS;
 }
 
-/* KEY is trusted by the zone's anchor or DS. */
-static bool key_is_trusted(const struct query *q, const struct anchor *anchor,
-			   const struct rrset *ds, struct span key)
+struct vouching { /* who vouches for the keys of a zone: its anchor, or the DS of its parent */
+	const struct anchor *anchor;
+	const struct rrset *ds;
+	uint8_t digested[LIMIT_DS_PER_ZONE]; /* keys of each DS's tag */
+};
+
+/* KEY is trusted by the zone's anchor or DS. All its keys may have the tag of all its DS: few of them are
+ * digested. */
+static bool key_is_trusted(struct query *q, struct vouching *v, struct span key)
 {
 	struct rrset_iter it;
 	struct ds_view view;
 	struct span rdata;
-	if (anchor)
-		return anchor_trusts_key(anchor, key);
-	it = rrset_records(ds);
-	for (unsigned n = 0; n < LIMIT_DS_PER_ZONE && rrset_next(&it, &rdata); n++)
-		if (rdata_ds(rdata, &view) == OK &&
-		    crypto_digest_is_supported(view.digest_type, q->settings->accept_sha1) &&
-		    crypto_ds_matches(ds->owner, rdata, key))
+	if (v->anchor)
+		return anchor_trusts_key(v->anchor, key);
+	uint16_t tag = rdata_dnskey_tag(key);
+	it = rrset_records(v->ds);
+	for (unsigned n = 0; n < LIMIT_DS_PER_ZONE && rrset_next(&it, &rdata); n++) {
+		if (rdata_ds(rdata, &view) != OK || view.key_tag != tag ||
+		    !crypto_digest_is_supported(view.digest_type, q->settings->accept_sha1) ||
+		    v->digested[n] >= LIMIT_KEYS_PER_TAG)
+			continue;
+		v->digested[n]++;
+		verify_charge(q, LIMIT_DS_DIGEST_US);
+		if (crypto_ds_matches(v->ds->owner, rdata, key))
 			return true;
+	}
 	return false;
 }
 
 /* DS names a key of SET that must not sign: it lacks the zone bit (RFC 4034 §2.1.1). */
-static bool ds_names_no_zone_key(const struct rrset *ds, const struct rrset *set)
+static bool ds_names_no_zone_key(struct query *q, const struct rrset *ds, const struct rrset *set)
 {
+	unsigned left = LIMIT_DS_PER_ZONE * LIMIT_KEYS_PER_TAG; /* looked at */
 	struct rrset_iter keys = rrset_records(set);
 	struct span key, rdata;
 	struct dnskey_view view;
@@ -105,9 +118,13 @@ static bool ds_names_no_zone_key(const struct rrset *ds, const struct rrset *set
 		if (rdata_dnskey(key, &view) != OK || (view.flags & DNSKEY_ZONE))
 			continue;
 		struct rrset_iter it = rrset_records(ds);
-		for (unsigned i = 0; i < LIMIT_DS_PER_ZONE && rrset_next(&it, &rdata); i++)
+		for (unsigned i = 0; i < LIMIT_DS_PER_ZONE && rrset_next(&it, &rdata); i++) {
+			if (left-- == 0)
+				return false;
+			verify_charge(q, LIMIT_DS_DIGEST_US);
 			if (crypto_ds_names(ds->owner, rdata, key))
 				return true;
+		}
 	}
 	return false;
 }
@@ -116,7 +133,7 @@ static void blame_keys(struct query *q, const struct anchor *anchor, const struc
 		       const struct rrset *set)
 {
 	char text[DNAME_TEXT_MAX];
-	if (!anchor && ds_names_no_zone_key(ds, set)) {
+	if (!anchor && ds_names_no_zone_key(q, ds, set)) {
 		blame_set(q, EDE_NO_ZONE_KEY_BIT, set, set->owner,
 			  "the key that DS names lacks the zone bit");
 		return;
@@ -148,9 +165,11 @@ static enum security trusted_keys(struct query *q, const struct anchor *anchor,
 			return s == SECURITY_NO_CUT ? unsigned_set(q, set, &cut) : s;
 	}
 	struct rrset_iter it = rrset_records(set);
+	struct vouching vouching = {.anchor = anchor, .ds = &ds.set};
+	verify_charge(q, 1 + (unsigned)(set->rdata.len / LIMIT_TAG_BYTES_PER_US));
 	for (unsigned n = 0; n < LIMIT_DNSKEYS && count < ARRAY_LEN(keys) && rrset_next(&it, &key);
 	     n++)
-		if (key_is_trusted(q, anchor, &ds.set, key))
+		if (key_is_trusted(q, &vouching, key))
 			keys[count++] = key;
 	if (count == 0) {
 		blame_keys(q, anchor, &ds.set, set);
@@ -163,16 +182,26 @@ static enum security trusted_keys(struct query *q, const struct anchor *anchor,
 	return SECURITY_SECURE;
 }
 
-/* Keep KEYS for the next run. */
-static bool remember_keys(struct query *q, const struct proven *keys, struct checked *memo)
+/* MEMO's set is tried with KEYS, from its first signature on. */
+static void begin_with(struct checked *memo, const struct keyset *keys)
 {
-	struct proven *copy = arena_alloc(&q->arena, sizeof(*copy));
-	if (!copy)
-		return false;
-	*copy = *keys;
-	memo->keys = copy;
-	memo->attempts = 0;
-	return true;
+	memo->keys = keys;
+	memo->attempts = memo->sigs_done = memo->sigs_tried = 0;
+}
+
+/* The keys of ZONE that another set of this reply is tried with, or NULL. */
+static const struct keyset *keys_at_hand(const struct query *q, const uint8_t *zone)
+{
+	for (uint32_t i = 0; i < q->reply->set_count + q->reply->authority_count; i++) {
+		const struct checked *other =
+			i < q->reply->set_count ? &q->set_checks[i]
+						: &q->authority_checks[i - q->reply->set_count];
+		const struct keyset *keys = other->keys;
+		if (keys && keys->whole && keys->refetched == q->keys_refetched &&
+		    dname_equal(keys->proven.set.owner, zone))
+			return keys;
+	}
+	return NULL;
 }
 
 /* The apex DNSKEY set: signed by a key that the parent's DS, or an anchor, vouches for. */
@@ -189,7 +218,8 @@ static enum security check_dnskey(struct query *q, struct rrset *set, struct che
 		enum security v = trusted_keys(q, anchor, set, &trusted);
 		if (v != SECURITY_SECURE)
 			return v;
-		if (!remember_keys(q, &trusted, memo))
+		begin_with(memo, verify_keyset(q, &trusted, false));
+		if (!memo->keys)
 			return SECURITY_UNPROVEN;
 	}
 	enum security v = verify(q, set, memo, &fits);
@@ -203,6 +233,9 @@ static enum security verify_with_zone(struct query *q, struct rrset *set, struct
 {
 	struct proven keys;
 	bool fits;
+	const struct keyset *at_hand = memo->keys ? NULL : keys_at_hand(q, memo->signer);
+	if (at_hand)
+		begin_with(memo, at_hand);
 	if (!memo->keys) {
 		enum security s = chain_zone(q, memo->signer, q->keys_refetched, &keys);
 		if (s == SECURITY_NO_CUT) {
@@ -212,7 +245,8 @@ static enum security verify_with_zone(struct query *q, struct rrset *set, struct
 		}
 		if (s != SECURITY_SECURE)
 			return s;
-		if (!remember_keys(q, &keys, memo))
+		begin_with(memo, verify_keyset(q, &keys, true));
+		if (!memo->keys)
 			return SECURITY_UNPROVEN;
 	}
 	enum security v = verify(q, set, memo, &fits);
@@ -245,7 +279,11 @@ enum security validate_set(struct query *q, struct rrset *set, struct checked *m
 		return memo->security;
 	if (set->type == TYPE_RRSIG) /* signatures are not signed (RFC 4035 §2.2) */
 		return memo->security = SECURITY_INSECURE;
-	memo->zone = memo->signer = validate_set_signer(q, set);
+	if (!memo->signer) {
+		memo->signer = validate_set_signer(q, set);
+		verify_charge(q, set->sig_count * verify_look_us(set->owner));
+	}
+	memo->zone = memo->signer;
 	if (!memo->signer)
 		memo->security = unsigned_set(q, set, &memo->zone);
 	else if (set->type == TYPE_DNSKEY)

@@ -6,6 +6,7 @@ void verify_charge(struct query *q, unsigned cost_us)
 {
 	struct resolver *r = q->resolver;
 	r->work_us += cost_us;
+	r->total_work_us += cost_us;
 	r->max_work_us = MAX(r->max_work_us, r->work_us);
 	q->budget->work_us += cost_us;
 }
@@ -74,11 +75,36 @@ struct query *verify_next(struct resolver *r)
 	return (struct query *)(void *)((char *)first - offsetof(struct query, turn));
 }
 
-/* One more check, of CHECK, is about to be made. */
-static enum err spend(struct query *q, const struct crypto_check *check)
+const struct keyset *verify_keyset(struct query *q, const struct proven *keys, bool whole)
 {
+	struct keyset *out = arena_alloc(&q->arena, sizeof(*out));
+	struct rrset_iter it = rrset_records(&keys->set);
+	struct span key;
+	if (!out)
+		return NULL;
+	out->proven = *keys;
+	out->whole = whole;
+	out->refetched = q->keys_refetched;
+	while (out->count < LIMIT_DNSKEYS && rrset_next(&it, &key))
+		out->tags[out->count++] = rdata_dnskey_tag(key);
+	verify_charge(q, 1 + (unsigned)(keys->set.rdata.len / LIMIT_TAG_BYTES_PER_US));
+	return out;
+}
+
+struct trial { /* of one set */
+	struct query *query;
+	struct rrset *set;
+	struct checked *memo;
+	unsigned known;	    /* attempts of an earlier run, which come in the same order */
+	unsigned search_us; /* what it takes to find the keys of the signature, not charged yet */
+};
+
+/* One more check, of CHECK, is about to be made. */
+static enum err spend(struct trial *t, const struct crypto_check *check)
+{
+	struct query *q = t->query;
 	struct budget *b = q->budget;
-	unsigned cost_us = crypto_cost_us(check);
+	unsigned cost_us = crypto_cost_us(check) + t->search_us;
 	if (b->signature_checks >= LIMIT_SIGNATURE_CHECKS ||
 	    b->failed_checks >= LIMIT_FAILED_CHECKS) {
 		query_count_limit(q, b->failed_checks >= LIMIT_FAILED_CHECKS
@@ -89,34 +115,74 @@ static enum err spend(struct query *q, const struct crypto_check *check)
 	if (!verify_has_turn(q, cost_us))
 		return ERR_BUSY;
 	verify_charge(q, cost_us);
+	t->search_us = 0;
 	b->signature_checks++;
 	metrics_add(q->resolver->metrics, METRIC_dnssec_signature_checks_total, 1);
 	return OK;
 }
 
-struct trial { /* of one set */
-	struct query *query;
-	struct rrset *set;
-	struct checked *memo;
-	unsigned known; /* attempts of an earlier run, which come in the same order */
-};
+unsigned verify_look_us(const uint8_t *owner)
+{
+	return 1 + (unsigned)dname_len(owner) / LIMIT_NAME_BYTES_PER_US;
+}
 
-/* Try SIG with each key of its tag. */
-static enum err try_signature(struct trial *t, struct span sig, enum crypto_result *out)
+/* How long it takes to look at a signature over SET and at the keys of its TAG: all may have it, and each
+ * of 32 signatures on each of 40 sets of a reply may name it. */
+static unsigned search_us(const struct keyset *keys, const struct rrset *set, uint16_t tag)
+{
+	unsigned count = 1;
+	for (unsigned i = 0; i < keys->count && count <= LIMIT_KEYS_LOOKED_AT; i++)
+		count += keys->tags[i] == tag;
+	return count * verify_look_us(set->owner);
+}
+
+/* CHECK with one more key of the signature's tag. OK and *OUT: what came of it. */
+static enum err try_key(struct trial *t, const struct crypto_check *check, enum crypto_result *out)
 {
 	struct query *q = t->query;
 	struct checked *memo = t->memo;
-	struct rrset_iter it = rrset_records(&memo->keys->set);
-	struct span key;
-	unsigned tried = 0, labels;
+	unsigned labels;
+	if (t->known > 0) {
+		t->known--;
+		*out = memo->worst;
+		return OK;
+	}
+	enum err err = spend(t, check);
+	if (err != OK)
+		return err;
+	*out = crypto_verify(q->resolver->keys, check, &labels);
+	if (*out == CRYPTO_GOOD)
+		return OK;
+	q->budget->failed_checks++;
+	memo->attempts++;
+	memo->worst = *out;
+	return OK;
+}
+
+/* Try SIG, which reads as VIEW, with each key of its tag. */
+static enum err try_signature(struct trial *t, struct span sig, const struct rrsig_view *view,
+			      enum crypto_result *out)
+{
+	struct query *q = t->query;
+	const struct keyset *keys = t->memo->keys;
+	struct rrset_iter it = rrset_records(&keys->proven.set);
+	struct crypto_check check = {.set = t->set,
+				     .sig = sig,
+				     .key_owner = keys->proven.set.owner,
+				     .unix_s = q->resolver->now.unix_s,
+				     .accept_sha1 = q->settings->accept_sha1,
+				     .has_tag = true};
+	unsigned tried = 0, looked_at = 0;
 	*out = CRYPTO_MISMATCH;
-	for (unsigned n = 0; n < LIMIT_DNSKEYS && rrset_next(&it, &key); n++) {
-		struct crypto_check check = {.set = t->set,
-					     .sig = sig,
-					     .key = key,
-					     .key_owner = memo->keys->set.owner,
-					     .unix_s = q->resolver->now.unix_s,
-					     .accept_sha1 = q->settings->accept_sha1};
+	t->search_us = search_us(keys, t->set, view->key_tag);
+	if (!verify_has_turn(q, t->search_us))
+		return ERR_BUSY;
+	for (unsigned n = 0; n < keys->count && rrset_next(&it, &check.key); n++) {
+		check.key_tag = keys->tags[n];
+		if (check.key_tag != view->key_tag)
+			continue;
+		if (looked_at++ >= LIMIT_KEYS_LOOKED_AT)
+			break;
 		enum crypto_result result = crypto_precheck(&check);
 		if (result != CRYPTO_GOOD) {
 			*out = *out == CRYPTO_MISMATCH ? result : *out;
@@ -124,21 +190,12 @@ static enum err try_signature(struct trial *t, struct span sig, enum crypto_resu
 		}
 		if (tried++ >= LIMIT_KEYS_PER_TAG)
 			break;
-		if (t->known > 0) {
-			t->known--;
-			*out = memo->worst;
-			continue;
-		}
-		enum err err = spend(q, &check);
-		if (err != OK)
+		enum err err = try_key(t, &check, out);
+		if (err != OK || *out == CRYPTO_GOOD)
 			return err;
-		*out = crypto_verify(q->resolver->keys, &check, &labels);
-		if (*out == CRYPTO_GOOD)
-			return OK;
-		q->budget->failed_checks++;
-		memo->attempts++;
-		memo->worst = *out;
 	}
+	/* Charged last, so that a check always has its turn to itself if it needs that. */
+	verify_charge(q, t->search_us);
 	return OK;
 }
 
@@ -156,28 +213,40 @@ static enum err prove(struct trial *t, struct span sig, const struct rrsig_view 
 	return OK;
 }
 
+/* The signature that was looked at last came to RESULT, which is not good. */
+static void note_signature(struct checked *memo, enum crypto_result result)
+{
+	memo->sigs_done++;
+	memo->attempts = 0;
+	if (result == CRYPTO_MISMATCH)
+		return;
+	memo->sigs_tried++;
+	memo->sigs_worst = result;
+}
+
 enum err verify_set(struct query *q, struct rrset *set, struct checked *memo,
 		    enum crypto_result *out)
 {
 	struct trial trial = {.query = q, .set = set, .memo = memo, .known = memo->attempts};
+	const uint8_t *zone = memo->keys->proven.set.owner;
 	struct rrset_iter it = rrset_sigs(set);
 	struct span rdata;
 	struct rrsig_view sig;
-	enum crypto_result worst = CRYPTO_MISMATCH;
-	for (unsigned n = 0, tried = 0; n < RRSET_SIGS_MAX && tried < LIMIT_SIGS_PER_RRSET; n++) {
+	for (unsigned n = 0; n < RRSET_SIGS_MAX && memo->sigs_tried < LIMIT_SIGS_PER_RRSET; n++) {
 		if (!rrset_next(&it, &rdata))
 			break;
-		if (rdata_rrsig(rdata, &sig) != OK ||
-		    !dname_equal(sig.signer, memo->keys->set.owner))
+		if (n < memo->sigs_done)
 			continue;
-		enum err err = try_signature(&trial, rdata, out);
-		if (err != OK)
-			return err;
-		if (*out == CRYPTO_GOOD)
-			return prove(&trial, rdata, &sig);
-		tried += *out != CRYPTO_MISMATCH;
-		worst = *out == CRYPTO_MISMATCH ? worst : *out;
+		*out = CRYPTO_MISMATCH;
+		if (rdata_rrsig(rdata, &sig) == OK && dname_equal(sig.signer, zone)) {
+			enum err err = try_signature(&trial, rdata, &sig, out);
+			if (err != OK)
+				return err;
+			if (*out == CRYPTO_GOOD)
+				return prove(&trial, rdata, &sig);
+		}
+		note_signature(memo, *out);
 	}
-	*out = worst;
+	*out = memo->sigs_tried > 0 ? memo->sigs_worst : CRYPTO_MISMATCH;
 	return OK;
 }

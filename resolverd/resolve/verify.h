@@ -12,6 +12,9 @@
  */
 #include "resolve/query.h"
 
+/* KEYS, which are WHOLE or not, in Q's arena with their tags, which costs time. NULL: no memory. */
+const struct keyset *verify_keyset(struct query *q, const struct proven *keys, bool whole);
+
 /* Is there a signature on SET that MEMO's keys make good? OK and *OUT: CRYPTO_GOOD (then MEMO holds the
  * proof, and SET is what it proves: its TTL is cut to what the signature allows, and signatures that
  * cannot be good are gone), CRYPTO_MISMATCH if none even fits a key, or what is wrong with the last.
@@ -24,6 +27,8 @@ MUST_USE enum err verify_set(struct query *q, struct rrset *set, struct checked 
 bool verify_has_turn(struct query *q, unsigned cost_us);
 /* Q, which runs, needs no turn to be woken. */
 void verify_end_wait(struct query *q);
+/* About what a look at a signature or a key takes, for a set of OWNER. */
+unsigned verify_look_us(const uint8_t *owner);
 /* Q has worked for so long. */
 void verify_charge(struct query *q, unsigned cost_us);
 /* How many NSEC3 hashes Q may compute now, having a turn. */

@@ -98,6 +98,7 @@ bool attack_signs(struct world *w, const struct zone *z, struct rrset *set,
 		rdata[11] = (uint8_t)(rdata[11] + 1);
 		rdata[16] = (uint8_t)(trap->tag >> 8);
 		rdata[17] = (uint8_t)trap->tag;
+		rdata[3] = trap->unfit ? UINT8_MAX : rdata[3];
 		writer_bytes(&out, span_of(&packed, sizeof(packed)));
 		writer_bytes(&out, span_of(rdata, len));
 	}
@@ -213,6 +214,32 @@ void build_keytrap(struct sim *s)
 	}
 	brick_finish(s, 3600, 3600);
 	ask_names(s, QUESTIONS, evil->apex);
+}
+
+/* Signatures that no key can have made, but whose tag all keys have: nothing is to be verified, and
+ * looking for a key is all the work. */
+void build_tag_search(struct sim *s)
+{
+	struct zone *evil = attack_zone(s, "evil.com.", attack_top(s), false);
+	struct trap *trap = add_trap(s, evil);
+	trap->on_data = trap->unfit = true;
+	trap->sig_count = BAD_SIGNATURES;
+	add_keys(s, evil, true);
+	brick_finish(s, 3600, 3600);
+	ask_names(s, QUESTIONS, evil->apex);
+}
+
+void finish_tag_search(struct sim *s)
+{
+	/* Of each question two sets at least are denied, and a check of P-384 is 760 us by estimate. */
+	uint64_t checks_us = 760 * metrics_get(&s->metrics, METRIC_dnssec_signature_checks_total);
+	uint64_t search_us = (uint64_t)QUESTIONS * 2 * BAD_SIGNATURES * LIMIT_KEYS_LOOKED_AT;
+	struct resolver_stats stats;
+	finish_attack(s);
+	life_read_stats(s, &stats);
+	if (stats.total_work_us < checks_us + search_us)
+		sim_fail(s, "looking for keys is charged like checks", "%llu us, %llu of checks",
+			 (unsigned long long)stats.total_work_us, (unsigned long long)checks_us);
 }
 
 void build_nsec3_flood(struct sim *s)

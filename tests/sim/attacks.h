@@ -15,13 +15,16 @@ struct trap {
 	unsigned parameter_sets; /* NSEC3 records of other salts in each denial */
 	uint16_t tag;
 	uint8_t algorithm;
+	bool unfit; /* signatures by keys that are there, of more labels than the owner has */
 };
 
 void build_keytrap(struct sim *s);
+void build_tag_search(struct sim *s);
 void build_nsec3_flood(struct sim *s);
 void build_ds_flood(struct sim *s);
 /* The innocent were served. */
 void finish_attack(struct sim *s);
+void finish_tag_search(struct sim *s);
 
 /* Put bad signatures on SET of Z instead of the right one, if Z's trap is for it. */
 bool attack_signs(struct world *w, const struct zone *z, struct rrset *set,

@@ -178,6 +178,7 @@ void life_read_stats(const struct sim *s, struct resolver_stats *out)
 		resolver_read_stats(l->workers[i].resolver, &one);
 		note_most(out, &one);
 		out->open_queries += one.open_queries;
+		out->total_work_us += one.total_work_us;
 		out->open_sends += one.open_sends;
 		out->waiting_clients += one.waiting_clients;
 		out->kept_names += one.kept_names;

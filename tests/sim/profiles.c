@@ -658,6 +658,7 @@ static const struct profile profiles[] = {
 	{"redirected", 1, build_redirected, finish_redirected},
 	{"reasons", 1, build_reasons, finish_reasons},
 	{"keytrap", 1, build_keytrap, finish_attack},
+	{"tag-search", 1, build_tag_search, finish_tag_search},
 	{"nsec3-flood", 1, build_nsec3_flood, finish_attack},
 	{"ds-flood", 1, build_ds_flood, finish_attack},
 	{"liar", 8, build_liar, NULL},
