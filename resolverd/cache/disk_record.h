@@ -16,14 +16,15 @@
  * body of an entry is the entry with expires_ms and last_hit_s in wall-clock time.
  *
  * DISK_FORMAT changes with struct entry and with all the above, and with what an entry that calls
- * itself secure stands for (format 1 had records in it that nobody had validated); but for blobs: their
- * records stay as they are, so that they can be rescued from a file of any format.
+ * itself secure stands for (format 1 had records in it that nobody had validated, format 2 some that
+ * outlived their signatures, by a minimum for all TTLs); but for blobs: their records stay as they are,
+ * so that they can be rescued from a file of any format.
  */
 #include "base/span.h"
 #include "cache/entry.h"
 
 enum {
-	DISK_FORMAT = 2,
+	DISK_FORMAT = 3,
 	DISK_KEY_MAX = 511, /* LMDB's limit */
 	DISK_KEY_TAIL = 3,  /* kind and type */
 };

@@ -44,14 +44,15 @@ static enum err trim(struct rrset *set, const struct rrsig_view *good, struct ar
 	return OK;
 }
 
-enum err proven_by_signature(const struct rrset *set, struct span sig, struct arena *arena,
-			     struct proven *out)
+enum err proven_by_signature(const struct rrset *set, struct span sig, uint32_t most_s,
+			     struct arena *arena, struct proven *out)
 {
 	struct rrsig_view good;
 	if (rdata_rrsig(sig, &good) != OK)
 		return ERR_MALFORMED;
 	*out = (struct proven){.set = *set,
 			       .signer = good.signer,
+			       .most_s = most_s,
 			       .encloser_labels = encloser_labels(set->owner, good.labels)};
 	return trim(&out->set, &good, arena);
 }
@@ -60,6 +61,7 @@ struct proven proven_by_trust(const struct rrset *set)
 {
 	return (struct proven){.set = *set,
 			       .signer = set->owner,
+			       .most_s = set->ttl_s,
 			       .encloser_labels = dname_label_count(set->owner)};
 }
 
@@ -72,6 +74,7 @@ enum err proven_again(const struct rrset *set, struct proven *out)
 		return ERR_NOT_FOUND;
 	*out = (struct proven){.set = *set,
 			       .signer = sig.signer,
+			       .most_s = set->ttl_s,
 			       .encloser_labels = encloser_labels(set->owner, sig.labels)};
 	return OK;
 }

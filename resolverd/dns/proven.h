@@ -14,6 +14,7 @@ struct proven {
 	 * and are not kept. Not all of those that are left were verified. */
 	struct rrset set;
 	const uint8_t *signer;	  /* the zone whose key vouches for it */
+	uint32_t most_s;	  /* to be kept or told from now on, whatever its TTL is made */
 	unsigned encloser_labels; /* of the closest encloser, if SET was expanded from the wildcard
 				     below it; else of the owner */
 };
@@ -24,14 +25,14 @@ static inline bool proven_is_expanded(const struct proven *p)
 	return p->encloser_labels < dname_label_count(p->set.owner);
 }
 
-/* SIG, one of SET's, was verified. SET is borrowed, and so are its signatures, unless some have to go:
+/* SIG, one of SET's, was verified, and is good for MOST_S more. SET is borrowed, and so are its signatures, unless some have to go:
  * then they are copied to ARENA. ERR_NO_MEMORY, ERR_MALFORMED. */
-MUST_USE enum err proven_by_signature(const struct rrset *set, struct span sig, struct arena *arena,
-				      struct proven *out);
+MUST_USE enum err proven_by_signature(const struct rrset *set, struct span sig, uint32_t most_s,
+				      struct arena *arena, struct proven *out);
 
 /* SET holds only keys of its owner that are trusted by other means. */
 struct proven proven_by_trust(const struct rrset *set);
 
-/* SET was stored as proven, with its signatures as proven_by_signature() has left them. ERR_NOT_FOUND if
- * it has none. */
+/* SET was stored as proven, with its signatures as proven_by_signature() has left them, for as long as it
+ * may be. ERR_NOT_FOUND if it has none. */
 MUST_USE enum err proven_again(const struct rrset *set, struct proven *out);

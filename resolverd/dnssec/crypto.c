@@ -71,13 +71,18 @@ static uint32_t skew_of(const struct rrsig_view *sig)
 	return MAX(SKEW_MIN_S, MIN(SKEW_MAX_S, skew_s));
 }
 
-uint32_t crypto_ttl_s(const struct rrsig_view *sig, int64_t unix_s)
+uint32_t crypto_left_s(const struct rrsig_view *sig, int64_t unix_s)
 {
 	uint32_t now_s = (uint32_t)unix_s, end_s = sig->expiration + skew_of(sig);
 	if (!serial_is_before(sig->expiration, now_s))
-		return MIN(sig->original_ttl_s, sig->expiration - now_s);
+		return sig->expiration - now_s;
 	uint32_t left_s = serial_is_before(now_s, end_s) ? end_s - now_s : 0;
-	return MIN(sig->original_ttl_s, MIN(left_s, CRYPTO_EXPIRED_TTL_S));
+	return MIN(left_s, (uint32_t)CRYPTO_EXPIRED_TTL_S);
+}
+
+uint32_t crypto_ttl_s(const struct rrsig_view *sig, int64_t unix_s)
+{
+	return MIN(sig->original_ttl_s, crypto_left_s(sig, unix_s));
 }
 
 static enum crypto_result check_times(const struct rrsig_view *sig, int64_t unix_s)

@@ -73,6 +73,8 @@ unsigned crypto_cost_us(const struct crypto_check *check);
  * time, and not past what is allowed for such clocks: its zone is about to sign anew, or to go dark. */
 enum { CRYPTO_EXPIRED_TTL_S = 60 };
 uint32_t crypto_ttl_s(const struct rrsig_view *sig, int64_t unix_s);
+/* ... whatever TTL its zone has meant. */
+uint32_t crypto_left_s(const struct rrsig_view *sig, int64_t unix_s);
 
 /* DS (RDATA) names DNSKEY (RDATA) of OWNER: tag, algorithm, digest (RFC 4034 §5.1.4). Whether the
  * DS's algorithms are acceptable is the caller's question. */

@@ -391,13 +391,22 @@ static bool at_its_source(struct proven *proven, uint8_t owner[static DNAME_MAX]
 	return true;
 }
 
+/* For how long SET is kept. What is proven stays no longer than its signature is good, however long the
+ * operator means all to stay (RFC 4035 §5.3.3). */
+static uint32_t kept_ttl_s(const struct query *q, const struct rrset *set,
+			   const struct checked *check)
+{
+	uint32_t ttl_s = resolver_clamp_ttl(q->resolver, set->ttl_s);
+	return check->proven ? MIN(ttl_s, check->proven->most_s) : ttl_s;
+}
+
 /* A set that is not proven may be stored as what it is. */
 static void store_set(struct query *q, const struct checked *check, struct rrset set,
 		      enum verdict verdict)
 {
 	struct resolver *r = q->resolver;
 	uint8_t wildcard[DNAME_MAX];
-	set.ttl_s = resolver_clamp_ttl(r, set.ttl_s);
+	set.ttl_s = kept_ttl_s(q, &set, check);
 	if (set.ttl_s == 0)
 		return;
 	if (verdict != VERDICT_SECURE) {
@@ -443,12 +452,13 @@ static uint32_t negative_ttl(const struct query *q, const struct reply *reply)
 	return MIN(reply->negative_ttl_s, q->settings->max_negative_ttl_s);
 }
 
-/* The TTL of a set of the answer. The child's own NS set must not outlive what its parent says (to
+/* The TTL of set INDEX of the answer. The child's own NS set must not outlive what its parent says (to
  * the second: the delegation itself ends to the millisecond). */
-static uint32_t set_ttl(const struct query *q, const struct rrset *set)
+static uint32_t set_ttl(const struct query *q, uint32_t index)
 {
 	const struct resolver *r = q->resolver;
-	uint32_t ttl_s = resolver_clamp_ttl(r, set->ttl_s);
+	const struct rrset *set = &q->reply->sets[index];
+	uint32_t ttl_s = kept_ttl_s(q, set, &q->set_checks[index]);
 	int64_t left_ms = q->zone.expires_ms - r->now.cache_ms;
 	if (set->type == TYPE_NS && q->zone.ready && dname_equal(set->owner, q->zone.name))
 		ttl_s = (uint32_t)MIN((int64_t)ttl_s, (MAX(left_ms, (int64_t)0) + 999) / 1000);
@@ -458,9 +468,14 @@ static uint32_t set_ttl(const struct query *q, const struct rrset *set)
 static bool append_leg(struct query *q, const struct reply *reply)
 {
 	uint32_t most_s = q->answer.verdict == VERDICT_BOGUS ? LIMIT_BOGUS_S : UINT32_MAX;
+	uint32_t dname_s = UINT32_MAX;
 	for (uint32_t i = 0; i < reply->set_count; i++) {
 		struct rrset set = reply->sets[i];
-		set.ttl_s = MIN(set_ttl(q, &set), most_s);
+		set.ttl_s = MIN(set_ttl(q, i), most_s);
+		if (set.type == TYPE_DNAME)
+			dname_s = set.ttl_s;
+		if (scrub_made_by_dname(reply, i)) /* lives no longer than what it was made of */
+			set.ttl_s = MIN(set.ttl_s, dname_s);
 		if (set.type == TYPE_CNAME && chain_has(q, set.owner))
 			return false;
 		if (!append_set(q, &set))
@@ -472,7 +487,7 @@ static bool append_leg(struct query *q, const struct reply *reply)
 		struct rrset set = reply->authority[i];
 		if (!negative && (!q->answer.wildcard || set.type == TYPE_SOA))
 			continue;
-		set.ttl_s = MIN(resolver_clamp_ttl(q->resolver, set.ttl_s), most_s);
+		set.ttl_s = MIN(kept_ttl_s(q, &set, &q->authority_checks[i]), most_s);
 		if (negative) /* RFC 2308 §5: the whole answer lives no longer */
 			set.ttl_s = MIN(set.ttl_s, negative_ttl(q, reply));
 		append_authority(q, &set);

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/room.h"
 #include "resolve/client.h"
+#include "resolve/endorsed.h"
 #include "resolve/search.h"
 #include "resolve/sentinel.h"
 
@@ -433,7 +434,7 @@ size_t client_reply_answer(struct client_context *ctx, const struct client *c,
 		.ede = a->ede,
 		.ede2 = EDE_NONE,
 		.text = text_span(a->text),
-		.authentic = a->verdict == VERDICT_SECURE && !withheld,
+		.authentic = a->verdict == VERDICT_SECURE && !withheld && !a->stale,
 		.authoritative = a->local,
 	};
 	/* Beside YXDOMAIN stands the DNAME that proves it (RFC 6672 §2.2), beside a chain's
@@ -687,12 +688,13 @@ static __attribute__((noinline)) size_t reply_entry_in_full(struct reply *r, con
 	if (stale)
 		metrics_observe(r->ctx->metrics, HISTOGRAM_stale_age_seconds,
 				(uint64_t)MAX(now.cache_ms - e->expires_ms, 0) * 1000);
+	bool secure = e->verdict == VERDICT_SECURE;
 	r->says = (struct outcome){
 		.rcode = e->rcode,
 		.ede = stale ? stale_ede(e->rcode) : e->ede,
 		.ede2 = stale ? e->ede : EDE_NONE,
 		.text = stale ? (struct span){0} : entry_text(e),
-		.authentic = e->verdict == VERDICT_SECURE,
+		.authentic = secure && (!stale || endorsed_still(r->ctx->reader, e, now)),
 	};
 	if (!reply_begin(r))
 		return reply_broken(r, "the question fits");

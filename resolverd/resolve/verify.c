@@ -205,8 +205,10 @@ static enum err prove(struct trial *t, struct span sig, const struct rrsig_view 
 	struct query *q = t->query;
 	struct rrset *set = t->set;
 	struct proven *proven = arena_alloc(&q->arena, sizeof(*proven));
-	set->ttl_s = MIN(set->ttl_s, crypto_ttl_s(view, q->resolver->now.unix_s));
-	if (!proven || proven_by_signature(set, sig, &q->arena, proven) != OK)
+	int64_t unix_s = q->resolver->now.unix_s;
+	set->ttl_s = MIN(set->ttl_s, crypto_ttl_s(view, unix_s));
+	if (!proven ||
+	    proven_by_signature(set, sig, crypto_left_s(view, unix_s), &q->arena, proven) != OK)
 		return ERR_LIMIT;
 	*set = proven->set;
 	t->memo->proven = proven;

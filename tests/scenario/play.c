@@ -202,7 +202,8 @@ void scene_ask(struct scene *s, const uint8_t *qname, uint16_t qtype, const stru
 	dname_copy(qname, c->qname);
 	builder_init(&b, wire, sizeof(wire), (uint16_t)c->token,
 		     (uint16_t)((how->norecurse ? 0 : FLAG_RD) |
-				(how->checking_disabled ? FLAG_CD : 0)));
+				(how->checking_disabled ? FLAG_CD : 0) |
+				(how->wants_ad ? FLAG_AD : 0)));
 	REQUIRE(builder_question(&b, qname, qtype, CLASS_IN));
 	struct edns_reply opt = {
 		.size = 1232, .dnssec_ok = how->dnssec_ok, .ede = EDE_NONE, .ede2 = EDE_NONE};

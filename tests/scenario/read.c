@@ -123,6 +123,8 @@ static void set(struct scene *s, struct words *w)
 		struct endpoint e = address(s, value);
 		own_addresses_put(&s->own, s->own.count, &e);
 		own_addresses_end(&s->own, s->own.count + 1);
+	} else if (strcmp(key, "min-ttl") == 0) {
+		o->min_ttl_s = number(s, value);
 	} else if (strcmp(key, "aggressive") == 0) {
 		s->with_ranges = strcmp(value, "on") == 0;
 	} else {
@@ -377,6 +379,8 @@ static void ask(struct scene *s, struct words *w)
 			how.dnssec_ok = true;
 		else if (strcmp(word, "cd") == 0)
 			how.checking_disabled = true;
+		else if (strcmp(word, "ad") == 0)
+			how.wants_ad = true;
 		else if (strcmp(word, "rd0") == 0)
 			how.norecurse = true;
 		else if (value_of(word, "times"))

@@ -184,7 +184,7 @@ int64_t scene_unix_ms(const struct scene *s);
 
 struct ask_how {
 	enum transport transport;
-	bool norecurse, checking_disabled, dnssec_ok;
+	bool norecurse, checking_disabled, dnssec_ok, wants_ad;
 };
 
 /* The resolver, once settings are complete. */

@@ -89,6 +89,27 @@ static bool set_holds(const struct span *list, const struct span one)
 	return false;
 }
 
+/* TOLD_S may be told of what is signed with TTL_S. */
+static bool ttl_fits(const struct trial *t, uint32_t ttl_s, uint32_t told_s)
+{
+	return told_s <= MAX(ttl_s, t->s->settings.min_ttl_s);
+}
+
+/* SIG is the true key's and expires about now: what it covers is told for no longer, or when it has expired,
+ * for a minute at a time (resolverd.yaml(5)); and with AD only if it came so just now. */
+static bool is_aged(const struct trial *t, struct span sig, uint32_t told_s)
+{
+	enum { EXPIRED_TTL_S = 60 };
+	uint32_t end_s = liar_aged(t->s, sig);
+	int32_t left_s = (int32_t)(end_s - (uint32_t)sim_now(t->s).unix_s);
+	bool is_stale = t->c->ede == EDE_STALE_ANSWER || t->c->ede == EDE_STALE_NXDOMAIN;
+	if (end_s == 0)
+		return false;
+	if (left_s >= 0)
+		return is_stale || told_s <= (uint32_t)left_s;
+	return is_stale ? !t->is_ad : told_s <= EXPIRED_TTL_S;
+}
+
 /* Where signatures are told, one of them at least is one that Z's signer has made. Those beside it may be
  * of algorithms that only others know. The old ones of a zone that rolls its keys are forgotten: of those
  * the judge knows nothing. */
@@ -101,10 +122,7 @@ static bool sigs_are_genuine(const struct trial *t, const struct zone *z, struct
 		return true;
 	secure_sign(&t->s->world, z, true_set);
 	while (rrset_next(&it, &sig)) {
-		int32_t left_s = (int32_t)(liar_aged(t->s, sig) - (uint32_t)sim_now(t->s).unix_s);
-		bool is_aged =
-			liar_aged(t->s, sig) && (left_s < 0 || told->ttl_s <= (uint32_t)left_s);
-		if (set_holds(&true_set->sigs, sig) || is_aged)
+		if (set_holds(&true_set->sigs, sig) || is_aged(t, sig, told->ttl_s))
 			return true;
 	}
 	return false;
@@ -115,19 +133,20 @@ static bool is_same(const struct trial *t, const struct zone *z, struct rrset *t
 		    const struct rrset *told)
 {
 	return true_set && secure_set_verdict(z, true_set) == SIM_SECURE &&
-	       true_set->ttl_s >= told->ttl_s && rrset_same_data(true_set, told) &&
+	       ttl_fits(t, true_set->ttl_s, told->ttl_s) && rrset_same_data(true_set, told) &&
 	       sigs_are_genuine(t, z, true_set, told);
 }
 
 /* CNAME told where a DNAME of Z makes it. */
-static bool is_made(const struct zone *z, const struct lookup *found, const struct rrset *told)
+static bool is_made(const struct trial *t, const struct zone *z, const struct lookup *found,
+		    const struct rrset *told)
 {
 	struct rrset_iter it = rrset_records(found->set), told_it = rrset_records(told);
 	struct span suffix, target;
 	uint8_t made[DNAME_MAX];
 	return secure_set_verdict(z, found->set) == SIM_SECURE && rrset_next(&it, &suffix) &&
 	       rrset_next(&told_it, &target) && told->rr_count == 1 && told->sig_count == 0 &&
-	       found->set->ttl_s >= told->ttl_s &&
+	       ttl_fits(t, found->set->ttl_s, told->ttl_s) &&
 	       dname_replace_suffix(told->owner, found->node->owner, suffix.at, made) == OK &&
 	       dname_equal(made, target.at);
 }
@@ -181,7 +200,7 @@ static enum standing standing_of(const struct trial *t, const struct told *x)
 		return STANDING_FORGED;
 	zone_lookup(z, told->owner, told->type, &found);
 	if (found.found == FOUND_DNAME && told->type == TYPE_CNAME)
-		return is_made(z, &found, told) ? STANDING_MADE : STANDING_FORGED;
+		return is_made(t, z, &found, told) ? STANDING_MADE : STANDING_FORGED;
 	return found.found == FOUND_ANSWER && found.set && is_same(t, z, found.set, told)
 		       ? STANDING_GENUINE
 		       : STANDING_FORGED;

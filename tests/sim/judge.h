@@ -5,7 +5,8 @@
  * disk, and is judged all the same. What must hold without CD, in all worlds with a signed root:
  *
  *   - each RRset told, in whichever section, is whole and as its owner signed it, and so is each
- *     RRSIG with it, where the tree says that the owner's zone is secure; neither TTL is longer;
+ *     RRSIG with it, where the tree says that the owner's zone is secure; neither TTL is longer,
+ *     unless the operator has a minimum, and none outlasts a signature;
  *   - what follows from the answer (its chain of aliases, its end, its rcode) is the truth, as far as
  *     it leads through such zones. SERVFAIL is no lie, and for others to complain about;
  *   - with AD every RRset of answer and authority is of that kind (RFC 4035 §3.2.3), with DO they have

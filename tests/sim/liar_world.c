@@ -9,7 +9,7 @@
 #include "sim/liar.h"
 #include "sim/sim.h"
 
-enum { TTL_S = 60, QUESTIONS_MAX = 5, RESTART_MAX_US = 4000000 };
+enum { TTL_S = 60, MIN_TTL_S = 100, QUESTIONS_MAX = 5, RESTART_MAX_US = 4000000 };
 
 static const char *const names[] = {
 	"www.lab.",
@@ -216,6 +216,7 @@ void build_lies(struct sim *s)
 	s->settings.aggressive_nsec = prng_percent(d, 50);
 	s->settings.minimization = (enum minimization)prng_below(d, 3);
 	s->settings.prime = prng_percent(d, 25);
+	s->settings.min_ttl_s = prng_percent(d, 15) ? MIN_TTL_S : 0;
 	s->has_ipv6 = false;
 	s->memory_bytes = (size_t)1 << 19;
 	s->liar.mode = prng_percent(d, 2) ? LIAR_NONE : PRNG_PICK(d, modes);

@@ -87,8 +87,8 @@ struct sim {
 	struct rollover rollover; /* the one zone that rolls its keys */
 	struct cost cost;
 
-	bool with_flaws;	 /* some signed zones are bogus */
-	struct keyring *keyring; /* of the process */
+	bool with_flaws;	  /* some signed zones are bogus */
+	struct keyring *keyring;  /* of the process */
 	struct anchor anchors[2]; /* the root's, when it is signed, and another */
 	struct settings settings;
 	size_t memory_bytes;   /* of the cache; small ones evict */

@@ -77,7 +77,7 @@ static void test_signatures(void **state)
 				      proofs[i].sigs[n].labels_off);
 		struct rrset_iter it = rrset_sigs(&set);
 		REQUIRE(rrset_next(&it, &sig));
-		REQUIRE(proven_by_signature(&set, sig, &arena, &p) == OK);
+		REQUIRE(proven_by_signature(&set, sig, 60, &arena, &p) == OK);
 		if (p.encloser_labels != proofs[i].encloser_labels ||
 		    proven_is_expanded(&p) != proofs[i].expanded)
 			fail_msg("%s: %u labels", proofs[i].why, p.encloser_labels);
@@ -104,7 +104,8 @@ static void test_unsigned(void **state)
 	arena_init(&arena, ARENA_BYTES);
 	const struct rrset set = parse_set(&arena, "w.example. 300 A 192.0.2.1");
 	assert_int_equal(proven_again(&set, &p), ERR_NOT_FOUND);
-	assert_int_equal(proven_by_signature(&set, span_of("junk", 4), &arena, &p), ERR_MALFORMED);
+	assert_int_equal(proven_by_signature(&set, span_of("junk", 4), 60, &arena, &p),
+			 ERR_MALFORMED);
 	arena_deinit(&arena);
 }
 
