@@ -499,7 +499,7 @@ static bool append_leg(struct query *q, const struct reply *reply)
 enum step leg_ask_in_full(struct query *q)
 {
 	q->reply_cached = false;
-	q->reply = NULL;
+	q->reply = q->doubtful_reply = NULL; /* hearsay, of servers that may be others than now */
 	q->state = QUERY_CUT;
 	return STEP_AGAIN;
 }

@@ -244,6 +244,14 @@ static enum step on_bogus(struct query *q, bool unproven)
 	return ask_again(q);
 }
 
+/* PROVEN tells of the place where it stands: an NSEC that was expanded from a wildcard does not, though its
+ * zone has signed it, and proves nothing (RFC 4592 §4.7). */
+static bool is_in_place(const struct proven *proven)
+{
+	bool is_denial = proven->set.type == TYPE_NSEC || proven->set.type == TYPE_NSEC3;
+	return !(is_denial && proven_is_expanded(proven));
+}
+
 /*
  * What goes with the leg's sets, which are WHOLE: to clients, into the cache, and into the proof that a
  * name is or is no delegation (chain.c). Only sets that were checked, of which each is as good as the
@@ -259,8 +267,9 @@ static void keep_checked(struct query *q, enum security whole)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct rrset set = reply->authority[i];
 		const struct checked memo = q->authority_checks[i];
-		bool good = memo.proven ||
-			    (memo.security == SECURITY_INSECURE && whole == SECURITY_INSECURE);
+		bool good = memo.proven ? is_in_place(memo.proven)
+					: memo.security == SECURITY_INSECURE &&
+						  whole == SECURITY_INSECURE;
 		if (!good)
 			continue;
 		reply->has_soa |= set.type == TYPE_SOA;

@@ -44,6 +44,7 @@ static const struct rule {
 	{"a signature's signer is another zone: parent, child, sibling, the set's own owner",
 	 rule_wrong_signer, 2},
 	{"a signature's labels are more or fewer", rule_wrong_labels, 2},
+	{"a set bears the signatures of another", rule_lend_signature, 1},
 	{"a signature's tag, algorithm, times, TTL or type are others", rule_wrong_field, 2},
 	{"a set is made up and has no signature", rule_invent_unsigned, 6},
 	{"a set is made up and signed as by a stranger", rule_invent_forged, 5},
@@ -51,6 +52,9 @@ static const struct rule {
 	{"a denial of the other type is made up: NSEC3 where there are NSEC, and vice versa",
 	 rule_other_denial, 6},
 	{"a denial of the zone's type is made up", rule_same_denial, 5},
+	{"a wildcard's set answers where it must not, with its signature and the proof for another "
+	 "name",
+	 rule_expand, 4},
 	{"all is replaced by the true denial of something else", rule_deny, 4},
 	{"the rcode, AA or TC is another", rule_rcode, 2},
 	{"all is gone, or all but the root's NS", rule_empty, 1},

@@ -512,6 +512,16 @@ void rule_wrong_field(struct draft *d)
 		sig[PRNG_PICK(&d->dice, fields)] ^= (uint8_t)(1u << prng_below(&d->dice, 4));
 }
 
+void rule_lend_signature(struct draft *d)
+{
+	struct piece *to = pick(d);
+	const struct piece *from = d->count ? &d->pieces[prng_below(&d->dice, d->count)] : NULL;
+	if (!to || !from->sig_count)
+		return;
+	memcpy(to->sigs, from->sigs, sizeof(to->sigs));
+	to->sig_count = from->sig_count;
+}
+
 /* ---- sets that change ------------------------------------------------------------------------ */
 
 void rule_drop_set(struct draft *d)
@@ -704,6 +714,17 @@ void rule_replay(struct draft *d)
 		push_set(d, section, z, &n->sets[prng_below(&d->dice, n->set_count)]);
 }
 
+static const struct node *some_wildcard(struct draft *d, const struct zone *z)
+{
+	size_t first = prng_below(&d->dice, (unsigned)z->node_count);
+	for (size_t i = 0; i < z->node_count; i++) {
+		const struct node *n = &z->nodes[(first + i) % z->node_count];
+		if (dname_is_wildcard(n->owner) && n->set_count > 0)
+			return n;
+	}
+	return NULL;
+}
+
 /* ---- replies of another kind ----------------------------------------------------------------- */
 
 static void push_proof(struct draft *d, const struct zone *z, enum proof_kind kind,
@@ -713,6 +734,23 @@ static void push_proof(struct draft *d, const struct zone *z, enum proof_kind ki
 	secure_prove(&d->s->world, z, kind, name, &proof);
 	for (unsigned i = 0; i < proof.count; i++)
 		push_set(d, SECTION_AUTHORITY, z, proof.sets[i]);
+}
+
+void rule_expand(struct draft *d)
+{
+	const struct zone *z = zone_of(d, d->qname, d->qtype);
+	const struct node *n = some_wildcard(d, z);
+	if (!n)
+		return;
+	if (prng_percent(&d->dice, 60))
+		d->count = 0;
+	unsigned before = d->count;
+	push_set(d, SECTION_ANSWER, z, &n->sets[0]);
+	if (d->count > before)
+		d->pieces[before].owner = near_name(d);
+	if (prng_percent(&d->dice, 60))
+		push_proof(d, z, PROOF_WILDCARD,
+			   world_label(&d->s->world, dname_skip(n->owner, 1), "any"));
 }
 
 void rule_deny(struct draft *d)

@@ -12,43 +12,26 @@
 enum { TTL_S = 60, MIN_TTL_S = 100, QUESTIONS_MAX = 5, RESTART_MAX_US = 4000000 };
 
 static const char *const names[] = {
-	"www.lab.",
-	"www.lab.",
-	"zoo.lab.",
-	"alias.lab.",
-	"cross.lab.",
-	"toplain.lab.",
-	"tofar.lab.",
-	"any.wild.lab.",
-	"a.b.wild.lab.",
-	"any.walias.lab.",
-	"app.dn.lab.",
-	"x.dnin.lab.",
-	"ent.lab.",
-	"x.ent.lab.",
-	"no.lab.",
-	"no.www.lab.",
-	"lab.",
-	"sub.lab.",
-	"app.sub.lab.",
-	"app.sub.lab.",
-	"no.sub.lab.",
-	"any.w.sub.lab.",
-	"alias.sub.lab.",
-	"zoo.dn.sub.lab.",
-	"plain.lab.",
-	"host.plain.lab.",
-	"alias.plain.lab.",
-	"isle.lab.",
-	"www.isle.lab.",
-	"cay.plain.lab.",
-	"www.cay.plain.lab.",
-	"no.cay.plain.lab.",
-	"far.",
-	"www.far.",
-	"alias.far.",
-	"no.far.",
-	"nothing.",
+	"www.lab.",	     "www.lab.",
+	"zoo.lab.",	     "alias.lab.",
+	"cross.lab.",	     "toplain.lab.",
+	"tofar.lab.",	     "any.wild.lab.",
+	"a.b.wild.lab.",     "host.wild.lab.",
+	"no.host.wild.lab.", "no.ent.wild.lab.",
+	"any.walias.lab.",   "app.dn.lab.",
+	"x.dnin.lab.",	     "ent.lab.",
+	"x.ent.lab.",	     "no.lab.",
+	"no.www.lab.",	     "lab.",
+	"sub.lab.",	     "app.sub.lab.",
+	"app.sub.lab.",	     "no.sub.lab.",
+	"any.w.sub.lab.",    "alias.sub.lab.",
+	"zoo.dn.sub.lab.",   "plain.lab.",
+	"host.plain.lab.",   "alias.plain.lab.",
+	"isle.lab.",	     "www.isle.lab.",
+	"cay.plain.lab.",    "www.cay.plain.lab.",
+	"no.cay.plain.lab.", "far.",
+	"www.far.",	     "alias.far.",
+	"no.far.",	     "nothing.",
 	"ns.lab.",
 };
 
@@ -89,6 +72,8 @@ static void fill_lab(struct sim *s, struct zone *lab)
 	address(s, lab, "zoo.lab.", 3);
 	address(s, lab, "x.ent.lab.", 4);
 	address(s, lab, "*.wild.lab.", 5);
+	address(s, lab, "host.wild.lab.", 6);
+	address(s, lab, "x.ent.wild.lab.", 7);
 	zone_add(&s->world, lab, world_name(&s->world, "www.lab."), TYPE_TXT, TTL_S,
 		 span_of(text, sizeof(text)));
 	alias(s, lab, "alias.lab.", TYPE_CNAME, "www.lab.");
