@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "resolve/limits.h"
+#include "sim/chance.h"
 
 enum {
 	QUIET_US = 40000000, /* after the last question: LIMIT_QUERY_MS and the slowest replies */
@@ -376,6 +377,7 @@ bool sim_run(struct sim *s, struct sim_totals *totals)
 {
 	unsigned spins = 0;
 	s->dice.state = s->seed * 0x5851f42d4c957f2du + 1;
+	chance_seed(s->seed);
 	s->memory_bytes = (size_t)4 << 20;
 	s->has_ipv4 = s->has_ipv6 = true;
 	s->quiet_us = QUIET_US;
