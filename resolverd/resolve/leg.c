@@ -443,6 +443,10 @@ static void store_sets(struct query *q, const struct reply *reply, enum verdict 
 			continue;
 		if (expanded && verdict != VERDICT_SECURE)
 			continue;
+		/* told in place of DS by the zone above, which may be of a lesser kind */
+		if (q->qtype == TYPE_DS && reply->sets[i].type == TYPE_CNAME &&
+		    own != VERDICT_SECURE)
+			continue;
 		store_set(q, check, reply->sets[i], own);
 	}
 }

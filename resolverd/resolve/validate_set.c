@@ -6,6 +6,8 @@
 #include "resolve/chain.h"
 #include "resolve/verify.h"
 
+enum { HASH_LABEL_LEN = 32 }; /* 20 bytes in base32hex */
+
 /* SIGNER lies above the zone whose own servers were asked: not the zone that contains the data (RFC
  * 4035 §5.3.1). Below it, it may be a zone that the same servers hold without ever referring to it. */
 static bool is_above_cut(const struct query *q, const uint8_t *signer)
@@ -16,12 +18,12 @@ static bool is_above_cut(const struct query *q, const uint8_t *signer)
 }
 
 /* SET is of a zone above its owner, be that a zone cut: DS is (RFC 4035 §2.4), and so is an alias that is
- * told in its place. The owner of an NSEC3 is a label below its zone and no name of it, so it is no cut
+ * told in its place. The owner of an NSEC3 is a hash below its zone and no name of it, so it is no cut
  * either, whatever an opt-out span leaves open (RFC 5155 §3). */
 static bool is_of_parent(const struct query *q, const struct rrset *set)
 {
-	return set->type == TYPE_DS || set->type == TYPE_NSEC3 ||
-	       (set->type == TYPE_CNAME && q->qtype == TYPE_DS);
+	return set->type == TYPE_DS || (set->type == TYPE_CNAME && q->qtype == TYPE_DS) ||
+	       (set->type == TYPE_NSEC3 && set->owner[0] == HASH_LABEL_LEN);
 }
 
 const uint8_t *validate_set_signer(const struct query *q, const struct rrset *set)
