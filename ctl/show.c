@@ -90,6 +90,26 @@ static void print_cache(const json_t *c)
 	print_disk(json_object_get(c, "disk"));
 }
 
+/* Nothing of what is held by nobody, unless it has had to shed. */
+static void print_memory(const json_t *m)
+{
+	char used[TIME_SIZE], limit[TIME_SIZE];
+	const json_t *account;
+	size_t i;
+
+	printf("%-18s %s of %s\n", "memory", size_text(reply_int(m, "resident_bytes"), used),
+	       size_text(reply_int(m, "limit_bytes"), limit));
+	json_array_foreach(json_object_get(m, "accounts"), i, account)
+	{
+		printf("  %-16s %s of %s", reply_text(account, "name"),
+		       size_text(reply_int(account, "used_bytes"), used),
+		       size_text(reply_int(account, "limit_bytes"), limit));
+		if (reply_int(account, "shed") > 0)
+			printf(", gave way %" PRId64 " times", reply_int(account, "shed"));
+		putchar('\n');
+	}
+}
+
 static void print_descriptors(struct invocation *in, const json_t *d)
 {
 	printf("%-18s %" PRId64 " allow %" PRId64 " TCP connections of clients, and %" PRId64
@@ -121,6 +141,7 @@ void show_status(struct invocation *in, const json_t *r)
 	printf("%-18s %.1f %% from the cache, %.1f %% SERVFAIL (last 10 s)\n", "answers",
 	       reply_real(r, "hit_percent"), reply_real(r, "servfail_percent"));
 	print_cache(json_object_get(r, "cache"));
+	print_memory(json_object_get(r, "memory"));
 	print_descriptors(in, json_object_get(r, "descriptors"));
 	if (reply_int(r, "negative_anchors") > 0)
 		printf("%-18s %s%" PRId64 "%s\n", "negative anchors", colour_on(in, COLOUR_YELLOW),

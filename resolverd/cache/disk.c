@@ -20,7 +20,7 @@ const struct disk_tuning disk_tuning_usual = {
 	.close_ms = 20 * 1000,
 	.quiet_ms = 10 * 60 * 1000,
 	.short_ttl_s = 60,
-	.pending_bytes = 16 * 1024 * 1024,
+	.pending_bytes = DISK_PENDING_BYTES,
 	.batch_bytes = 8 * 1024 * 1024,
 };
 
@@ -117,6 +117,11 @@ enum err disk_open_with(const struct disk_settings *settings, const struct disk_
 		wait_for_opening(d, tuning->open_ms);
 	*out = d;
 	return OK;
+}
+
+void disk_limit_pending(struct disk *d, size_t bytes)
+{
+	d->pending.limit_bytes = bytes;
 }
 
 enum err disk_open(const struct disk_settings *settings, struct disk **out)

@@ -51,6 +51,7 @@ struct disk_settings {
 enum {
 	DISK_SIZE_MIN = 1024 * 1024,
 	DISK_REASON_MAX = 256,
+	DISK_PENDING_BYTES = 16 * 1024 * 1024, /* of entries that wait to be written */
 	DISK_BLOB_MAX = 1024 * 1024,
 	DISK_BLOB_NAME_MAX = 63,
 	DISK_HOT_MAX = 20000, /* names loaded ahead of demand: about a second from a slow disk */
@@ -116,6 +117,9 @@ MUST_USE enum err disk_open(const struct disk_settings *settings, struct disk **
 bool disk_is_opened(struct disk *d);
 /* Until then: for who has the time. */
 void disk_await_opened(struct disk *d);
+
+/* At most so many BYTES wait to be written, instead of DISK_PENDING_BYTES. Before anybody puts. */
+void disk_limit_pending(struct disk *d, size_t bytes);
 
 /* Write all that waits, sync, stop the writer, release the path. No reader may be left and no other
  * thread may be in a call. Bounded in time: ERR_BUSY if something asked of the disk does not come back.

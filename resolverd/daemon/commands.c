@@ -6,6 +6,7 @@
 #include "daemon/commands_words.h"
 #include "daemon/doubts.h"
 #include "daemon/exposition.h"
+#include "daemon/holdings.h"
 
 enum {
 	STATS_INTERVAL_MS = 1000,
@@ -74,6 +75,23 @@ static json_t *descriptors_json(const struct commands *c)
 			 c->share.few);
 }
 
+/* Who holds how much memory, and may. */
+static json_t *memory_json(const struct holdings *h)
+{
+	json_t *accounts = json_array();
+
+	for (size_t i = 0; i < LEDGER_COUNT; i++) {
+		struct ledger_view v = ledger_read(&h->ledger, (enum ledger_account)i);
+		words_append(&accounts,
+			     json_pack("{s:s, s:I, s:I, s:I, s:I}", "name", v.name, "used_bytes",
+				       (json_int_t)v.used_bytes, "limit_bytes",
+				       (json_int_t)v.limit_bytes, "most_bytes",
+				       (json_int_t)v.most_bytes, "shed", (json_int_t)v.shed));
+	}
+	return json_pack("{s:I, s:I, s:o}", "limit_bytes", (json_int_t)h->limit_bytes,
+			 "resident_bytes", (json_int_t)holdings_resident(), "accounts", accounts);
+}
+
 static void status(void *context, struct call *call)
 {
 	const struct commands *c = context;
@@ -93,7 +111,7 @@ static void status(void *context, struct call *call)
 	}
 	call_reply(call,
 		   json_pack("{s:s, s:i, s:I, s:o, s:o, s:i, s:i, s:I, s:I, s:f, s:f, s:f, s:o, "
-			     "s:o, s:I, s:s, s:o}",
+			     "s:o, s:o, s:I, s:s, s:o}",
 			     "version", RESOLVERD_VERSION, "pid", (int)getpid(), "uptime_s",
 			     (json_int_t)((now.mono_us - c->started_us) / 1000000), "config",
 			     words_text(path, strlen(path)), "listen", listen_json(c), "workers",
@@ -101,7 +119,8 @@ static void status(void *context, struct call *call)
 			     (json_int_t)open, "queries", (json_int_t)queries, "queries_per_s",
 			     rates.queries_per_s, "hit_percent", rates.hit_percent,
 			     "servfail_percent", rates.servfail_percent, "cache", words_cache(c),
-			     "descriptors", descriptors_json(c), "negative_anchors",
+			     "memory", memory_json(c->holdings), "descriptors", descriptors_json(c),
+			     "negative_anchors",
 			     (json_int_t)config->settings.negative_anchor_count +
 				     (json_int_t)c->negative->count,
 			     "log_level", level_words[log_get_level()], "warnings",

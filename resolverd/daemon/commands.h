@@ -32,9 +32,11 @@
 #include "daemon/worker.h"
 
 struct flushes;
+struct holdings;
 struct listen;
 
 struct commands { /* main thread; all borrowed */
+	const struct holdings *holdings;
 	struct cache *cache;
 	struct cache_reader *reader; /* the main thread's */
 	struct infra *infra;

@@ -162,6 +162,7 @@ static void show_resolution(json_t **list, const struct config *c)
 	static const char *const minimization[] = {"off", "relaxed", "strict"};
 	const struct settings *s = &c->settings;
 
+	add_setting(list, "memory.limit", "%zuK", c->memory_limit >> 10);
 	add_setting(list, "cache.memory", "%zuK", c->memory_bytes >> 10);
 	add_setting(list, "cache.min-ttl", "%us", s->min_ttl_s);
 	add_setting(list, "cache.max-ttl", "%us", s->max_ttl_s);

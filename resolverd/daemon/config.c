@@ -38,6 +38,7 @@ typedef MEMBER_OF(serve_stale) raw_serve_stale;
 typedef MEMBER_OF(log) raw_log;
 typedef MEMBER_OF(sandbox) raw_sandbox;
 typedef MEMBER_OF(recorder) raw_recorder;
+typedef MEMBER_OF(memory) raw_memory;
 
 static const cyaml_schema_field_t access_fields[] = {
 	LIST("allow", raw_access, allow),
@@ -61,6 +62,11 @@ static const cyaml_schema_field_t control_fields[] = {
 
 static const cyaml_schema_field_t metrics_fields[] = {
 	LIST("listen", raw_metrics, listen),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t memory_fields[] = {
+	WORD("limit", raw_memory, limit),
 	CYAML_FIELD_END,
 };
 
@@ -212,6 +218,7 @@ static const cyaml_schema_field_t recorder_fields[] = {
 			GROUP("access", access, access_fields),                                    \
 			GROUP("control", control, control_fields),                                 \
 			GROUP("metrics", metrics, metrics_fields),                                 \
+			GROUP("memory", memory, memory_fields),                                    \
 			GROUP("cache", cache, cache_fields),                                       \
 			GROUP("dnssec", dnssec, dnssec_fields),                                    \
 			GROUP("resolution", resolution, resolution_fields),                        \

@@ -17,6 +17,7 @@
  *   config_zones.c    the same for forward, stub (zone.c) and local zones
  *   config_hints.c    the same for the servers of the root
  *   config_anchors.c  the same for validation and its trust anchors
+ *   config_memory.c   the ceiling of the process's memory, and the cache's part of it
  *   config_value.c    words: numbers, sizes, times, names
  */
 #include <sys/types.h>
@@ -24,6 +25,7 @@
 #include "base/arena.h"
 #include "base/endpoint.h"
 #include "base/err.h"
+#include "base/ledger.h"
 #include "base/log.h"
 #include "daemon/query_filter.h"
 #include "resolve/settings.h"
@@ -74,11 +76,14 @@ struct config { /* immutable; in its own arena */
 	size_t listen_interface_count;
 	struct config_node_local node_local;
 	unsigned workers;
-	const char *state_path;	   /* directory of what outlives the daemon */
-	const char *hints_path;	   /* file of the root hints; NULL: the built-in ones */
-	size_t memory_bytes;	   /* of the cache */
-	size_t disk_bytes;	   /* the same in STATE_PATH; 0: none */
-	bool ipv4_auto, ipv6_auto; /* asked only if the machine has a route */
+	const char *state_path;		    /* directory of what outlives the daemon */
+	const char *hints_path;		    /* file of the root hints; NULL: the built-in ones */
+	size_t memory_limit;		    /* of the process */
+	bool memory_auto;		    /* what it is was found out */
+	size_t memory_shares[LEDGER_COUNT]; /* of each account */
+	size_t memory_bytes;		    /* of the cache: one of them */
+	size_t disk_bytes;		    /* the same in STATE_PATH; 0: none */
+	bool ipv4_auto, ipv6_auto;	    /* asked only if the machine has a route */
 	enum log_level log_level;
 	struct query_filter log_queries;
 	bool sandbox;		  /* sandbox.h */

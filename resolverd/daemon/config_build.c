@@ -7,15 +7,11 @@
 #include "cache/disk.h"
 #include "daemon/config_raw.h"
 #include "daemon/config_value.h"
-#include "daemon/memory.h"
 #include "resolve/limits.h"
 
 enum {
-	MEMORY_DEFAULT = 256 << 20,
-	MEMORY_MIN = 1 << 20, /* the table of an empty cache needs some */
 	DISK_DEFAULT = 1 << 30,
 	DISK_MIN = DISK_SIZE_MIN,
-	AUTO_MEMORY_DIVISOR = 4,
 	TTL_MAX_S = INT32_MAX, /* RFC 2181 §8 */
 	TXT_MAX = 255,	       /* identity and version are TXT strings */
 	ACCESS_RULES_MAX = 10000,
@@ -323,21 +319,6 @@ static enum err build_service(struct config_build *b, const struct raw_config *r
 
 /* ---- cache ---- */
 
-static enum err build_memory(struct config_build *b, const char *word)
-{
-	uint64_t bytes = MEMORY_DEFAULT;
-
-	if (word && strcmp(word, "auto") == 0)
-		bytes = MAX(memory_available("") / AUTO_MEMORY_DIVISOR, (uint64_t)MEMORY_MIN);
-	else if (word && !config_value_size(word, &bytes))
-		return config_refuse(b, "cache.memory", "\"%s\" is not a size such as 256M", word);
-	if (bytes < MEMORY_MIN || bytes > SIZE_MAX / 2)
-		return config_refuse(b, "cache.memory", "at least %dM are expected",
-				     MEMORY_MIN >> 20);
-	b->config->memory_bytes = (size_t)bytes;
-	return OK;
-}
-
 /* Relative to what, the daemon could not say. */
 static enum err build_path(struct config_build *b, const char *word)
 {
@@ -369,10 +350,8 @@ static enum err build_disk(struct config_build *b, const char *word)
 static enum err build_cache(struct config_build *b, const struct raw_config *raw)
 {
 	struct settings *s = &b->config->settings;
-	enum err err = build_memory(b, raw->cache.memory);
+	enum err err = build_path(b, raw->cache.path);
 
-	if (err == OK)
-		err = build_path(b, raw->cache.path);
 	if (err == OK)
 		err = read_seconds(b, "cache.min-ttl", raw->cache.min_ttl, &s->min_ttl_s);
 	if (err == OK)
@@ -496,6 +475,7 @@ enum err config_build(struct config_build *b, const struct raw_config *raw)
 		config_console_build,
 		config_sandbox_build,
 		config_prefetch_build,
+		config_memory_build,
 	};
 
 	settings_init(&b->config->settings);

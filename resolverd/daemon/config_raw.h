@@ -40,6 +40,9 @@ struct raw_config {
 		unsigned listen_count;
 	} metrics;
 	struct {
+		char *limit;
+	} memory;
+	struct {
 		char *path, *memory, *disk, *min_ttl, *max_ttl, *max_negative_ttl;
 	} cache;
 	struct {
@@ -105,6 +108,8 @@ MUST_USE enum err config_ask_build(struct config_build *b, const struct raw_conf
 /* Validation and its trust anchors: config_anchors.c. */
 MUST_USE enum err config_anchors_build(struct config_build *b, const struct raw_config *raw);
 
+/* The memory of the process: config_memory.c. After workers and recorder. */
+MUST_USE enum err config_memory_build(struct config_build *b, const struct raw_config *raw);
 /* config_prefetch.c. */
 MUST_USE enum err config_prefetch_build(struct config_build *b, const struct raw_config *raw);
 

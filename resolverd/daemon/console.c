@@ -107,7 +107,8 @@ static void open_http(struct console *c, const struct console_parts *parts)
 {
 	const struct config *config = (*parts->snapshot)->config;
 	struct http_settings settings = {
-		.exposition = {.cache = parts->shared->cache,
+		.exposition = {.holdings = parts->holdings,
+			       .cache = parts->shared->cache,
 			       .ranges = parts->shared->ranges,
 			       .disk = warm_disk(parts->shared->warm),
 			       .allowances = parts->allowances,
@@ -204,6 +205,7 @@ void console_open(struct console *c, const struct console_parts *parts)
 	const struct verb *verbs = commands_table(&verb_count);
 
 	c->commands = (struct commands){
+		.holdings = parts->holdings,
 		.cache = parts->shared->cache,
 		.reader = parts->reader,
 		.infra = parts->shared->infra,

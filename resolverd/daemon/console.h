@@ -36,6 +36,7 @@ struct console { /* main thread; zero-initialised is closed */
 struct console_parts {
 	struct loop *loop;
 	const struct worker_shared *shared;
+	const struct holdings *holdings;
 	struct cache_reader *reader; /* the main thread's */
 	struct allowances *allowances;
 	const struct throttle *throttle;

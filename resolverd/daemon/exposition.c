@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "daemon/config.h"
+#include "daemon/holdings.h"
 #include "daemon/sandbox.h"
 #include "net/loop.h"
 
@@ -49,6 +50,8 @@ static void read_figures(const struct exposition *e, uint64_t mono_us,
 	struct log_view log;
 
 	log_read(&log);
+	out[EXPOSITION_memory_limit_bytes] = e->holdings ? e->holdings->limit_bytes : 0;
+	out[EXPOSITION_memory_resident_bytes] = holdings_resident();
 	cache_read_stats(e->cache, &cache);
 	out[EXPOSITION_cache_used_bytes] = cache.used_bytes;
 	out[EXPOSITION_cache_limit_bytes] = cache.limit_bytes;
@@ -174,6 +177,31 @@ static void write_allowances(struct allowances *a, FILE *out)
 	}
 }
 
+static const struct {
+	const char *name, *type, *help;
+} account_figures[] = {
+	{"memory_account_used_bytes", "gauge", "what an account of memory holds"},
+	{"memory_account_limit_bytes", "gauge", "what it may hold"},
+	{"memory_account_most_bytes", "gauge", "the most that it has held"},
+	{"memory_account_shed_total", "counter", "how often something had to give way in it"},
+};
+
+static void write_accounts(const struct ledger *l, FILE *out)
+{
+	for (size_t k = 0; k < ARRAY_LEN(account_figures); k++) {
+		write_head(out, account_figures[k].name, account_figures[k].type,
+			   account_figures[k].help);
+		for (size_t i = 0; i < LEDGER_COUNT; i++) {
+			struct ledger_view v = ledger_read(l, (enum ledger_account)i);
+			const uint64_t values[] = {v.used_bytes, v.limit_bytes, v.most_bytes,
+						   v.shed};
+			static_assert(ARRAY_LEN(values) == ARRAY_LEN(account_figures), "each");
+			fprintf(out, "resolverd_%s{account=\"%s\"} %" PRIu64 "\n",
+				account_figures[k].name, v.name, values[k]);
+		}
+	}
+}
+
 static void write_lists(const struct exposition *e, FILE *out)
 {
 	const struct metrics *list[CONFIG_WORKERS_MAX];
@@ -191,6 +219,8 @@ static void write_lists(const struct exposition *e, FILE *out)
 		write_family(out, &family);
 	}
 	write_allowances(e->allowances, out);
+	if (e->holdings)
+		write_accounts(&e->holdings->ledger, out);
 }
 
 void exposition_write(const struct exposition *e, uint64_t mono_us, FILE *out)
@@ -266,6 +296,9 @@ void exposition_write_markdown(FILE *out)
 		fprintf(out, ALLOWANCE_METRIC, allowance_name((enum allowance)i));
 		fprintf(out, "{interface}` | counter | %s |\n", allowance_help((enum allowance)i));
 	}
+	for (size_t i = 0; i < ARRAY_LEN(account_figures); i++)
+		fprintf(out, "| `resolverd_%s{account}` | %s | %s |\n", account_figures[i].name,
+			account_figures[i].type, account_figures[i].help);
 	fputs("| `resolverd_build_info{version}` | gauge | always 1; the version is the label |\n",
 	      out);
 }

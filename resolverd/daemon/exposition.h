@@ -3,7 +3,7 @@
  * What Prometheus gets: every counter of base/metrics.h summed over the workers, those of
  * cache/disk.h (NAME becomes resolverd_disk_NAME_total), and figures that are read at that moment;
  * in base units. Labels are few and bounded: those of the families, which stop at FAMILY_KEYS_MAX,
- * network interfaces with a driver that counts (net/allowance.h), and the one of build_info.
+ * accounts of memory (base/ledger.h), network interfaces with a driver that counts (net/allowance.h), and the one of build_info.
  * docs/metrics.md is written from the same lists (make docs).
  */
 #include <stdio.h>
@@ -18,6 +18,8 @@
 
 /* X(name, type, help): name becomes resolverd_<name>. */
 #define EXPOSITION_LIST(X)                                                                         \
+	X(memory_limit_bytes, gauge, "memory that the process may take: memory.limit")             \
+	X(memory_resident_bytes, gauge, "what of it is resident, without pages of files")          \
 	X(cache_used_bytes, gauge, "memory that the cache takes, overheads included")              \
 	X(cache_limit_bytes, gauge, "memory that the cache may take")                              \
 	X(cache_entries, gauge, "entries in the memory cache")                                     \
@@ -52,7 +54,10 @@
 enum exposition_figure { EXPOSITION_LIST(EXPOSITION_ENUM) EXPOSITION_COUNT };
 #undef EXPOSITION_ENUM
 
-struct exposition { /* what is read; all borrowed, any thread may read it */
+struct holdings;
+
+struct exposition {			 /* what is read; all borrowed, any thread may read it */
+	const struct holdings *holdings; /* NULL: nobody keeps them */
 	struct cache *cache;
 	struct ranges *ranges;
 	struct disk *disk;

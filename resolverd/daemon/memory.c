@@ -57,7 +57,12 @@ static uint64_t limit_of(const char *root, char *line)
 	group[strcspn(group, "\n")] = '\0';
 	if (*controllers == '\0') {
 		(void)snprintf(mount, sizeof(mount), "%s/sys/fs/cgroup", root);
-		return least_above(mount, group, "memory.max");
+		/* Past memory.high it is not killed, but slowed down until it is of no use. */
+		char again[PATH_SIZE];
+		(void)snprintf(again, sizeof(again), "%s", group);
+		uint64_t high = least_above(mount, again, "memory.high");
+		uint64_t max = least_above(mount, group, "memory.max");
+		return MIN(high, max);
 	}
 	if (strstr(controllers, "memory") == NULL)
 		return UINT64_MAX;

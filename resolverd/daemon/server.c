@@ -9,6 +9,7 @@
 #include "daemon/allowances.h"
 #include "daemon/anchors.h"
 #include "daemon/console.h"
+#include "daemon/holdings.h"
 #include "daemon/listen.h"
 #include "daemon/network.h"
 #include "daemon/node_local.h"
@@ -40,6 +41,7 @@ enum {
 struct server { /* main thread */
 	struct worker_shared shared;
 	struct throttle throttle;
+	struct holdings holdings;
 	struct own_addresses own_addresses;
 	_Atomic int64_t clock_ahead_ms; /* of all threads: loop.h */
 	uint32_t breaks;		/* of the loop, that were heeded */
@@ -96,6 +98,19 @@ static void divide_descriptors(struct worker_shared *shared, const struct config
 			    (unsigned long long)needs.descriptors, c->workers);
 }
 
+/* Each worker's shares of the accounts that are theirs. */
+static void divide_memory(struct server *s)
+{
+	const struct config *c = s->snapshot->config;
+	struct worker_shared *shared = &s->shared;
+
+	holdings_init(&s->holdings, c);
+	shared->ledger = &s->holdings.ledger;
+	shared->question_bytes = c->memory_shares[LEDGER_questions] / c->workers;
+	shared->input_bytes = c->memory_shares[LEDGER_input] / c->workers;
+	shared->output_bytes = c->memory_shares[LEDGER_output] / c->workers;
+}
+
 static enum err open_shared(struct server *s)
 {
 	const struct config *c = s->snapshot->config;
@@ -105,6 +120,7 @@ static enum err open_shared(struct server *s)
 	enum err err = warm_open(c->state_path, c->disk_bytes, &shared->warm);
 
 	if (err == OK) {
+		disk_limit_pending(warm_disk(shared->warm), c->memory_shares[LEDGER_disk]);
 		/* What looks at it from here on, and finds it there meanwhile, is asked again then. */
 		s->disk_came = disk_is_opened(warm_disk(shared->warm));
 		cache.sink = warm_sink(shared->warm);
@@ -133,6 +149,7 @@ static enum err open_shared(struct server *s)
 	hash_key_init(&shared->cookie_secret);
 	divide_descriptors(shared, c);
 	shared->recorder_bytes = c->recorder_bytes / c->workers;
+	divide_memory(s);
 	return err;
 }
 
@@ -319,6 +336,8 @@ static void note_unchangeable(struct server *s, const struct config *fresh)
 		console_needs_restart(&s->console, "workers");
 	if (old->recorder_bytes != fresh->recorder_bytes)
 		console_needs_restart(&s->console, "recorder.memory");
+	if (old->memory_limit != fresh->memory_limit && !(old->memory_auto && fresh->memory_auto))
+		console_needs_restart(&s->console, "memory.limit");
 	if (old->memory_bytes != fresh->memory_bytes)
 		console_needs_restart(&s->console, "cache.memory");
 	if (old->sandbox != fresh->sandbox || old->sandbox_uid != fresh->sandbox_uid)
@@ -466,9 +485,12 @@ static void heed_break(struct server *s)
 static void handle_log_timer(void *context)
 {
 	struct server *s = context;
+	const struct holdings_parts held = {s->shared.cache, s->shared.ranges,
+					    warm_disk(s->shared.warm)};
 
 	heed_break(s);
 	log_tick();
+	holdings_tick(&s->holdings, &held);
 	sandbox_tick();
 	console_tick(&s->console, s->loop.now);
 	take_disk(s);
@@ -554,6 +576,7 @@ static void open_console(struct server *s)
 	const struct console_parts parts = {
 		.loop = &s->loop,
 		.shared = &s->shared,
+		.holdings = &s->holdings,
 		.reader = s->reader,
 		.allowances = &s->allowances,
 		.throttle = &s->throttle,

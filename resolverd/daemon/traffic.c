@@ -251,14 +251,14 @@ void traffic_set_deadline(struct traffic *t)
 
 /* ---- life ---- */
 
-static enum err open_servers(struct traffic *t, unsigned connections)
+static enum err open_servers(struct traffic *t, const struct traffic_parts *parts)
 {
 	struct tcp_settings tcp = {
-		.connections = connections,
+		.connections = parts->tcp_connections,
 		.pending = TCP_PENDING,
 		.idle_ms = TCP_IDLE_MS,
-		.input_bytes = TCP_READ_TOTAL_MAX,
-		.output_bytes = TCP_WRITE_TOTAL_MAX,
+		.input_bytes = parts->input_bytes / 2,
+		.output_bytes = parts->output_bytes,
 		.handler = handle_tcp,
 		.gone = handle_gone,
 		.holder = holder_of,
@@ -275,10 +275,11 @@ static enum err open_servers(struct traffic *t, unsigned connections)
 	return err;
 }
 
-static enum err open_outbound(struct traffic *t, unsigned udp_sockets)
+static enum err open_outbound(struct traffic *t, const struct traffic_parts *parts)
 {
 	struct outbound_settings settings = {
-		.udp_sockets = udp_sockets,
+		.udp_sockets = parts->udp_sockets,
+		.input_bytes = parts->input_bytes / 2,
 		.reply = handle_reply,
 		.lost = handle_lost,
 		.context = t,
@@ -303,10 +304,10 @@ enum err traffic_init(struct traffic *t, const struct traffic_parts *parts)
 
 	if (err != OK)
 		return err;
-	err = open_servers(t, parts->tcp_connections);
+	err = open_servers(t, parts);
 	if (err != OK)
 		goto deinit_clients;
-	err = open_outbound(t, parts->udp_sockets);
+	err = open_outbound(t, parts);
 	if (err != OK)
 		goto deinit_servers;
 	return OK;
@@ -386,6 +387,16 @@ void traffic_drain(struct traffic *t)
 bool traffic_is_drained(const struct traffic *t)
 {
 	return tcp_is_drained(&t->tcp);
+}
+
+struct traffic_memory traffic_memory(const struct traffic *t)
+{
+	return (struct traffic_memory){
+		.input_bytes = t->tcp.unread_bytes + t->outbound.pool.unread_bytes,
+		.output_bytes = t->tcp.unwritten_bytes,
+		.shed_input = t->tcp.shed_input + t->outbound.pool.shed_input,
+		.shed_output = t->tcp.shed_output,
+	};
 }
 
 static void count(struct traffic *t, enum metric which, uint64_t total, uint64_t *counted)

@@ -23,6 +23,8 @@ struct traffic_parts { /* borrowed; they outlive the traffic */
 	struct feed *feed;
 	unsigned tcp_connections; /* of clients, at most */
 	unsigned udp_sockets;	  /* towards servers, at most */
+	size_t input_bytes;	  /* of messages over TCP that have not come to their end */
+	size_t output_bytes;	  /* of answers over TCP that are not read */
 };
 
 struct traffic { /* one worker */
@@ -67,5 +69,11 @@ void traffic_set_deadline(struct traffic *t);
 void traffic_drain(struct traffic *t);
 /* None of those is on its way, or has an answer unwritten. */
 bool traffic_is_drained(const struct traffic *t);
+/* What it holds of that, and how often somebody had to go for want of it. */
+struct traffic_memory {
+	size_t input_bytes, output_bytes;
+	uint64_t shed_input, shed_output;
+};
+struct traffic_memory traffic_memory(const struct traffic *t);
 /* What the sockets have counted goes into the metrics. */
 void traffic_count(struct traffic *t);

@@ -41,11 +41,15 @@ struct worker { /* its own thread, but for what says otherwise */
 		_Atomic uint64_t not_yet_valid_us, anchor_mismatch_us;
 	} figures;				 /* any thread reads */
 	uint64_t not_yet_valid, anchor_mismatch; /* counted when last looked at */
-	_Atomic(struct snapshot *) mailbox;	 /* any thread writes */
-	atomic_bool draining, drained;		 /* any thread: asked for; done */
-	struct errands errands;			 /* its own rules */
-	struct feed feed;			 /* its own rules */
-	struct recorder *recorder;		 /* its own rules */
+	struct {
+		size_t used[LEDGER_COUNT];
+		uint64_t shed[LEDGER_COUNT];
+	} told;				    /* of what the ledger knows */
+	_Atomic(struct snapshot *) mailbox; /* any thread writes */
+	atomic_bool draining, drained;	    /* any thread: asked for; done */
+	struct errands errands;		    /* its own rules */
+	struct feed feed;		    /* its own rules */
+	struct recorder *recorder;	    /* its own rules */
 	struct tracing_desk desk;
 	const struct worker_shared *shared;
 	unsigned index;
@@ -268,11 +272,31 @@ static void tell_rise(const struct worker *w, enum metric metric, uint64_t *seen
 	atomic_store_explicit(at, w->loop.now.mono_us, memory_order_relaxed);
 }
 
+/* W holds USED bytes of WHICH, and has had to shed SHED times in all. */
+static void tell_account(struct worker *w, enum ledger_account which, size_t used, uint64_t shed)
+{
+	struct ledger *l = w->shared->ledger;
+
+	ledger_tell(l, which, &w->told.used[which], used);
+	ledger_note_shed(l, which, shed - w->told.shed[which]);
+	w->told.shed[which] = shed;
+}
+
+static void tell_memory(struct worker *w, const struct resolver_stats *stats)
+{
+	struct traffic_memory m = traffic_memory(&w->traffic);
+
+	tell_account(w, LEDGER_questions, stats->question_bytes, stats->shed_questions);
+	tell_account(w, LEDGER_input, m.input_bytes, m.shed_input);
+	tell_account(w, LEDGER_output, m.output_bytes, m.shed_output);
+}
+
 static void tell_figures(struct worker *w)
 {
 	struct resolver_stats stats;
 
 	resolver_read_stats(w->resolver, &stats);
+	tell_memory(w, &stats);
 	if (UNLIKELY(atomic_load_explicit(&w->draining, memory_order_relaxed)))
 		drain(w, &stats);
 	atomic_store_explicit(&w->figures.passed_us, w->loop.now.mono_us, memory_order_relaxed);
@@ -339,6 +363,7 @@ static enum err open_resolver(struct worker *w)
 		.own_addresses = shared->own_addresses,
 		.prefetch = shared->prefetch,
 		.cookie_secret = &shared->cookie_secret,
+		.question_bytes = shared->question_bytes,
 		.observe_keys = shared->anchors ? anchors_observe : NULL,
 		.observe_context = shared->anchors,
 		.forwarded = shared->strippers ? strippers_note : NULL,
@@ -381,6 +406,8 @@ static enum err open_parts(struct worker *w)
 		.feed = &w->feed,
 		.tcp_connections = w->shared->share.clients,
 		.udp_sockets = w->shared->share.servers,
+		.input_bytes = w->shared->input_bytes,
+		.output_bytes = w->shared->output_bytes,
 	};
 	enum err err = open_resolver(w);
 

@@ -6,6 +6,7 @@
  *
  * A new configuration comes by a mailbox of one and is adopted between two batches.
  */
+#include "base/ledger.h"
 #include "base/metrics.h"
 #include "cache/cache.h"
 #include "cache/infra.h"
@@ -41,6 +42,8 @@ struct worker_shared { /* borrowed by all workers; outlives them */
 	uint64_t descriptors;	/* that the system allows */
 	struct allotment share; /* each worker's, of those */
 	size_t recorder_bytes;	/* each worker's share */
+	struct ledger *ledger;
+	size_t question_bytes, input_bytes, output_bytes; /* each worker's shares of its accounts */
 };
 
 /* Made, but neither listening nor running. SHARED is borrowed, SNAPSHOT used. ERR_NO_MEMORY or

@@ -313,6 +313,8 @@ enum err outbound_init(struct outbound *o, struct loop *loop, const struct rng *
 		goto free_buckets;
 	if (pool_init(&o->pool, loop, handle_pool_reply, handle_pool_lost, o) != OK)
 		goto free_scratch;
+	if (settings->input_bytes > 0)
+		o->pool.unread_limit = settings->input_bytes;
 	return OK;
 
 free_scratch:

@@ -43,6 +43,7 @@ TAILQ_HEAD(outbound_queries, outbound_query);
 
 struct outbound_settings {
 	unsigned udp_sockets; /* open at a time; what would need more is lost */
+	size_t input_bytes;   /* of replies over TCP that have begun; 0: POOL_READ_TOTAL_MAX */
 	outbound_reply_fn *reply;
 	outbound_lost_fn *lost;
 	void *context;

@@ -122,6 +122,12 @@ static const struct {
 
 	{"cache: {memory: 12X}\n", "f:1: cache.memory: \"12X\" is not a size such as 256M"},
 	{"cache: {memory: 1K}\n", "f:1: cache.memory: at least 1M are expected"},
+	{"memory: {limit: much}\n",
+	 "f:1: memory.limit: \"much\" is neither auto nor a size such as 512M"},
+	{"workers: 2\nmemory: {limit: 16M}\n",
+	 "f:2: memory.limit: 16M for all are too few for 2 workers and a cache of 4M"},
+	{"workers: 2\nmemory: {limit: 192M}\ncache: {memory: 256M}\n",
+	 "f:3: cache.memory: 192M for all are too few for 2 workers and a cache of 256M"},
 	{"cache: {memory: 99999999T}\n",
 	 "f:1: cache.memory: \"99999999T\" is not a size such as 256M"},
 	{"cache: {disk: much}\n", "f:1: cache.disk: \"much\" is not a size such as 1G"},
@@ -264,7 +270,7 @@ static void test_defaults(void **state)
 		const struct settings *s = &c->settings;
 		CHECK(texts[i], c->listen_count == 2 && endpoint_equal(&c->listen[0], &v4) &&
 					endpoint_equal(&c->listen[1], &v6));
-		CHECK(texts[i], c->workers >= 1 && c->memory_bytes == 256 << 20);
+		CHECK(texts[i], c->workers >= 1 && c->memory_bytes <= 256 << 20);
 		CHECK(texts[i], c->disk_bytes == 1 << 30);
 		CHECK(texts[i], c->log_level == LOG_LEVEL_INFO && !c->log_queries.on);
 		CHECK(texts[i], c->recorder_bytes == 4 << 20 && c->recorder_slow_ms == 500 &&
@@ -334,6 +340,7 @@ static void test_service(void **state)
 	assert_int_equal(c->listen[1].port, 5300);
 	assert_int_equal(c->workers, 3);
 	assert_int_equal(c->memory_bytes, 64 << 20);
+	assert_int_equal(c->memory_shares[LEDGER_cache], 64 << 20);
 	assert_string_equal(c->state_path, RESOLVERD_STATEDIR);
 	assert_int_equal(c->settings.min_ttl_s, 5);
 	assert_int_equal(c->settings.max_ttl_s, 3600);

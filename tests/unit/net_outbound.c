@@ -445,16 +445,11 @@ static void test_tcp_flood(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_udp_early),
-		cmocka_unit_test(test_udp),
-		cmocka_unit_test(test_udp_cancel_on_reply),
-		cmocka_unit_test(test_udp_lost),
-		cmocka_unit_test(test_tcp_pipelined),
-		cmocka_unit_test(test_tcp_equal_ids),
-		cmocka_unit_test(test_tcp_closed),
-		cmocka_unit_test(test_tcp_silent),
-		cmocka_unit_test(test_tcp_flood),
-		cmocka_unit_test(test_tcp_half_replies),
+		cmocka_unit_test(test_udp_early),	    cmocka_unit_test(test_udp),
+		cmocka_unit_test(test_udp_cancel_on_reply), cmocka_unit_test(test_udp_lost),
+		cmocka_unit_test(test_tcp_pipelined),	    cmocka_unit_test(test_tcp_equal_ids),
+		cmocka_unit_test(test_tcp_closed),	    cmocka_unit_test(test_tcp_silent),
+		cmocka_unit_test(test_tcp_flood),	    cmocka_unit_test(test_tcp_half_replies),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
