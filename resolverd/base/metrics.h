@@ -43,6 +43,9 @@
 	X(upstream_addresses_refused_total,                                                        \
 	  "addresses of name servers that were not asked, as they are internal or forbidden")      \
 	X(upstream_failures_total, "upstream sends that failed or connections that were lost")     \
+	X(upstream_no_room_total,                                                                  \
+	  "upstream queries put off as no socket or connection was free here")                     \
+	X(upstream_yielded_total, "upstream queries whose late replies were given up for others")  \
 	X(limits_hit_total, "queries ended by a limit of resolve/limits.h")                        \
 	X(questions_shed_total,                                                                    \
 	  "questions given up for want of room: the largest, or the oldest of too many")           \

@@ -78,6 +78,8 @@ static void read_packet(struct trace_blame *b, const struct trace_step *step)
 	} else if (step->kind == TRACE_TIMEOUT) {
 		c->timeouts++;
 		c->tcp_timeouts += p->tcp;
+	} else if (step->code == LOSS_ROOM || step->code == LOSS_YIELDED) {
+		b->no_room = true;
 	} else {
 		c->lost++;
 		c->tcp_lost += p->tcp;
@@ -103,6 +105,10 @@ void trace_blame_read(struct trace_blame *b, const struct trace_step *step)
 		read_packet(b, step);
 		break;
 	case TRACE_THROTTLED:
+		if (step->code == TRACE_THROTTLE_ROOM) {
+			b->no_room = true;
+			break;
+		}
 		b->by_prefetch = step->code == TRACE_THROTTLE_PREFETCH &&
 				 (b->throttled == 0 || b->by_prefetch);
 		b->throttled++;
@@ -203,8 +209,12 @@ static void tell_culprit(const struct telling *t, const struct trace_culprit *c)
 
 void trace_blame_throttled(const struct trace_step *s, char *out, size_t size)
 {
-	const char *by = s->code == TRACE_THROTTLE_ZONE ? "the rate limit of the zone"
-							: "the rate limit of prefetching";
+	static const char *const words[] = {
+		[TRACE_THROTTLE_ZONE] = "the rate limit of the zone",
+		[TRACE_THROTTLE_PREFETCH] = "the rate limit of prefetching",
+		[TRACE_THROTTLE_ROOM] = "the want of a free socket",
+	};
+	const char *by = words[MIN(s->code, (unsigned)ARRAY_LEN(words) - 1)];
 
 	if (s->value == THROTTLE_NEVER)
 		(void)snprintf(out, size, "%s holds it back: too many wait in line", by);
@@ -220,6 +230,9 @@ void trace_blame_tell(const struct trace_blame *b, const struct trace_report *re
 
 	for (size_t i = 0; i < b->culprit_count; i++)
 		tell_culprit(&t, &b->culprits[i]);
+	if (b->no_room)
+		tell(&t, "Sockets or connections to servers ran short here; that is no fault of a "
+			 "server's.");
 	if (b->throttled_out)
 		tell(&t, "A rate limit held it back, and too many were waiting in line already.");
 	else if (b->throttled > 0)

@@ -35,6 +35,7 @@ struct trace_blame { /* some 20 kB */
 	uint64_t throttled_ms;
 	bool throttled_out; /* sent nowhere: the line was too long */
 	bool by_prefetch;   /* by the limit of refreshes only */
+	bool no_room;	    /* our own sockets ran short */
 	struct span limit;  /* the last one's words */
 };
 

@@ -48,6 +48,15 @@ static const char *const wrong_words[] = {
 	[TRACE_WRONG_COOKIE] = "lacks our cookie",
 };
 
+static const char *const lost_words[] = {
+	[LOSS_ROOM] = "was not asked after all: no socket or connection was free here",
+	[LOSS_YIELDED] = "is waited for no longer: others needed the socket",
+	[LOSS_ROUTE] = "cannot be reached: there is no way, or it is not permitted",
+	[LOSS_HINT] = "cannot be reached, an ICMP message says; it may yet answer",
+	[LOSS_CLOSED] = "refused or closed the connection",
+	[LOSS_TIMEOUT] = "did not take the connection in time",
+};
+
 /* Codes come from our own core: others are our bug. */
 #define WORD_OF(words, code) ((code) < ARRAY_LEN(words) ? (words)[code] : "unknown")
 
@@ -92,8 +101,7 @@ static void packet_text(const struct trace_blame *b, const struct trace_step *s,
 		(void)snprintf(out, size, "%s did not answer within %u ms", server, s->value);
 		break;
 	case TRACE_LOST:
-		(void)snprintf(out, size, "%s %s", server,
-			       p->tcp ? "refused or closed the connection" : "cannot be reached");
+		(void)snprintf(out, size, "%s %s", server, WORD_OF(lost_words, s->code));
 		break;
 	default: /* TRACE_WRONG */
 		(void)snprintf(out, size, "a reply of %s %s, and is not believed", server,

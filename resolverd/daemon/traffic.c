@@ -68,6 +68,16 @@ static void drop_client(struct traffic *t, uint64_t token)
 		tcp_drop(&t->tcp, client.handle);
 }
 
+static void send_upstream(struct traffic *t, const struct action *a)
+{
+	const struct outbound_packet packet = {.bytes = a->packet,
+					       .peer = a->peer,
+					       .tcp = a->transport == TRANSPORT_TCP,
+					       .zone = a->zone};
+
+	outbound_send(&t->outbound, a->token, &packet);
+}
+
 /* Nothing that an action does leads back into the resolver: losses and closed connections are
  * reported by the loop. So the list stays valid. */
 void traffic_step(struct traffic *t, const struct event *event)
@@ -79,8 +89,7 @@ void traffic_step(struct traffic *t, const struct event *event)
 		const struct action *a = &actions.list[i];
 		switch (a->kind) {
 		case ACT_SEND:
-			outbound_send(&t->outbound, a->token, a->packet, &a->peer,
-				      a->transport == TRANSPORT_TCP);
+			send_upstream(t, a);
 			break;
 		case ACT_CANCEL:
 			outbound_cancel(&t->outbound, a->token);
@@ -220,9 +229,9 @@ static void handle_reply(void *context, const struct outbound_reply *reply)
 	traffic_step(context, &event);
 }
 
-static void handle_lost(void *context, uint64_t token)
+static void handle_lost(void *context, uint64_t token, enum loss loss)
 {
-	struct event event = {.kind = EV_LOST, .token = token};
+	struct event event = {.kind = EV_LOST, .token = token, .loss = loss};
 
 	traffic_step(context, &event);
 }

@@ -364,6 +364,7 @@ static enum err open_resolver(struct worker *w)
 		.prefetch = shared->prefetch,
 		.cookie_secret = &shared->cookie_secret,
 		.question_bytes = shared->question_bytes,
+		.udp_sockets = shared->share.servers,
 		.observe_keys = shared->anchors ? anchors_observe : NULL,
 		.observe_context = shared->anchors,
 		.forwarded = shared->strippers ? strippers_note : NULL,

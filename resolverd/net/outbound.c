@@ -22,6 +22,7 @@ struct outbound_query {
 	uint64_t since_us;
 	struct endpoint peer;
 	bool doomed;
+	enum loss loss; /* of one that is doomed */
 	bool tcp;
 	struct loop_watch watch;  /* UDP */
 	struct pool_query pooled; /* TCP */
@@ -45,7 +46,7 @@ static struct outbound_query *find(const struct outbound *o, uint64_t token)
 }
 
 static struct outbound_query *add_query(struct outbound *o, uint64_t token,
-					const struct endpoint *peer, bool tcp)
+					const struct outbound_packet *packet)
 {
 	struct outbound_query *q = calloc(1, sizeof(*q));
 
@@ -54,8 +55,8 @@ static struct outbound_query *add_query(struct outbound *o, uint64_t token,
 	q->outbound = o;
 	q->token = token;
 	q->since_us = o->loop->now.mono_us;
-	q->peer = *peer;
-	q->tcp = tcp;
+	q->peer = packet->peer;
+	q->tcp = packet->tcp;
 	q->next = *bucket_of(o, token);
 	*bucket_of(o, token) = q;
 	if (TAILQ_EMPTY(&o->queries))
@@ -83,26 +84,27 @@ static void remove_query(struct outbound_query *q)
 }
 
 /* Q will have no reply: report that from the loop. */
-static void doom(struct outbound_query *q)
+static void doom(struct outbound_query *q, enum loss loss)
 {
 	struct outbound *o = q->outbound;
 
 	if (q->doomed)
 		return;
 	q->doomed = true;
+	q->loss = loss;
 	TAILQ_REMOVE(&o->queries, q, in_order);
 	TAILQ_INSERT_TAIL(&o->doomed, q, in_order);
 	loop_timer_set(o->loop, &o->attention, o->loop->now.mono_us);
 }
 
-static void lose(struct outbound_query *q)
+static void lose(struct outbound_query *q, enum loss loss)
 {
 	struct outbound *o = q->outbound;
 	uint64_t token = q->token;
 
 	remove_query(q);
 	o->lost_count++;
-	o->settings.lost(o->settings.context, token);
+	o->settings.lost(o->settings.context, token, loss);
 }
 
 static void handle_attention(void *context)
@@ -112,7 +114,7 @@ static void handle_attention(void *context)
 
 	/* Who hears of a loss may send again and lose again; budgets upstairs end that. */
 	while ((q = TAILQ_FIRST(&o->doomed)))
-		lose(q);
+		lose(q, q->loss);
 }
 
 /* ---- UDP ---- */
@@ -163,18 +165,27 @@ static void drain_early(int fd)
 			return;
 }
 
-/* A socket of its own for Q. */
+/* Whose doing it is that the system does not send. */
+static enum loss loss_of(int error)
+{
+	return socket_is_shortage(error) ? LOSS_ROOM : LOSS_ROUTE;
+}
+
+/* A socket of its own for Q. ERR_SYSTEM or ERR_LIMIT, with q->loss. */
 static enum err send_udp(struct outbound_query *q, struct span packet)
 {
 	struct outbound *o = q->outbound;
 	struct sockaddr_storage address;
 	socklen_t len = endpoint_to_sockaddr(&q->peer, &address);
 
+	q->loss = len == 0 ? LOSS_ROUTE : LOSS_ROOM;
 	if (len == 0 || o->udp_count >= o->settings.udp_sockets)
 		return ERR_LIMIT;
 	int fd = socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
+	if (fd < 0) {
+		q->loss = loss_of(errno);
 		return ERR_SYSTEM;
+	}
 	report_unreachable(fd, q->peer.family);
 	bind_random(o, fd, address.ss_family);
 	q->watch = (struct loop_watch){.fn = handle_ready, .context = q};
@@ -183,6 +194,7 @@ static enum err send_udp(struct outbound_query *q, struct span packet)
 		drain_early(fd);
 	if (!connected || send(fd, packet.at, packet.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ||
 	    loop_watch(o->loop, &q->watch, fd, LOOP_READ) != OK) {
+		q->loss = loss_of(errno);
 		close(fd);
 		return ERR_SYSTEM;
 	}
@@ -223,7 +235,7 @@ static void handle_ready(void *context, unsigned ready)
 	}
 	/* An error that reading did not clear would be reported for ever. */
 	if (err == ERR_CLOSED || (err == ERR_BUSY && ready & LOOP_FAILED))
-		lose(q);
+		lose(q, LOSS_HINT);
 }
 
 /* ---- TCP ---- */
@@ -244,26 +256,34 @@ static void handle_pool_reply(void *context, struct pool_query *pooled, struct s
 	o->settings.reply(o->settings.context, &reply);
 }
 
-static void handle_pool_lost(void *context, struct pool_query *pooled)
+static void handle_pool_lost(void *context, struct pool_query *pooled, enum loss loss)
 {
 	(void)context;
-	lose(query_of(pooled));
+	lose(query_of(pooled), loss);
+}
+
+static enum err send_tcp(struct outbound_query *q, const struct outbound_packet *packet)
+{
+	const struct pool_target target = {.server = packet->peer, .zone = packet->zone};
+	enum err err = pool_send(&q->outbound->pool, &q->pooled, packet->bytes, &target);
+
+	q->loss = err == ERR_SYSTEM ? LOSS_ROUTE : LOSS_ROOM;
+	return err;
 }
 
 /* ---- both ---- */
 
-void outbound_send(struct outbound *o, uint64_t token, struct span packet,
-		   const struct endpoint *peer, bool tcp)
+void outbound_send(struct outbound *o, uint64_t token, const struct outbound_packet *packet)
 {
-	REQUIRE(!find(o, token) && packet.len >= HEADER_SIZE);
-	struct outbound_query *q = add_query(o, token, peer, tcp);
+	REQUIRE(!find(o, token) && packet->bytes.len >= HEADER_SIZE);
+	struct outbound_query *q = add_query(o, token, packet);
 	if (!q) {
 		o->lost_count++; /* the sender's own deadline has to notice */
 		return;
 	}
-	enum err err = tcp ? pool_send(&o->pool, &q->pooled, packet, peer) : send_udp(q, packet);
+	enum err err = packet->tcp ? send_tcp(q, packet) : send_udp(q, packet->bytes);
 	if (err != OK)
-		doom(q);
+		doom(q, q->loss);
 }
 
 void outbound_cancel(struct outbound *o, uint64_t token)
@@ -282,7 +302,7 @@ static void handle_tick(void *context)
 
 	while ((q = TAILQ_FIRST(&o->queries)) &&
 	       now_us - q->since_us >= OUTBOUND_FORGOTTEN_MS * 1000ULL)
-		doom(q);
+		doom(q, LOSS_TIMEOUT);
 	if (q)
 		loop_timer_set(o->loop, &o->tick, now_us + OUTBOUND_TICK_MS * 1000);
 }

@@ -6,11 +6,12 @@
  * better one, is not decided here. TCP queries share connections (net/pool.h).
  *
  * A query is out from outbound_send() until it is cancelled or reported lost. Losses are what the
- * system tells: no route, port unreachable, connection refused or closed, no descriptor left. They
- * are never reported from within outbound_send(), always from the loop.
+ * system tells: no route, connection refused or closed, no descriptor left; whose doing that is goes
+ * with it. They are never reported from within outbound_send(), always from the loop.
  */
 #include "base/endpoint.h"
 #include "base/err.h"
+#include "base/loss.h"
 #include "base/rng.h"
 #include "base/span.h"
 #include "net/loop.h"
@@ -36,7 +37,7 @@ struct outbound_reply {
 };
 typedef void outbound_reply_fn(void *context, const struct outbound_reply *reply);
 /* TOKEN is not out any more. */
-typedef void outbound_lost_fn(void *context, uint64_t token);
+typedef void outbound_lost_fn(void *context, uint64_t token, enum loss loss);
 
 struct outbound_query;
 TAILQ_HEAD(outbound_queries, outbound_query);
@@ -72,8 +73,14 @@ void outbound_deinit(struct outbound *o);
 
 /* The machine's memory may have been copied: choose other ports than the copy does. */
 void outbound_renew(struct outbound *o);
-/* Send PACKET to PEER, over TCP if TCP says so. TOKEN is not out. */
-void outbound_send(struct outbound *o, uint64_t token, struct span packet,
-		   const struct endpoint *peer, bool tcp);
+
+struct outbound_packet {
+	struct span bytes;
+	struct endpoint peer;
+	bool tcp;
+	uint32_t zone; /* of the question: pool_send() */
+};
+/* Send PACKET. TOKEN is not out. */
+void outbound_send(struct outbound *o, uint64_t token, const struct outbound_packet *packet);
 /* No reply is wanted for TOKEN any more. Nothing happens if it is not out. */
 void outbound_cancel(struct outbound *o, uint64_t token);

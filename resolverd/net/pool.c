@@ -15,25 +15,29 @@ struct pool_connection {
 	TAILQ_ENTRY(pool_connection) in_pool;
 	struct pool *pool;
 	struct loop_watch watch;
-	struct endpoint server;
+	struct pool_target target;
 	struct pool_queries queries; /* oldest first */
 	unsigned query_count;
 	uint64_t opened_us;
 	uint64_t since_us; /* had its last query sent or taken away */
+	uint64_t heard_us; /* its server last gave a sign, or began to owe one */
 	bool connected;
 	bool served; /* has brought a reply */
 	bool doomed;
-	bool held; /* somebody stands on it: it may be doomed but not closed */
+	enum loss loss; /* what becomes of its queries then */
+	bool held;	/* somebody stands on it: it may be doomed but not closed */
 	unsigned unanswered, strangers;
 	struct stream_queue in, out;
 };
 
 /* ---- connections ---- */
 
-static void doom(struct pool_connection *c)
+static void doom(struct pool_connection *c, enum loss loss)
 {
 	struct pool *p = c->pool;
 
+	if (!c->doomed)
+		c->loss = loss;
 	c->doomed = true;
 	loop_timer_set(p->loop, &p->attention, p->loop->now.mono_us);
 }
@@ -45,17 +49,25 @@ static void drop_input(struct pool_connection *c)
 	stream_queue_deinit(&c->in);
 }
 
-static void close_connection(struct pool_connection *c)
+static void close_socket(struct pool_connection *c)
 {
 	struct pool *p = c->pool;
 
-	REQUIRE(TAILQ_EMPTY(&c->queries));
+	if (c->watch.fd < 0)
+		return;
 	loop_forget(p->loop, &c->watch);
 	close(c->watch.fd);
+	c->watch.fd = -1;
+	p->count--;
+}
+
+static void close_connection(struct pool_connection *c)
+{
+	REQUIRE(TAILQ_EMPTY(&c->queries));
+	close_socket(c);
 	drop_input(c);
 	stream_queue_deinit(&c->out);
-	TAILQ_REMOVE(&p->connections, c, in_pool);
-	p->count--;
+	TAILQ_REMOVE(&c->pool->connections, c, in_pool);
 	free(c);
 }
 
@@ -69,29 +81,49 @@ static void touch(struct pool_connection *c)
 	TAILQ_INSERT_TAIL(&p->connections, c, in_pool);
 }
 
-/* Close a connection without queries to make room for another. */
+/* The connection that has waited longest for its server, if that is long. */
+static struct pool_connection *longest_waiting(const struct pool *p)
+{
+	struct pool_connection *c, *longest = NULL;
+	uint64_t before_us = p->loop->now.mono_us - POOL_WAITED_MS * 1000ULL;
+
+	TAILQ_FOREACH(c, &p->connections, in_pool)
+	if (!c->held && !c->doomed && c->heard_us <= before_us &&
+	    (!longest || c->heard_us < longest->heard_us))
+		longest = c;
+	return longest;
+}
+
+/* Make room for another connection: one without queries, or one that waits for a silent server,
+ * has to give way. The descriptor is free at once; queries are told by the loop. */
 static bool make_room(struct pool *p)
 {
 	struct pool_connection *c;
 
 	TAILQ_FOREACH(c, &p->connections, in_pool)
 	{
-		if (c->query_count == 0 && !c->held) {
+		if (c->query_count == 0 && !c->held && !c->doomed) {
 			close_connection(c);
 			return true;
 		}
 	}
-	return false;
+	c = longest_waiting(p);
+	if (!c)
+		return false;
+	doom(c, LOSS_YIELDED);
+	close_socket(c);
+	return true;
 }
 
 static void handle_ready(void *context, unsigned ready);
 
-/* A socket on its way to SERVER, or -1. */
+/* A socket on its way to SERVER, or -1 with errno. */
 static int begin_connect(const struct endpoint *server)
 {
 	struct sockaddr_storage address;
 	socklen_t len = endpoint_to_sockaddr(server, &address);
 
+	errno = EAFNOSUPPORT;
 	if (len == 0)
 		return -1;
 	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -105,20 +137,33 @@ static int begin_connect(const struct endpoint *server)
 	return fd;
 }
 
-static enum err open_connection(struct pool *p, const struct endpoint *server,
+/* Half of all connections are in use, and of those opened for ZONE many have brought nothing. */
+static bool has_its_share(const struct pool *p, uint32_t zone)
+{
+	const struct pool_connection *c;
+	unsigned mute = 0;
+
+	if (p->count < POOL_CONNECTIONS / 2)
+		return false;
+	TAILQ_FOREACH(c, &p->connections, in_pool)
+	mute += !c->served && !c->doomed && c->target.zone == zone;
+	return mute >= POOL_ZONE_SHARE;
+}
+
+static enum err open_connection(struct pool *p, const struct pool_target *target,
 				struct pool_connection **out)
 {
-	if (p->count >= POOL_CONNECTIONS && !make_room(p))
+	if (has_its_share(p, target->zone) || (p->count >= POOL_CONNECTIONS && !make_room(p)))
 		return ERR_LIMIT;
 	struct pool_connection *c = calloc(1, sizeof(*c));
 	if (!c)
 		return ERR_NO_MEMORY;
 	c->pool = p;
-	c->server = *server;
-	c->opened_us = c->since_us = p->loop->now.mono_us;
+	c->target = *target;
+	c->opened_us = c->since_us = c->heard_us = p->loop->now.mono_us;
 	c->watch = (struct loop_watch){.fn = handle_ready, .context = c};
 	TAILQ_INIT(&c->queries);
-	int fd = begin_connect(server);
+	int fd = begin_connect(&target->server);
 	if (fd < 0)
 		goto free_connection;
 	if (loop_watch(p->loop, &c->watch, fd, LOOP_WRITE) != OK)
@@ -130,10 +175,10 @@ static enum err open_connection(struct pool *p, const struct endpoint *server,
 	return OK;
 
 close_socket:
-	close(fd);
+	socket_abandon(fd);
 free_connection:
 	free(c);
-	return ERR_SYSTEM;
+	return socket_is_shortage(errno) ? ERR_LIMIT : ERR_SYSTEM;
 }
 
 static bool has_id(const struct pool_connection *c, uint16_t id)
@@ -146,27 +191,27 @@ static bool has_id(const struct pool_connection *c, uint16_t id)
 	return false;
 }
 
-/* The connection to SERVER for a query with ID: the least busy one, or a new one. */
-static enum err choose_connection(struct pool *p, const struct endpoint *server, uint16_t id,
+/* The connection to TARGET for a query with ID: the least busy one, or a new one. */
+static enum err choose_connection(struct pool *p, const struct pool_target *target, uint16_t id,
 				  struct pool_connection **out)
 {
 	struct pool_connection *c, *best = NULL;
-	unsigned to_server = 0;
+	unsigned to_server = 0, most = p->count >= POOL_CONNECTIONS / 2 ? 1 : POOL_PER_SERVER;
 
 	TAILQ_FOREACH(c, &p->connections, in_pool)
 	{
-		if (c->doomed || !endpoint_equal(&c->server, server))
+		if (c->doomed || !endpoint_equal(&c->target.server, &target->server))
 			continue;
 		to_server++;
 		if (c->unanswered < POOL_UNANSWERED && c->query_count < POOL_PIPELINE &&
 		    !has_id(c, id) && (!best || c->query_count < best->query_count))
 			best = c;
 	}
-	if (best && (best->query_count < POOL_SPREAD || to_server >= POOL_PER_SERVER)) {
+	if (best && (best->query_count < POOL_SPREAD || to_server >= most)) {
 		*out = best;
 		return OK;
 	}
-	enum err err = to_server < POOL_PER_SERVER ? open_connection(p, server, out) : ERR_LIMIT;
+	enum err err = to_server < most ? open_connection(p, target, out) : ERR_LIMIT;
 	if (err != OK && best) {
 		*out = best;
 		return OK;
@@ -180,11 +225,11 @@ static void write_bytes(struct pool_connection *c, struct span bytes)
 {
 	if (c->connected && stream_queue_len(&c->out) == 0 &&
 	    stream_write(c->watch.fd, &bytes) != OK) {
-		doom(c);
+		doom(c, LOSS_CLOSED);
 		return;
 	}
 	if (stream_queue_push(&c->out, bytes, POOL_WRITE_MAX) != OK)
-		doom(c);
+		doom(c, LOSS_ROOM);
 }
 
 static void settle(struct pool_connection *c)
@@ -196,17 +241,20 @@ static void settle(struct pool_connection *c)
 	loop_want(c->pool->loop, &c->watch, wanted);
 }
 
-/* Put QUERY, whose copy is ready, on a connection to SERVER. */
-static enum err send_copy(struct pool *p, struct pool_query *query, const struct endpoint *server)
+/* Put QUERY, whose copy is ready, on a connection to TARGET. */
+static enum err send_copy(struct pool *p, struct pool_query *query,
+			  const struct pool_target *target)
 {
 	struct pool_connection *c;
-	enum err err = choose_connection(p, server, query->id, &c);
+	enum err err = choose_connection(p, target, query->id, &c);
 
 	if (err != OK)
 		return err;
 	query->connection = c;
 	query->answered = false;
 	query->sent_us = p->loop->now.mono_us;
+	if (c->query_count == 0)
+		c->heard_us = query->sent_us;
 	TAILQ_INSERT_TAIL(&c->queries, query, in_connection);
 	c->query_count++;
 	touch(c);
@@ -226,7 +274,7 @@ static void take_away(struct pool_query *query)
 }
 
 enum err pool_send(struct pool *p, struct pool_query *query, struct span packet,
-		   const struct endpoint *server)
+		   const struct pool_target *target)
 {
 	uint8_t length[STREAM_LENGTH_SIZE] = {(uint8_t)(packet.len >> 8), (uint8_t)packet.len};
 
@@ -238,7 +286,7 @@ enum err pool_send(struct pool *p, struct pool_query *query, struct span packet,
 	if (err == OK)
 		err = stream_queue_push(&query->copy, packet, STREAM_FRAME_MAX);
 	if (err == OK)
-		err = send_copy(p, query, server);
+		err = send_copy(p, query, target);
 	if (err != OK)
 		stream_queue_deinit(&query->copy);
 	return err;
@@ -259,7 +307,7 @@ void pool_cancel(struct pool *p, struct pool_query *query)
 		return;
 	touch(c);
 	if (c->connected && c->unanswered >= POOL_UNANSWERED)
-		doom(c);
+		doom(c, LOSS_CLOSED);
 }
 
 /* The connection is broken: send its queries over another one, once, or give them up; close it.
@@ -269,16 +317,18 @@ static void bury(struct pool_connection *c)
 	struct pool *p = c->pool;
 	struct pool_query *query;
 
+	enum loss loss = c->doomed ? c->loss : LOSS_CLOSED;
+
 	c->held = true;
 	c->doomed = true;
 	while ((query = TAILQ_FIRST(&c->queries))) {
 		take_away(query);
-		bool retry = c->served && !query->again && !query->answered;
+		bool retry = loss != LOSS_YIELDED && c->served && !query->again && !query->answered;
 		query->again = true;
-		if (retry && send_copy(p, query, &c->server) == OK)
+		if (retry && send_copy(p, query, &c->target) == OK)
 			continue;
 		stream_queue_deinit(&query->copy);
-		p->lost(p->context, query);
+		p->lost(p->context, query, loss);
 	}
 	close_connection(c);
 }
@@ -291,7 +341,7 @@ static void take_message(struct pool_connection *c, struct span message)
 	struct pool_query *query;
 
 	if (message.len < HEADER_SIZE) { /* not DNS, or out of step */
-		doom(c);
+		doom(c, LOSS_CLOSED);
 		return;
 	}
 	uint16_t id = (uint16_t)(message.at[0] << 8 | message.at[1]);
@@ -300,11 +350,12 @@ static void take_message(struct pool_connection *c, struct span message)
 		break;
 	if (!query) {
 		if (++c->strangers > POOL_STRANGERS)
-			doom(c);
+			doom(c, LOSS_CLOSED);
 		return;
 	}
 	c->strangers = c->unanswered = 0;
 	c->served = true;
+	c->heard_us = p->loop->now.mono_us;
 	query->answered = true;
 	p->reply(p->context, query, message);
 }
@@ -331,12 +382,12 @@ static void keep_input(struct pool_connection *c, struct span bytes)
 			largest = c;
 		p->shed_input++;
 		drop_input(largest);
-		doom(largest);
+		doom(largest, LOSS_YIELDED);
 	}
 	if (c->doomed)
 		return;
 	if (stream_queue_push(&c->in, bytes, SCRATCH_SIZE) != OK)
-		doom(c);
+		doom(c, LOSS_ROOM);
 	p->unread_bytes += c->in.capacity;
 }
 
@@ -350,7 +401,7 @@ static void read_messages(struct pool_connection *c)
 	REQUIRE(left.len < STREAM_FRAME_MAX);
 	enum err err = stream_read(c->watch.fd, p->scratch + left.len, STREAM_FRAME_MAX, &len);
 	if (err == ERR_NOT_FOUND || err == ERR_CLOSED)
-		doom(c);
+		doom(c, LOSS_CLOSED);
 	if (err != OK)
 		return;
 	if (left.len > 0 && left.at)
@@ -367,10 +418,12 @@ static void finish_connect(struct pool_connection *c)
 	int error = 0;
 	socklen_t len = sizeof(error);
 
-	if (getsockopt(c->watch.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error != 0)
-		doom(c);
-	else
-		c->connected = true;
+	if (getsockopt(c->watch.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error != 0) {
+		doom(c, LOSS_CLOSED);
+		return;
+	}
+	c->connected = true;
+	c->heard_us = c->pool->loop->now.mono_us;
 }
 
 static void write_queue(struct pool_connection *c)
@@ -379,7 +432,7 @@ static void write_queue(struct pool_connection *c)
 	size_t len = rest.len;
 
 	if (stream_write(c->watch.fd, &rest) != OK)
-		doom(c);
+		doom(c, LOSS_CLOSED);
 	else
 		stream_queue_pop(&c->out, len - rest.len);
 }
@@ -397,7 +450,7 @@ static void handle_ready(void *context, unsigned ready)
 	if (!c->doomed && ready & LOOP_READ)
 		read_messages(c);
 	else if (ready & LOOP_FAILED)
-		doom(c);
+		doom(c, LOSS_CLOSED);
 	c->held = false;
 	if (c->doomed)
 		bury(c);
@@ -433,7 +486,7 @@ static void handle_tick(void *context)
 		if (!c->connected
 			    ? now_us - c->opened_us >= POOL_CONNECT_MS * 1000ULL
 			    : c->query_count == 0 && now_us - c->since_us >= POOL_IDLE_MS * 1000ULL)
-			doom(c);
+			doom(c, LOSS_TIMEOUT);
 	}
 	if (p->count > 0)
 		loop_timer_set(p->loop, &p->tick, now_us + POOL_TICK_MS * 1000);

@@ -8,11 +8,18 @@
  * A connection without queries is kept for POOL_IDLE_MS. One that its server closes while queries
  * are out had perhaps been closed before they came: if it has served others, they are sent once
  * more over a new one; else they are lost. One that leaves queries unanswered gets no more.
+ *
+ * Connections are few, and a server that accepts and falls silent holds one for as long as somebody
+ * waits. So once half of them are in use no server gets another while it has one, nor a zone while
+ * POOL_ZONE_SHARE of those that were opened for it have brought nothing; and when all are, the one gives
+ * way that has been idle longest, else the one that has waited longest, if longer than a server needs
+ * that is there. What was out on it has yielded, which says nothing of its server.
  */
 #include <sys/queue.h>
 
 #include "base/endpoint.h"
 #include "base/err.h"
+#include "base/loss.h"
 #include "base/span.h"
 #include "net/loop.h"
 #include "net/stream.h"
@@ -29,6 +36,10 @@ enum {
 	POOL_IDLE_MS = 10000,
 	/* A handshake that takes longer comes too late for the client. */
 	POOL_CONNECT_MS = 2000,
+	/* Nothing heard for so long, not even that the connection is made: it may have to give way. As
+	 * long as a round trip around the world. */
+	POOL_WAITED_MS = 400,
+	POOL_ZONE_SHARE = 16,
 	/* Queries given up in a row, after at least so long, before a connection gets no more. */
 	POOL_UNANSWERED = 2,
 	POOL_ANSWER_MS = 500,
@@ -60,7 +71,7 @@ TAILQ_HEAD(pool_queries, pool_query);
  * one. MESSAGE is borrowed. */
 typedef void pool_reply_fn(void *context, struct pool_query *query, struct span message);
 /* QUERY is not out any more and will have no reply. Never called from within pool_send(). */
-typedef void pool_lost_fn(void *context, struct pool_query *query);
+typedef void pool_lost_fn(void *context, struct pool_query *query, enum loss loss);
 
 struct pool { /* one thread */
 	struct loop *loop;
@@ -68,7 +79,7 @@ struct pool { /* one thread */
 	pool_lost_fn *lost;
 	void *context;
 	struct pool_connections connections; /* longest without a query first */
-	unsigned count;
+	unsigned count;			     /* of those that have a descriptor */
 	struct loop_timer tick, attention;
 	uint8_t *scratch;
 	/* Held of replies that have begun, and the most that it may be (the owner may lower it): past
@@ -83,9 +94,13 @@ MUST_USE enum err pool_init(struct pool *p, struct loop *loop, pool_reply_fn *re
 /* Closes all connections; lost() is not called for queries that are out. */
 void pool_deinit(struct pool *p);
 
-/* Send PACKET (12 bytes at least) to SERVER. QUERY is zero or was out before. ERR_LIMIT,
- * ERR_NO_MEMORY or ERR_SYSTEM: it is not out. */
+struct pool_target {
+	struct endpoint server;
+	uint32_t zone; /* any number that is the same for all questions of one zone */
+};
+/* Send PACKET (12 bytes at least) to TARGET. QUERY is zero or was out before. ERR_LIMIT,
+ * ERR_NO_MEMORY: there is no room here; ERR_SYSTEM: no way there. It is not out then. */
 MUST_USE enum err pool_send(struct pool *p, struct pool_query *query, struct span packet,
-			    const struct endpoint *server);
+			    const struct pool_target *target);
 /* No reply is wanted any more. Nothing happens if QUERY is not out. */
 void pool_cancel(struct pool *p, struct pool_query *query);

@@ -118,6 +118,22 @@ uint32_t socket_take_drops(int fd, uint32_t *seen)
 	return more;
 }
 
+bool socket_is_shortage(int error)
+{
+	switch (error) {
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+	case ENOSPC:	    /* epoll's watches */
+	case EAGAIN:	    /* ports, or room in the socket */
+	case EADDRNOTAVAIL: /* ports */
+		return true;
+	default:
+		return false;
+	}
+}
+
 void socket_abandon(int fd)
 {
 	int saved = errno;

@@ -43,6 +43,9 @@ bool socket_identify(int fd, struct endpoint *local, bool *tcp);
  * which is moved on: its buffer or queue was full. */
 uint32_t socket_take_drops(int fd, uint32_t *seen);
 
+/* ERROR (an errno) says that this machine is short of something: descriptors, ports, memory. */
+bool socket_is_shortage(int error);
+
 /* Close FD and keep errno, which says why. */
 void socket_abandon(int fd);
 

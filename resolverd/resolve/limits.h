@@ -38,6 +38,10 @@ enum {
 	 * give. Equal questions are one per worker; LIMIT_MISMATCHES wrong guesses at an open send
 	 * end it. */
 	LIMIT_SENDS_OPEN = 4,
+	/* Whoever finds no socket to ask with tries again after so long, then twice as long each time
+	 * up to sixteen times; all of it takes 2.3 s, which is longer than clients wait. */
+	LIMIT_STARVED_MS = 25,
+	LIMIT_STARVINGS = 8,
 	/* Bytes received for one client query. PowerDNS 100 kB. */
 	LIMIT_RECEIVED_BYTES = 200 * 1024,
 	/* Labels revealed one by one while minimising (RFC 9156 §2.3: MAX_MINIMISE_COUNT 10). */

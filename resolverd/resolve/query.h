@@ -25,6 +25,7 @@
 #include "resolve/resolver.h"
 #include "resolve/scrub.h"
 #include "resolve/security.h"
+#include "resolve/sends.h"
 #include "resolve/throttle.h"
 #include "resolve/trace.h"
 
@@ -96,6 +97,9 @@ struct ns_name { /* a name server whose address is not known yet */
 
 struct send {		/* one packet that may be answered; slots of the resolver */
 	uint64_t token; /* 0: free slot */
+	TAILQ_ENTRY(send) in_order;
+	enum send_standing standing;
+	uint32_t server_mark, zone_mark; /* where it is counted */
 	struct query *query;
 	unsigned server; /* index into query->servers */
 	uint16_t id, qtype;
@@ -245,6 +249,7 @@ struct query {
 	uint64_t turn_ms; /* of that, when a place in the line for a server was taken; 0: none */
 	struct endpoint turn_at; /* ... as which it is counted */
 	bool held_back;		 /* by a line that was too long; says nothing about the servers */
+	uint8_t starvings;	 /* times that no room of ours was found for a packet */
 	uint64_t retry_ms;	 /* when a server that is out for now may be asked again; 0: none */
 
 	/* what came back */
@@ -336,11 +341,7 @@ struct resolver {
 	struct waiter *waiter_pool;
 	unsigned waiter_pool_count;
 
-	struct send **sends; /* slots */
-	uint32_t send_slots, sends_open;
-	uint32_t *free_slots;
-	uint32_t free_count;
-	uint32_t token_generation;
+	struct sends sends;
 	uint32_t hedges, hedge_base; /* hedges among the last sends */
 
 	struct arena step_arena; /* packets of the actions */

@@ -71,6 +71,7 @@ enum err resolver_new(const struct resolver_parts *parts, struct resolver **out)
 	r->has_ipv4 = r->has_ipv6 = true;
 	r->question_bytes_limit =
 		parts->question_bytes ? parts->question_bytes : (size_t)LIMIT_QUESTION_BYTES;
+	sends_init(&r->sends, parts->udp_sockets);
 	heap_init(&r->query_timers);
 	heap_init(&r->sizes);
 	heap_init(&r->turns);
@@ -102,10 +103,7 @@ void resolver_free(struct resolver *r)
 	}
 	query_free_finished(r);
 	waiters_deinit(r);
-	for (uint32_t i = 0; i < r->send_slots; i++)
-		free(r->sends[i]);
-	free(r->sends);
-	free(r->free_slots);
+	sends_deinit(&r->sends);
 	free(r->actions);
 	free(r->table);
 	free(r->waiter_table);
@@ -383,7 +381,7 @@ void resolver_read_stats(const struct resolver *r, struct resolver_stats *out)
 				       .kept_names = prefetch.kept,
 				       .open_refreshes = prefetch.running,
 				       .waiting_refreshes = prefetch.waiting,
-				       .open_sends = r->sends_open,
+				       .open_sends = r->sends.open,
 				       .waiting_clients = r->waiter_count,
 				       .question_bytes = r->question_bytes,
 				       .max_question_bytes = r->max_question_bytes,

@@ -14,6 +14,7 @@
  * One thread each. Several resolvers share a cache and the knowledge of servers (infra, ranges).
  */
 #include "base/endpoint.h"
+#include "base/loss.h"
 #include "base/metrics.h"
 #include "base/now.h"
 #include "base/rng.h"
@@ -36,7 +37,8 @@ enum event_kind {
 	EV_QUERY, /* a client asks: token is the caller's handle for this client query */
 	EV_REPLY, /* bytes came back for a send: token of the ACT_SEND. Several may come for one
 			token: what does not match is waited out */
-	EV_LOST,  /* a send can have no reply any more: unreachable, refused, connection closed */
+	EV_LOST,  /* a send can have no reply any more, and whose doing that is. Not with LOSS_HINT:
+			then it goes on, and may be told lost again */
 	EV_DEADLINE, /* resolver_deadline_ms() has passed */
 	EV_NETWORK,  /* address families of the machine: see family fields */
 	EV_GONE,     /* the client of this token went away (connection closed): answer nothing */
@@ -52,6 +54,7 @@ struct event {
 	struct span packet;	     /* borrowed until resolver_step() returns */
 	const struct endpoint *peer; /* EV_QUERY: the client; EV_REPLY: who it came from */
 	enum transport transport;    /* of the packet */
+	enum loss loss;		     /* EV_LOST */
 	bool has_ipv4, has_ipv6;     /* EV_NETWORK: a route exists */
 	const uint8_t *name;	     /* EV_REFRESH, EV_WATCH */
 	uint16_t type;		     /* EV_REFRESH, EV_WATCH */
@@ -75,6 +78,9 @@ struct action {
 	struct span packet; /* valid until the next resolver_step() */
 	struct endpoint peer;
 	enum transport transport;
+	uint32_t
+		zone; /* ACT_SEND: the same for all that is asked for one zone, so that zones can have
+			  equal shares of what is short */
 };
 
 struct actions { /* owned by the resolver; valid until the next resolver_step() */
@@ -125,6 +131,8 @@ struct resolver_parts { /* what a resolver is made of; all borrowed and outlivin
 	struct prefetch_shared
 		*prefetch; /* which resolver keeps which name fresh; NULL: an own one */
 	struct rng rng;	   /* copied */
+	/* Sends over UDP that may be open at a time, as each takes a socket; 0: without end. */
+	unsigned udp_sockets;
 	const struct hash_key
 		*cookie_secret; /* shared by all resolvers, so a client's cookie is good
 						 at each */

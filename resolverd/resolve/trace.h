@@ -9,6 +9,7 @@
  */
 #include "base/cursor.h"
 #include "base/endpoint.h"
+#include "base/loss.h"
 #include "cache/entry.h"
 
 /* Each kind, and which fields of a step it fills. All have `question`, whose step it is, and
@@ -28,7 +29,7 @@ enum trace_kind {
 	TRACE_REPLY, /* to packet number: code: enum trace_reply; type: rcode; value: bytes; name: the
 			    zone referred to, or the alias' target */
 	TRACE_TIMEOUT, /* packet number was not answered in time; value: milliseconds it had */
-	TRACE_LOST,    /* packet number cannot be answered: unreachable, refused, closed */
+	TRACE_LOST,    /* packet number cannot be answered: code: enum loss */
 	TRACE_WRONG,   /* a reply to packet number that was not believed: code: enum trace_wrong */
 	TRACE_THROTTLED, /* held back: value: milliseconds; code: enum trace_throttle */
 	TRACE_LIMIT,	 /* a limit was reached: text */
@@ -76,7 +77,11 @@ enum trace_wrong {
 	TRACE_WRONG_CASE,
 	TRACE_WRONG_COOKIE
 };
-enum trace_throttle { TRACE_THROTTLE_ZONE, TRACE_THROTTLE_PREFETCH };
+enum trace_throttle {
+	TRACE_THROTTLE_ZONE,
+	TRACE_THROTTLE_PREFETCH,
+	TRACE_THROTTLE_ROOM /* no socket or connection was free */
+};
 enum trace_told { TRACE_TOLD_STALE = 1, TRACE_TOLD_SERVFAIL = 2 };
 
 struct trace_step { /* as written, and as read; what a kind does not fill is zero */

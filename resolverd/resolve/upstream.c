@@ -1,7 +1,5 @@
 #include "resolve/upstream.h"
 
-#include <stdlib.h>
-
 #include "dns/cookie.h"
 #include "resolve/chain.h"
 #include "resolve/servers.h"
@@ -18,62 +16,8 @@ enum {
 	SIGNED_SENDS = 2,    /* once more over TCP, and over UDP if that is closed */
 	TURN_LATE_MS = 50,   /* a turn missed by more is lost: others have theirs by now */
 	HEDGE_PERMILLE = 50, /* hedges among sends: a few per cent of extra packets */
+	STARVED_DOUBLINGS = 4, /* of the time until the next try */
 };
-
-static struct send *find_send(struct resolver *r, uint64_t token)
-{
-	uint32_t slot = (uint32_t)token;
-	if (slot == 0 || slot > r->send_slots)
-		return NULL;
-	struct send *s = r->sends[slot - 1];
-	return s && s->token == token ? s : NULL;
-}
-
-static bool grow_slots(struct resolver *r)
-{
-	uint32_t old = r->send_slots, count = old ? old * 2 : 64;
-	struct send **sends = realloc(r->sends, count * sizeof(struct send *));
-	if (!sends)
-		return false;
-	r->sends = sends;
-	uint32_t *free_slots = realloc(r->free_slots, count * sizeof(uint32_t));
-	if (!free_slots)
-		return false;
-	r->free_slots = free_slots;
-	for (uint32_t i = count; i > old; i--) {
-		sends[i - 1] = NULL;
-		free_slots[r->free_count++] = i - 1;
-	}
-	r->send_slots = count;
-	return true;
-}
-
-static struct send *take_slot(struct resolver *r)
-{
-	if (r->free_count == 0 && !grow_slots(r))
-		return NULL;
-	uint32_t slot = r->free_slots[r->free_count - 1];
-	struct send *s = r->sends[slot];
-	if (!s) {
-		s = calloc(1, sizeof(*s));
-		if (!s)
-			return NULL;
-		r->sends[slot] = s;
-	}
-	r->free_count--;
-	r->token_generation++;
-	*s = (struct send){.token = (uint64_t)r->token_generation << 32 | (slot + 1)};
-	r->sends_open++;
-	return s;
-}
-
-static void release_slot(struct resolver *r, struct send *s)
-{
-	r->free_slots[r->free_count++] = (uint32_t)s->token - 1;
-	s->token = 0;
-	s->query = NULL;
-	r->sends_open--;
-}
 
 static void forget(struct query *q, struct send *s)
 {
@@ -81,7 +25,7 @@ static void forget(struct query *q, struct send *s)
 		if (q->open[i] != s)
 			continue;
 		q->open[i] = q->open[--q->open_count];
-		release_slot(q->resolver, s);
+		sends_close(q->resolver, s);
 		return;
 	}
 }
@@ -173,7 +117,7 @@ static struct span build_packet(struct query *q, struct send *s, const struct in
 static bool hedging_allowed(struct query *q)
 {
 	struct resolver *r = q->resolver;
-	if (servers_are_counted(q))
+	if (servers_are_counted(q) || sends_are_many(r))
 		return false;
 	return r->hedges * 1000 <= r->hedge_base * HEDGE_PERMILLE + 10 * 1000;
 }
@@ -386,11 +330,15 @@ bool upstream_send(struct query *q, unsigned index)
 	bool tcp = server->use_tcp || (known.quirks & INFRA_TCP_ONLY) || (zone && zone->tcp);
 	bool stubborn = !tcp && try_tcp(q, index);
 	tcp |= stubborn;
+	if (!tcp && !sends_have_room(q, &server->address)) {
+		upstream_starve(q);
+		return false;
+	}
 	if (!within_budget(q, index, tcp))
 		return false;
 	if (q->open_count == LIMIT_SENDS_OPEN)
 		upstream_cancel(q, least_promising(q));
-	struct send *s = take_slot(r);
+	struct send *s = sends_open(q, tcp ? NULL : &server->address);
 	if (!s)
 		return false;
 	s->stubborn = stubborn;
@@ -407,7 +355,7 @@ bool upstream_send(struct query *q, unsigned index)
 		randomise_case(&r->rng, s->qname);
 	struct span packet = build_packet(q, s, &known);
 	if (!packet.at) {
-		release_slot(r, s);
+		sends_close(r, s);
 		return false;
 	}
 	bool hedge = upstream_has_live(q);
@@ -419,7 +367,8 @@ bool upstream_send(struct query *q, unsigned index)
 			     .token = s->token,
 			     .packet = packet,
 			     .peer = server->address,
-			     .transport = s->transport};
+			     .transport = s->transport,
+			     .zone = sends_zone_mark(q)};
 	resolver_act(r, &act);
 	return true;
 }
@@ -436,37 +385,114 @@ void upstream_ask_signed(struct query *q, unsigned index)
 	server->sends -= MIN(server->sends, (uint8_t)SIGNED_SENDS);
 }
 
-static void on_lost(struct query *q, struct send *s)
+/* ---- losses ---- */
+
+void upstream_starve(struct query *q)
+{
+	struct resolver *r = q->resolver;
+	metrics_add(r->metrics, METRIC_upstream_no_room_total, 1);
+	query_trouble(q, EDE_OTHER, "overloaded: no socket was free to ask a server");
+	q->shortage = true;
+	if (q->starvings >= LIMIT_STARVINGS)
+		return;
+	uint32_t wait_ms = LIMIT_STARVED_MS << MIN(q->starvings, (uint8_t)STARVED_DOUBLINGS);
+	q->starvings++;
+	note_throttled(q, TRACE_THROTTLE_ROOM, wait_ms);
+	q->throttled_until_ms = now_mono_ms(r->now) + wait_ms;
+}
+
+static void note_lost(struct query *q, const struct send *s, enum loss loss)
+{
+	query_note(q, (struct trace_step){.kind = TRACE_LOST, .number = s->number, .code = loss});
+}
+
+void upstream_yield(struct send *s)
+{
+	struct query *q = s->query;
+	bool is_live = !upstream_is_late(q, s);
+	metrics_add(q->resolver->metrics, METRIC_upstream_yielded_total, 1);
+	note_lost(q, s, LOSS_YIELDED);
+	upstream_cancel(q, s);
+	if (is_live)
+		upstream_starve(q);
+	query_wake(q);
+}
+
+/* For want of room here the packet of S never left, or gave way: nothing is known of its server. */
+static void on_no_room(struct query *q, struct send *s, enum loss loss)
+{
+	struct server *server = &q->zone.servers[s->server];
+	if (loss == LOSS_ROOM) {
+		server->sends -= MIN(server->sends, (uint8_t)1); /* it was not asked */
+		upstream_starve(q);
+	} else { /* waited for, for long: this question does without */
+		char text[ENDPOINT_TEXT_SIZE];
+		query_trouble(q, EDE_OTHER, "overloaded: %s was waited for no longer",
+			      endpoint_text(&server->address, text));
+		server->tcp_failed = true;
+		server->bad |= !s->stubborn;
+		q->shortage = true;
+	}
+}
+
+/* A TCP connection was refused, closed, or not made. */
+static void on_lost_tcp(struct server *server, const struct send *s)
+{
+	if (!server->tcp_lost) {
+		/* Perhaps only a reused connection that its server was about to close (RFC 7766
+		 * §6.2.4): once more over a new one. */
+		server->tcp_lost = true;
+		return;
+	}
+	server->tcp_failed = true;
+	server->bad |= !s->stubborn;
+}
+
+static void on_failed(struct query *q, struct send *s)
 {
 	struct resolver *r = q->resolver;
 	struct server *server = &q->zone.servers[s->server];
 	char text[ENDPOINT_TEXT_SIZE];
 	metrics_add(r->metrics, METRIC_upstream_failures_total, 1);
-	query_note(q, (struct trace_step){.kind = TRACE_LOST, .number = s->number});
 	query_trouble(q, EDE_NETWORK_ERROR, "%s %s", endpoint_text(&server->address, text),
 		      s->transport == TRANSPORT_TCP ? "refused or closed TCP" : "is unreachable");
-	if (s->transport == TRANSPORT_TCP && !server->tcp_lost) {
-		/* Perhaps only a reused connection that its server was about to close (RFC 7766
-		 * §6.2.4): once more over a new one. */
-		server->tcp_lost = true;
-	} else if (s->transport == TRANSPORT_TCP) {
-		server->tcp_failed = true;
-		server->bad |= !s->stubborn;
+	if (s->transport == TRANSPORT_TCP) {
+		on_lost_tcp(server, s);
 	} else {
 		infra_loss(r->infra, &server->address, r->now);
 		server->bad = true;
 	}
+}
+
+static void on_lost(struct query *q, struct send *s, enum loss loss)
+{
+	bool udp = s->transport == TRANSPORT_UDP;
+	note_lost(q, s, loss);
+	switch (loss) {
+	case LOSS_ROOM:
+	case LOSS_YIELDED:
+		on_no_room(q, s, loss);
+		break;
+	case LOSS_ROUTE:
+	case LOSS_HINT:
+	case LOSS_CLOSED:
+	case LOSS_TIMEOUT:
+		on_failed(q, s);
+		break;
+	}
 	forget(q, s);
+	if (udp && loss == LOSS_ROOM)
+		sends_found_full(q->resolver);
 	query_wake(q);
 }
 
 void upstream_event(struct resolver *r, const struct event *ev)
 {
-	struct send *s = find_send(r, ev->token);
+	struct send *s = sends_find(r, ev->token);
 	if (!s)
 		return; /* cancelled meanwhile */
 	if (ev->kind == EV_LOST)
-		on_lost(s->query, s);
+		on_lost(s->query, s, ev->loss);
 	else
 		upstream_reply(r, s, ev);
 }
@@ -539,6 +565,7 @@ static void on_timeout(struct query *q, struct send *s)
 		note_counted_loss(q, server);
 		server->losses++;
 		s->expired = true;
+		sends_set_late(r, s);
 	}
 	query_wake(q);
 }

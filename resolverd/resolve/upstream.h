@@ -13,6 +13,10 @@
 bool upstream_send(struct query *q, unsigned index);
 void upstream_cancel(struct query *q, struct send *s);
 void upstream_cancel_all(struct query *q);
+/* There is no room of ours for Q's next packet: it tries again a little later, LIMIT_STARVINGS times. */
+void upstream_starve(struct query *q);
+/* S gives way to another question's. */
+void upstream_yield(struct send *s);
 /* S is not waited for any more, but its reply is still welcome. */
 bool upstream_is_late(const struct query *q, const struct send *s);
 /* There is one whose reply is waited for. */

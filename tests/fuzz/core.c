@@ -418,8 +418,11 @@ static void send_is_lost(struct life *l)
 	if (l->send_count == 0)
 		return;
 	const struct sent s = l->sends[reader_u8(&l->in) % l->send_count];
-	struct event ev = {
-		.kind = EV_LOST, .token = s.token, .peer = &s.peer, .transport = s.transport};
+	struct event ev = {.kind = EV_LOST,
+			   .token = s.token,
+			   .peer = &s.peer,
+			   .transport = s.transport,
+			   .loss = s.transport == TRANSPORT_UDP ? LOSS_ROOM : LOSS_CLOSED};
 	close_sent(l, s.token);
 	step(l, &ev);
 }

@@ -112,20 +112,29 @@ static void step(struct scene *s, const struct event *ev)
 
 /* ---- what is on its way ---------------------------------------------------------------------- */
 
-void scene_deliver(struct scene *s, const struct action *a, uint64_t delay_ms, struct span bytes)
+static struct scene_event *come_back(struct scene *s, const struct action *a, uint64_t delay_ms)
 {
 	struct scene_event *e = calloc(1, sizeof(*e));
 	REQUIRE(e);
 	e->token = a->token;
 	e->peer = a->peer;
 	e->transport = a->transport;
-	if (bytes.len) {
-		e->bytes = malloc(bytes.len);
-		REQUIRE(e->bytes);
-		memcpy(e->bytes, bytes.at, bytes.len);
-		e->len = bytes.len;
-	}
 	REQUIRE(heap_set(&s->events, &e->node, s->now_ms + delay_ms) == OK);
+	return e;
+}
+
+void scene_deliver(struct scene *s, const struct action *a, uint64_t delay_ms, struct span bytes)
+{
+	struct scene_event *e = come_back(s, a, delay_ms);
+	e->bytes = malloc(bytes.len);
+	REQUIRE(e->bytes);
+	memcpy(e->bytes, bytes.at, bytes.len);
+	e->len = bytes.len;
+}
+
+void scene_lose(struct scene *s, const struct action *a, uint64_t delay_ms, enum loss loss)
+{
+	come_back(s, a, delay_ms)->loss = loss;
 }
 
 struct scene_server *scene_server_at(struct scene *s, const struct endpoint *e)
@@ -143,6 +152,7 @@ static void happen(struct scene *s, const struct scene_event *e)
 			   .token = e->token,
 			   .peer = &e->peer,
 			   .transport = e->transport,
+			   .loss = e->loss,
 			   .packet = span_of(e->bytes, e->len)};
 	if (!sent->is_open)
 		return;

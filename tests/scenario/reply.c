@@ -150,7 +150,7 @@ void scene_answer(struct scene *s, const struct action *a, const struct message 
 	dname_text(name, qname);
 	if (!server || server->silent) {
 		if (tcp)
-			scene_deliver(s, a, CONNECT_LOST_MS, (struct span){0});
+			scene_lose(s, a, CONNECT_LOST_MS, LOSS_TIMEOUT);
 		return;
 	}
 	struct scene_reply *r = find_reply(s, server, m, qname, a->transport);
@@ -161,8 +161,15 @@ void scene_answer(struct scene *s, const struct action *a, const struct message 
 	}
 	r->spent = r->once;
 	uint64_t delay_ms = r->delay_ms ? r->delay_ms : server->delay_ms;
+	if (r->no_room) {
+		scene_lose(s, a, 0, LOSS_ROOM);
+		return;
+	}
 	if (r->lost || (r->silent && tcp)) {
-		scene_deliver(s, a, r->lost ? UNREACHABLE_MS : CONNECT_LOST_MS, (struct span){0});
+		scene_lose(s, a, r->lost ? UNREACHABLE_MS : CONNECT_LOST_MS,
+			   !tcp	     ? LOSS_HINT
+			   : r->lost ? LOSS_CLOSED
+				     : LOSS_TIMEOUT);
 		return;
 	}
 	deliver_before(s, r, a, m, delay_ms);

@@ -98,6 +98,7 @@ static void begin_worker(struct sim *s, unsigned index)
 				       .prefetch = l->prefetch,
 				       .cookie_secret = &s->cookie_secret,
 				       .question_bytes = s->question_bytes,
+				       .udp_sockets = s->net.room_is_told ? s->net.udp_room : 0,
 				       .recall = w->warm ? recall : NULL,
 				       .recall_context = w,
 				       .report = traces_check,

@@ -11,6 +11,9 @@
 enum {
 	SLOW_US = 6000000,	   /* what the provider's resolver does to some queries */
 	CONNECT_LOST_US = 3000000, /* the daemon gives up connecting */
+	WAITED_US = 400000,	   /* a connection that waits for longer gives way (net/pool.h) */
+	OTHERS_PERCENT = 10,	   /* when connections are short, others may take the last one */
+	ZONE_SHARE = 16,	   /* of all connections that one zone gets, once they are short */
 	DUPLICATE_US = 40000,
 };
 
@@ -41,11 +44,95 @@ void net_cancel(struct sim *s, uint64_t token)
 	net_close(s, token);
 }
 
-static void lose(struct sim *s, const struct action *a, uint64_t after_us)
+static void lose(struct sim *s, const struct action *a, enum loss loss, uint64_t after_us)
 {
-	struct sim_event lost = {
-		.kind = HAPPEN_LOST, .token = a->token, .peer = a->peer, .transport = a->transport};
+	struct sim_event lost = {.kind = HAPPEN_LOST,
+				 .token = a->token,
+				 .peer = a->peer,
+				 .transport = a->transport,
+				 .loss = loss};
 	sim_schedule(s, s->now_us + after_us, &lost);
+}
+
+/* ---- room ---- */
+
+static bool take_udp_room(struct sim *s)
+{
+	const struct net *n = &s->net;
+	unsigned count = 0;
+	for (unsigned i = 0; i < n->flight_count; i++)
+		count += n->flights[i].has_room && n->flights[i].transport == TRANSPORT_UDP;
+	if (count < n->udp_room)
+		return true;
+	if (n->room_is_told)
+		sim_fail(s, "no more sends over UDP are open than there is room for", "%u", count);
+	return false;
+}
+
+/* The oldest send on the connection to the peer of F: all that goes to one server shares one. */
+static bool is_first_there(const struct net *n, const struct flight *f)
+{
+	for (const struct flight *at = n->flights; at < f; at++)
+		if (at->has_room && at->transport == TRANSPORT_TCP &&
+		    endpoint_equal(&at->peer, &f->peer))
+			return false;
+	return f->has_room && f->transport == TRANSPORT_TCP;
+}
+
+static void close_connection(struct sim *s, const struct endpoint *peer)
+{
+	struct net *n = &s->net;
+	for (unsigned i = 0; i < n->flight_count; i++) {
+		struct flight *f = &n->flights[i];
+		const struct action a = {
+			.token = f->token, .peer = f->peer, .transport = TRANSPORT_TCP};
+		if (f->transport != TRANSPORT_TCP || !endpoint_equal(&f->peer, peer))
+			continue;
+		f->has_room = false;
+		lose(s, &a, LOSS_YIELDED, 0);
+	}
+}
+
+/* As net/pool.c does it: none where zone or server have their share, or where nobody has waited long. */
+static bool take_tcp_room(struct sim *s, const struct flight *f)
+{
+	const struct net *n = &s->net;
+	const struct flight *longest = NULL;
+	unsigned count = 0, of_zone = 0;
+	for (unsigned i = 0; i < n->flight_count; i++) {
+		const struct flight *at = &n->flights[i];
+		if (at->has_room && at->transport == TRANSPORT_TCP &&
+		    endpoint_equal(&at->peer, &f->peer))
+			return true;
+		if (!is_first_there(n, at))
+			continue;
+		count++;
+		of_zone += at->zone == f->zone;
+		if (!longest || at->sent_us < longest->sent_us)
+			longest = at;
+	}
+	bool is_short = count >= n->tcp_room / 2;
+	if (is_short && of_zone >= MAX(n->tcp_room / ZONE_SHARE, 1u))
+		return false;
+	if (is_short && prng_percent(&s->dice, OTHERS_PERCENT))
+		return false;
+	if (count < n->tcp_room)
+		return true;
+	if (!longest || longest->sent_us + WAITED_US > s->now_us)
+		return false;
+	const struct endpoint peer = longest->peer;
+	close_connection(s, &peer);
+	return true;
+}
+
+static bool take_room(struct sim *s, struct flight *f)
+{
+	bool tcp = f->transport == TRANSPORT_TCP;
+	if ((tcp ? s->net.tcp_room : s->net.udp_room) == 0)
+		return true;
+	bool taken = tcp ? take_tcp_room(s, f) : take_udp_room(s);
+	f->has_room = taken;
+	return taken;
 }
 
 /* The forward zone that decides about the question, or NULL. */
@@ -171,11 +258,11 @@ static void send_to_host(struct sim *s, const struct action *a, struct host *h,
 {
 	const struct quirks *q = &h->quirks;
 	if (a->transport == TRANSPORT_TCP && (q->dead || q->tcp == TCP_MODE_SILENT)) {
-		lose(s, a, CONNECT_LOST_US);
+		lose(s, a, LOSS_TIMEOUT, CONNECT_LOST_US);
 		return;
 	}
 	if (a->transport == TRANSPORT_TCP && q->tcp != TCP_MODE_OK) {
-		lose(s, a, q->tcp == TCP_MODE_REFUSED ? q->delay_us : 2 * q->delay_us);
+		lose(s, a, LOSS_CLOSED, q->tcp == TCP_MODE_REFUSED ? q->delay_us : 2 * q->delay_us);
 		return;
 	}
 	struct server_query query = {
@@ -198,19 +285,28 @@ void net_send(struct sim *s, const struct action *a)
 			 (unsigned long long)a->token, n->flight_count);
 		return;
 	}
-	n->flights[n->flight_count++] = (struct flight){a->token, a->peer, a->transport};
+	struct flight *flight = &n->flights[n->flight_count++];
+	*flight = (struct flight){.token = a->token,
+				  .peer = a->peer,
+				  .transport = a->transport,
+				  .sent_us = s->now_us,
+				  .zone = a->zone};
 	if (!check_query(s, a, &m))
 		return;
 	message_name(&m, m.qname_offset, qname);
 	tell_send(s, a, &m, qname);
 	check_poison(s, a, qname);
+	if (!take_room(s, flight)) {
+		lose(s, a, LOSS_ROOM, 0);
+		return;
+	}
 	struct host *h = world_host_at(&s->world, &a->peer);
 	if (h)
 		hot_counts(s, h, a->transport == TRANSPORT_TCP);
 	if (h)
 		send_to_host(s, a, h, &m);
 	else if (a->transport == TRANSPORT_TCP)
-		lose(s, a, CONNECT_LOST_US);
+		lose(s, a, LOSS_TIMEOUT, CONNECT_LOST_US);
 	else if (prng_percent(&s->dice, 50))
-		lose(s, a, 1000); /* an ICMP error */
+		lose(s, a, LOSS_HINT, 1000);
 }

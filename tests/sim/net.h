@@ -13,12 +13,19 @@ struct flight { /* a send that may still get replies */
 	uint64_t token;
 	struct endpoint peer;
 	enum transport transport;
+	uint64_t sent_us;
+	uint32_t zone;
+	bool has_room; /* takes a socket, or a connection */
 };
 
 struct net {
 	struct flight flights[NET_FLIGHTS_MAX];
 	unsigned flight_count;
 	uint64_t sent;
+	/* Sockets over UDP, and connections, as the machine has them; 0: without end. Of the former the
+	 * resolver is told, or they are gone for what else runs there. */
+	unsigned udp_room, tcp_room;
+	bool room_is_told;
 	bool late_replies; /* replies to cancelled sends are delivered all the same */
 };
 

@@ -9,6 +9,7 @@
 #include "sim/reasons.h"
 #include "sim/rests.h"
 #include "sim/rollover.h"
+#include "sim/shortage.h"
 #include "sim/sim.h"
 
 enum {
@@ -661,6 +662,8 @@ static const struct profile profiles[] = {
 	{"tag-search", 1, build_tag_search, finish_tag_search},
 	{"nsec3-flood", 1, build_nsec3_flood, finish_attack},
 	{"ds-flood", 1, build_ds_flood, finish_attack},
+	{"short-udp", 1, build_short_udp, finish_short_udp},
+	{"short-tcp", 1, build_short_tcp, finish_short_tcp},
 	{"liar", 8, build_liar, NULL},
 	{"hot", 2, build_hot, finish_hot},
 	{"hot-outage", 1, build_hot_outage, finish_hot},

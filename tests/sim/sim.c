@@ -170,8 +170,11 @@ static void send_is_lost(struct sim *s, const struct sim_event *e)
 		return;
 	sim_tell(s, "  send %llu is lost", (unsigned long long)e->token);
 	net_close(s, e->token);
-	struct event ev = {
-		.kind = EV_LOST, .token = e->token, .peer = &e->peer, .transport = e->transport};
+	struct event ev = {.kind = EV_LOST,
+			   .token = e->token,
+			   .peer = &e->peer,
+			   .transport = e->transport,
+			   .loss = e->loss};
 	step_of_send(s, &ev);
 }
 

@@ -60,6 +60,7 @@ struct sim_event {
 		token; /* of the send or the client; index of the zone or change; a step in seconds */
 	struct endpoint peer;
 	enum transport transport;
+	enum loss loss;
 	uint8_t *bytes;
 	size_t len;
 	unsigned life; /* in which it was asked for */

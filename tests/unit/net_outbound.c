@@ -11,7 +11,8 @@ struct client { /* who asks; counts what comes back by token */
 	struct loop loop;
 	struct outbound outbound;
 	unsigned replies[TOKENS_MAX], lost[TOKENS_MAX];
-	uint16_t id[TOKENS_MAX]; /* of the last reply */
+	enum loss loss[TOKENS_MAX]; /* the last one's */
+	uint16_t id[TOKENS_MAX];    /* of the last reply */
 	size_t len[TOKENS_MAX];
 	bool cancel_on_reply;
 	uint64_t retry_as; /* send again under this token when something is lost, once */
@@ -55,18 +56,32 @@ static void handle_reply(void *context, const struct outbound_reply *reply)
 		outbound_cancel(&c->outbound, reply->token);
 }
 
+static void ask_of_zone(struct client *c, uint64_t token, const struct endpoint *to, uint32_t zone)
+{
+	uint8_t bytes[HEADER_SIZE];
+	const struct outbound_packet packet = {
+		.bytes = unit_message((uint16_t)token, bytes, sizeof(bytes)),
+		.peer = *to,
+		.tcp = true,
+		.zone = zone};
+	outbound_send(&c->outbound, token, &packet);
+}
+
 static void ask(struct client *c, uint64_t token, uint16_t id, const struct endpoint *to, bool tcp)
 {
 	uint8_t bytes[HEADER_SIZE];
-	outbound_send(&c->outbound, token, unit_message(id, bytes, sizeof(bytes)), to, tcp);
+	const struct outbound_packet packet = {
+		.bytes = unit_message(id, bytes, sizeof(bytes)), .peer = *to, .tcp = tcp};
+	outbound_send(&c->outbound, token, &packet);
 }
 
-static void handle_lost(void *context, uint64_t token)
+static void handle_lost(void *context, uint64_t token, enum loss loss)
 {
 	struct client *c = context;
 	uint64_t retry_as = c->retry_as;
 
 	c->lost[token]++;
+	c->loss[token] = loss;
 	c->retry_as = 0;
 	if (retry_as)
 		ask(c, retry_as, 2, &c->retry_to, false);
@@ -231,6 +246,8 @@ static void test_udp_lost(void **state)
 	ask(&c, 2, 1, &nowhere, false); /* not permitted */
 	assert_int_equal(c.lost[2], 0);
 	assert_true(UNTIL(&c.loop, c.lost[2]));
+	assert_int_equal(c.loss[1], LOSS_HINT);
+	assert_int_equal(c.loss[2], LOSS_ROUTE);
 
 	struct endpoint at;
 	int server = serve(SOCK_DGRAM, &at);
@@ -240,6 +257,7 @@ static void test_udp_lost(void **state)
 	c.retry_to = at;
 	assert_true(UNTIL(&c.loop, c.lost[12] && c.lost[13])); /* past the limit, and its retry */
 	assert_int_equal(c.lost[10] + c.lost[11], 0);
+	assert_int_equal(c.loss[12], LOSS_ROOM);
 	outbound_cancel(&c.outbound, 10);
 	ask(&c, 14, 1, &at, false);
 	assert_false(UNTIL_MS(&c.loop, c.lost[14], 20));
@@ -310,6 +328,7 @@ static void test_tcp_equal_ids(void **state)
 		ask(&c, i, 7, &at, true);
 	assert_int_equal(c.outbound.pool.count, POOL_PER_SERVER);
 	assert_true(UNTIL(&c.loop, c.lost[POOL_PER_SERVER]));
+	assert_int_equal(c.loss[POOL_PER_SERVER], LOSS_ROOM);
 	for (unsigned i = 0; i < POOL_PER_SERVER; i++) {
 		fds[i] = take_connection(&c, listener);
 		assert_true(UNTIL(&c.loop, unit_read_frames(fds[i], &in[i]) == 1));
@@ -355,6 +374,7 @@ static void test_tcp_closed(void **state)
 	ask(&c, 3, 3, &closed, true);
 	assert_int_equal(c.lost[3], 0);
 	assert_true(UNTIL(&c.loop, c.lost[3])); /* connection refused */
+	assert_int_equal(c.loss[3], LOSS_CLOSED);
 	assert_true(UNTIL(&c.loop, c.outbound.pool.count == 0));
 	end(&c);
 }
@@ -442,14 +462,115 @@ static void test_tcp_flood(void **state)
 	end(&c);
 }
 
+/* ---- room for connections ---- */
+
+/* A listener with many addresses (127/8), that accepts by the kernel only: NUMBER's. */
+static struct endpoint silent_server(const struct endpoint *at, unsigned number)
+{
+	struct endpoint e = *at;
+	e.addr[2] = (uint8_t)(number >> 8);
+	e.addr[3] = (uint8_t)(number + 1);
+	return e;
+}
+
+static int serve_silently(struct endpoint *at)
+{
+	struct sockaddr_in any = {.sin_family = AF_INET};
+	socklen_t len = sizeof(any);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	REQUIRE(fd >= 0 && bind(fd, (struct sockaddr *)&any, len) == 0);
+	REQUIRE(listen(fd, 2 * POOL_CONNECTIONS) == 0);
+	REQUIRE(getsockname(fd, (struct sockaddr *)&any, &len) == 0);
+	*at = unit_loopback(4);
+	at->port = ntohs(any.sin_port);
+	return fd;
+}
+
+/* Servers that accept and fall silent hold all connections: who has waited longest gives way, once a
+ * server that is there would have answered. */
+static void test_tcp_room(void **state)
+{
+	(void)state;
+	static struct client c;
+	struct endpoint at, to;
+
+	begin(&c, 10);
+	int listener = serve_silently(&at);
+	for (unsigned i = 0; i < POOL_CONNECTIONS; i++) {
+		to = silent_server(&at, i);
+		ask_of_zone(&c, i, &to, i);
+	}
+	assert_int_equal(c.outbound.pool.count, POOL_CONNECTIONS);
+	to = silent_server(&at, 1000);
+	ask_of_zone(&c, 1000, &to, 1000);
+	assert_true(UNTIL(&c.loop, c.lost[1000]));
+	assert_int_equal(c.loss[1000], LOSS_ROOM); /* nobody has waited long */
+	(void)UNTIL_MS(&c.loop, false, POOL_WAITED_MS + 50);
+	ask_of_zone(&c, 1001, &to, 1000);
+	assert_int_equal(c.outbound.pool.count, POOL_CONNECTIONS);
+	assert_true(UNTIL(&c.loop, c.outbound.lost_count == 2));
+	assert_int_equal(c.lost[1001], 0);
+	for (unsigned i = 0; i < POOL_CONNECTIONS; i++)
+		assert_true(!c.lost[i] || c.loss[i] == LOSS_YIELDED);
+	/* An idle one goes before any that waits. */
+	outbound_cancel(&c.outbound, 77);
+	to = silent_server(&at, 1002);
+	uint64_t lost_before = c.outbound.lost_count;
+	ask_of_zone(&c, 1002, &to, 1002);
+	assert_false(UNTIL_MS(&c.loop, c.outbound.lost_count > lost_before, 20));
+	close(listener);
+	end(&c);
+}
+
+/* Once half of them are in use, one zone's servers that bring nothing get no more than its share, and one
+ * server one connection; others are not kept out. */
+static void test_tcp_shares(void **state)
+{
+	(void)state;
+	static struct client c;
+	struct endpoint at, to;
+	unsigned token = 0;
+
+	begin(&c, 10);
+	int listener = serve_silently(&at);
+	for (; token < POOL_CONNECTIONS / 2 + POOL_ZONE_SHARE; token++) {
+		to = silent_server(&at, token);
+		ask_of_zone(&c, token, &to, token < POOL_CONNECTIONS / 2 ? 1 : 2);
+	}
+	assert_int_equal(c.outbound.pool.count, POOL_CONNECTIONS / 2 + POOL_ZONE_SHARE);
+	for (uint32_t zone = 1; zone <= 2; zone++) {
+		to = silent_server(&at, ++token);
+		ask_of_zone(&c, token, &to, zone);
+		assert_true(UNTIL(&c.loop, c.lost[token]));
+		assert_int_equal(c.loss[token], LOSS_ROOM);
+	}
+	unsigned before = c.outbound.pool.count;
+	to = silent_server(&at, ++token);
+	ask_of_zone(&c, token, &to, 3);
+	for (unsigned i = 0; i < 2 * POOL_SPREAD; i++)
+		ask_of_zone(&c, ++token, &to, 3);
+	assert_int_equal(c.outbound.pool.count, before + 1);
+	assert_false(UNTIL_MS(&c.loop, c.lost[token], 20));
+	close(listener);
+	end(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_udp_early),	    cmocka_unit_test(test_udp),
-		cmocka_unit_test(test_udp_cancel_on_reply), cmocka_unit_test(test_udp_lost),
-		cmocka_unit_test(test_tcp_pipelined),	    cmocka_unit_test(test_tcp_equal_ids),
-		cmocka_unit_test(test_tcp_closed),	    cmocka_unit_test(test_tcp_silent),
-		cmocka_unit_test(test_tcp_flood),	    cmocka_unit_test(test_tcp_half_replies),
+		cmocka_unit_test(test_udp_early),
+		cmocka_unit_test(test_udp),
+		cmocka_unit_test(test_udp_cancel_on_reply),
+		cmocka_unit_test(test_udp_lost),
+		cmocka_unit_test(test_tcp_pipelined),
+		cmocka_unit_test(test_tcp_equal_ids),
+		cmocka_unit_test(test_tcp_closed),
+		cmocka_unit_test(test_tcp_silent),
+		cmocka_unit_test(test_tcp_flood),
+		cmocka_unit_test(test_tcp_half_replies),
+		cmocka_unit_test(test_tcp_room),
+		cmocka_unit_test(test_tcp_shares),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
