@@ -24,6 +24,7 @@ struct outbound_query {
 	bool doomed;
 	enum loss loss; /* of one that is doomed */
 	bool tcp;
+	bool hinted;		  /* that nobody is there */
 	struct loop_watch watch;  /* UDP */
 	struct pool_query pooled; /* TCP */
 };
@@ -202,7 +203,8 @@ static enum err send_udp(struct outbound_query *q, struct span packet)
 	return OK;
 }
 
-/* One datagram. ERR_BUSY if none is there, ERR_CLOSED if an ICMP message said that none will come. */
+/* One datagram. ERR_BUSY if none is there, ERR_CLOSED if an ICMP message says that none will come: that
+ * it has been told so, the system forgets by telling. */
 static enum err read_datagram(struct outbound_query *q)
 {
 	struct outbound *o = q->outbound;
@@ -221,21 +223,46 @@ static enum err read_datagram(struct outbound_query *q)
 	return OK;
 }
 
+/* The system keeps the ICMP messages too, and reports their being there until they are taken. */
+static void take_errors(struct outbound_query *q)
+{
+	uint8_t quoted[HEADER_SIZE];
+	struct iovec piece = {.iov_base = quoted, .iov_len = sizeof(quoted)};
+	struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+
+	for (unsigned i = 0; i < OUTBOUND_READS_PER_TURN; i++)
+		if (recvmsg(q->watch.fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+			return;
+}
+
+static void tell_hint(struct outbound_query *q)
+{
+	struct outbound *o = q->outbound;
+
+	if (q->hinted)
+		return;
+	q->hinted = true;
+	o->settings.lost(o->settings.context, q->token, LOSS_HINT);
+}
+
 static void handle_ready(void *context, unsigned ready)
 {
 	struct outbound_query *q = context;
 	struct outbound *o = q->outbound;
 	uint64_t token = q->token;
 	enum err err = OK;
+	bool hint = ready & LOOP_FAILED;
 
-	for (unsigned i = 0; i < OUTBOUND_READS_PER_TURN && err == OK; i++) {
+	if (hint)
+		take_errors(q);
+	for (unsigned i = 0; i < OUTBOUND_READS_PER_TURN && err != ERR_BUSY; i++) {
 		err = read_datagram(q);
 		if (find(o, token) != q)
 			return; /* cancelled by whoever got the reply */
+		hint |= err == ERR_CLOSED;
 	}
-	/* An error that reading did not clear would be reported for ever. */
-	if (err == ERR_CLOSED || (err == ERR_BUSY && ready & LOOP_FAILED))
-		lose(q, LOSS_HINT);
+	if (hint)
+		tell_hint(q);
 }
 
 /* ---- TCP ---- */

@@ -7,7 +7,9 @@
  *
  * A query is out from outbound_send() until it is cancelled or reported lost. Losses are what the
  * system tells: no route, connection refused or closed, no descriptor left; whose doing that is goes
- * with it. They are never reported from within outbound_send(), always from the loop.
+ * with it. They are never reported from within outbound_send(), always from the loop. What an ICMP
+ * message says is told too, as a hint: anybody can write one who guesses a port out of 64,512, so the
+ * query stays out.
  */
 #include "base/endpoint.h"
 #include "base/err.h"
@@ -36,7 +38,7 @@ struct outbound_reply {
 	bool tcp;
 };
 typedef void outbound_reply_fn(void *context, const struct outbound_reply *reply);
-/* TOKEN is not out any more. */
+/* TOKEN is not out any more; but with LOSS_HINT, which comes once at most, it is. */
 typedef void outbound_lost_fn(void *context, uint64_t token, enum loss loss);
 
 struct outbound_query;
@@ -62,7 +64,7 @@ struct outbound { /* one thread */
 	unsigned udp_count;
 	struct loop_timer tick, attention;
 	uint8_t *scratch;
-	uint64_t lost_count;
+	uint64_t lost_count; /* hints are none */
 };
 
 /* LOOP outlives it; RNG is copied. ERR_NO_MEMORY. */

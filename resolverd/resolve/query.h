@@ -80,6 +80,7 @@ struct server { /* one address of the zone being asked */
 	const struct settings_budget
 		*budget; /* its packets are counted; NULL: nobody counts them */
 	uint8_t sends, losses;
+	uint8_t gone; /* sends that were hinted to be in vain, and not answered in their time */
 	uint64_t last_sent_us;
 	bool bad;		       /* lame, refused, broken: not asked again by this question */
 	bool lame;		       /* of these: does not serve the zone */
@@ -109,6 +110,7 @@ struct send {		/* one packet that may be answered; slots of the resolver */
 	bool with_cookie, with_edns, minimized;
 	bool stubborn; /* over TCP because UDP lost, not because the server wants it */
 	bool expired;  /* its time is over, but a late reply is still welcome */
+	bool hinted;   /* an ICMP message said that nobody is there: others are asked meanwhile */
 	uint8_t mismatches;
 	uint8_t number; /* in the trace */
 	uint64_t sent_us;

@@ -338,7 +338,7 @@ static uint64_t expected_us(struct query *q, const struct server *s, bool *backe
 	if (s->bad || (s->use_tcp && s->tcp_failed) || s->sends >= sends_max(q))
 		return UINT64_MAX;
 	for (unsigned i = 0; i < q->open_count; i++)
-		if (!upstream_is_late(q, q->open[i]) && &q->zone.servers[q->open[i]->server] == s)
+		if (upstream_has_time(q, q->open[i]) && &q->zone.servers[q->open[i]->server] == s)
 			return UINT64_MAX;
 	infra_get(q->resolver->infra, &s->address, q->resolver->now, &known);
 	uint64_t cost = known.known ? known.srtt_us : INFRA_RTT_UNKNOWN_US;

@@ -16,6 +16,9 @@ enum {
 	SIGNED_SENDS = 2,    /* once more over TCP, and over UDP if that is closed */
 	TURN_LATE_MS = 50,   /* a turn missed by more is lost: others have theirs by now */
 	HEDGE_PERMILLE = 50, /* hedges among sends: a few per cent of extra packets */
+	/* An ICMP message may be forged, and a reply lost: both at once, twice, is believed for a
+	 * question. */
+	GONE_MAX = 2,
 	STARVED_DOUBLINGS = 4, /* of the time until the next try */
 };
 
@@ -299,12 +302,24 @@ static bool wants_edns(const struct query *q, const struct send *s,
 	return !server->no_edns_udp && server->losses != 2;
 }
 
+/* How many sends may be hinted to be in vain, and have time yet, while another server is asked: who hints
+ * of all of them must not spend what Q and its client query may send. */
+static unsigned hints_max(const struct query *q)
+{
+	bool is_spent =
+		q->budget->sends >= LIMIT_SENDS / 2 || q->sends >= LIMIT_SENDS_PER_QUERY / 2;
+	return is_spent ? 0 : LIMIT_SENDS_OPEN - 1;
+}
+
 bool upstream_has_live(const struct query *q)
 {
-	for (unsigned i = 0; i < q->open_count; i++)
+	unsigned hinted = 0;
+	for (unsigned i = 0; i < q->open_count; i++) {
 		if (!upstream_is_late(q, q->open[i]))
 			return true;
-	return false;
+		hinted += upstream_has_time(q, q->open[i]);
+	}
+	return hinted > hints_max(q);
 }
 
 static void note_send(struct query *q, const struct send *s, bool hedge)
@@ -464,6 +479,19 @@ static void on_failed(struct query *q, struct send *s)
 	}
 }
 
+/* Who can make packets that seem to come from anywhere can say that nobody is there, and need not even
+ * see the question. So others are asked at once, while S has its time as if nothing had been said. */
+static void on_hint(struct query *q, struct send *s)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+	metrics_add(q->resolver->metrics, METRIC_upstream_hints_total, 1);
+	query_trouble(q, EDE_NETWORK_ERROR, "%s is unreachable, says an ICMP message",
+		      endpoint_text(&q->zone.servers[s->server].address, text));
+	s->hinted = true;
+	s->hedge_ms = 0;
+	query_wake(q);
+}
+
 static void on_lost(struct query *q, struct send *s, enum loss loss)
 {
 	bool udp = s->transport == TRANSPORT_UDP;
@@ -473,8 +501,10 @@ static void on_lost(struct query *q, struct send *s, enum loss loss)
 	case LOSS_YIELDED:
 		on_no_room(q, s, loss);
 		break;
-	case LOSS_ROUTE:
 	case LOSS_HINT:
+		on_hint(q, s);
+		return;
+	case LOSS_ROUTE:
 	case LOSS_CLOSED:
 	case LOSS_TIMEOUT:
 		on_failed(q, s);
@@ -527,12 +557,17 @@ void upstream_family_lost(struct resolver *r, uint8_t family)
 			lose_family(q, family);
 }
 
-bool upstream_is_late(const struct query *q, const struct send *s)
+bool upstream_has_time(const struct query *q, const struct send *s)
 {
 	/* A refresh does not wait for TCP alone: a connection may take seconds. */
 	bool slow = s->stubborn &&
 		    q->resolver->now.mono_us - s->sent_us >= UPSTREAM_STUBBORN_MS * 1000u;
-	return s->expired || slow;
+	return !s->expired && !slow;
+}
+
+bool upstream_is_late(const struct query *q, const struct send *s)
+{
+	return s->hinted || !upstream_has_time(q, s);
 }
 
 /* Where packets are counted, a lost one was one too many. */
@@ -542,6 +577,23 @@ static void note_counted_loss(struct query *q, const struct server *server)
 		return;
 	struct throttle_want want = want_of(q, server->budget, 1);
 	throttle_lose(q->resolver->throttle, &want, resolver_shared_now(q->resolver));
+}
+
+/* The time of S, over UDP, is over. */
+static void on_silence(struct query *q, struct send *s)
+{
+	struct server *server = &q->zone.servers[s->server];
+	if (!s->hinted) {
+		s->expired = true;
+		sends_set_late(q->resolver, s);
+		return;
+	}
+	char text[ENDPOINT_TEXT_SIZE];
+	query_trouble(q, EDE_NETWORK_ERROR,
+		      "%s is unreachable: an ICMP message says so, and no answer came",
+		      endpoint_text(&server->address, text));
+	server->bad |= ++server->gone >= GONE_MAX;
+	upstream_cancel(q, s); /* nothing speaks for a late reply */
 }
 
 static void on_timeout(struct query *q, struct send *s)
@@ -564,8 +616,7 @@ static void on_timeout(struct query *q, struct send *s)
 		infra_loss(r->infra, &server->address, r->now);
 		note_counted_loss(q, server);
 		server->losses++;
-		s->expired = true;
-		sends_set_late(r, s);
+		on_silence(q, s);
 	}
 	query_wake(q);
 }

@@ -422,8 +422,11 @@ static void send_is_lost(struct life *l)
 			   .token = s.token,
 			   .peer = &s.peer,
 			   .transport = s.transport,
-			   .loss = s.transport == TRANSPORT_UDP ? LOSS_ROOM : LOSS_CLOSED};
-	close_sent(l, s.token);
+			   .loss = (enum loss)(reader_u8(&l->in) % (LOSS_TIMEOUT + 1))};
+	if (ev.loss == LOSS_HINT && s.transport == TRANSPORT_TCP)
+		ev.loss = LOSS_CLOSED;
+	if (ev.loss != LOSS_HINT)
+		close_sent(l, s.token);
 	step(l, &ev);
 }
 

@@ -156,7 +156,7 @@ static void happen(struct scene *s, const struct scene_event *e)
 			   .packet = span_of(e->bytes, e->len)};
 	if (!sent->is_open)
 		return;
-	if (!e->bytes)
+	if (!e->bytes && e->loss != LOSS_HINT)
 		sent->is_open = false;
 	step(s, &ev);
 }

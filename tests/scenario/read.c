@@ -237,9 +237,13 @@ static void reply_word(struct scene *s, struct scene_reply *r, const char *word)
 		const char *word;
 		bool *flag;
 	} flags[] = {
-		{"once", &r->once},	      {"silent", &r->silent},
-		{"lost", &r->lost},	      {"no-room", &r->no_room},
-		{"lower", &r->in_lower_case}, {"no-question", &r->no_question},
+		{"once", &r->once},
+		{"silent", &r->silent},
+		{"lost", &r->lost},
+		{"no-room", &r->no_room},
+		{"hinted", &r->hinted},
+		{"lower", &r->in_lower_case},
+		{"no-question", &r->no_question},
 		{"no-opt", &r->no_opt},
 	};
 	const char *value;

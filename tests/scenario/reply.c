@@ -172,6 +172,8 @@ void scene_answer(struct scene *s, const struct action *a, const struct message 
 				     : LOSS_TIMEOUT);
 		return;
 	}
+	if (r->hinted)
+		scene_lose(s, a, UNREACHABLE_MS, LOSS_HINT);
 	deliver_before(s, r, a, m, delay_ms);
 	if (r->silent)
 		return;

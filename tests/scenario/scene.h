@@ -71,7 +71,7 @@ struct scene_reply { /* what SERVER says to one question */
 	enum only_with with;
 	bool once, spent;
 	uint16_t rcode, flags;
-	bool silent, lost, no_room, in_lower_case, no_question, no_opt;
+	bool silent, lost, no_room, hinted, in_lower_case, no_question, no_opt;
 	enum cookie_word cookie;
 	enum before before;
 	unsigned before_count;

@@ -13,7 +13,8 @@ enum {
 	CONNECT_LOST_US = 3000000, /* the daemon gives up connecting */
 	WAITED_US = 400000,	   /* a connection that waits for longer gives way (net/pool.h) */
 	OTHERS_PERCENT = 10,	   /* when connections are short, others may take the last one */
-	ZONE_SHARE = 16,	   /* of all connections that one zone gets, once they are short */
+	HINT_US = 2000,
+	ZONE_SHARE = 16, /* of all connections that one zone gets, once they are short */
 	DUPLICATE_US = 40000,
 };
 
@@ -301,6 +302,8 @@ void net_send(struct sim *s, const struct action *a)
 		return;
 	}
 	struct host *h = world_host_at(&s->world, &a->peer);
+	if (s->net.forges_hints && a->transport == TRANSPORT_UDP)
+		lose(s, a, LOSS_HINT, prng_below(&s->dice, HINT_US));
 	if (h)
 		hot_counts(s, h, a->transport == TRANSPORT_TCP);
 	if (h)

@@ -108,6 +108,20 @@ static void build_signed_rough(struct sim *s)
 	build_mood(s, prng_percent(&s->dice, 50) ? MOOD_ROUGH : MOOD_HOSTILE);
 }
 
+/* Somebody forges ICMP messages about every server that is asked: nobody fails for it. */
+static void build_icmp(struct sim *s)
+{
+	s->settings.dnssec = prng_percent(&s->dice, 50);
+	s->net.forges_hints = true;
+	build_mood(s, MOOD_HEALTHY);
+}
+
+static void finish_icmp(struct sim *s)
+{
+	if (s->net.sent > 0 && metrics_get(&s->metrics, METRIC_upstream_hints_total) == 0)
+		sim_fail(s, "there were hints", "%llu packets", (unsigned long long)s->net.sent);
+}
+
 /* ---- attacks --------------------------------------------------------------------------------- */
 
 /* NXNSAttack: a referral to 135 servers whose names lie in a victim's zone, without addresses. */
@@ -662,6 +676,7 @@ static const struct profile profiles[] = {
 	{"tag-search", 1, build_tag_search, finish_tag_search},
 	{"nsec3-flood", 1, build_nsec3_flood, finish_attack},
 	{"ds-flood", 1, build_ds_flood, finish_attack},
+	{"icmp", 2, build_icmp, finish_icmp},
 	{"short-udp", 1, build_short_udp, finish_short_udp},
 	{"short-tcp", 1, build_short_tcp, finish_short_tcp},
 	{"liar", 8, build_liar, NULL},

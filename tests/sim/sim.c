@@ -168,8 +168,10 @@ static void send_is_lost(struct sim *s, const struct sim_event *e)
 {
 	if (!net_is_open(s, e->token))
 		return;
-	sim_tell(s, "  send %llu is lost", (unsigned long long)e->token);
-	net_close(s, e->token);
+	sim_tell(s, "  send %llu is lost%s", (unsigned long long)e->token,
+		 e->loss == LOSS_HINT ? ", it is said" : "");
+	if (e->loss != LOSS_HINT)
+		net_close(s, e->token);
 	struct event ev = {.kind = EV_LOST,
 			   .token = e->token,
 			   .peer = &e->peer,

@@ -25,7 +25,8 @@ static void check_packet(struct reading *x, const struct trace_step *step)
 		wrong(x, "what came back answers a packet that was sent");
 	if (step->kind == TRACE_REPLY && step->code >= TRACE_REPLY_COUNT)
 		wrong(x, "a reply is of a known kind");
-	if (step->kind != TRACE_TIMEOUT && step->kind != TRACE_WRONG) {
+	bool is_hint = step->kind == TRACE_LOST && step->code == LOSS_HINT;
+	if (step->kind != TRACE_TIMEOUT && step->kind != TRACE_WRONG && !is_hint) {
 		if (x->closed[step->number])
 			wrong(x, "a packet is answered once");
 		x->closed[step->number] = true;

@@ -242,6 +242,7 @@ static void test_udp_lost(void **state)
 	close(serve(SOCK_DGRAM, &closed));
 	ask(&c, 1, 1, &closed, false);
 	assert_true(UNTIL(&c.loop, c.lost[1])); /* ICMP port unreachable */
+	outbound_cancel(&c.outbound, 1);
 	REQUIRE(endpoint_parse("255.255.255.255:53", 53, &nowhere) == OK);
 	ask(&c, 2, 1, &nowhere, false); /* not permitted */
 	assert_int_equal(c.lost[2], 0);
@@ -264,7 +265,52 @@ static void test_udp_lost(void **state)
 	ask(&c, 15, 1, &at, false);
 	outbound_cancel(&c.outbound, 15); /* before the loss is told */
 	assert_false(UNTIL_MS(&c.loop, c.lost[15], 20));
-	assert_int_equal(c.outbound.lost_count, 4);
+	assert_int_equal(c.outbound.lost_count, 3);
+	close(server);
+	end(&c);
+}
+
+/* The one socket of this process that is connected to PEER. */
+static struct sockaddr_in asker_of(const struct sockaddr_in *peer)
+{
+	struct sockaddr_in local = {0}, remote;
+
+	for (int fd = 0; fd < 256; fd++) {
+		socklen_t len = sizeof(remote), local_len = sizeof(local);
+		if (getpeername(fd, (struct sockaddr *)&remote, &len) == 0 &&
+		    remote.sin_family == AF_INET && remote.sin_port == peer->sin_port) {
+			REQUIRE(getsockname(fd, (struct sockaddr *)&local, &local_len) == 0);
+			return local;
+		}
+	}
+	REQUIRE(false);
+	return local;
+}
+
+/* What an ICMP message says is a hint, told once: the socket stays, and a reply is read from it. */
+static void test_udp_hint(void **state)
+{
+	(void)state;
+	static struct client c;
+	struct endpoint at;
+	struct caller caller;
+
+	begin(&c, 10);
+	close(serve(SOCK_DGRAM, &at)); /* nobody is there for a moment */
+	struct sockaddr_in back = {.sin_family = AF_INET, .sin_port = htons(at.port)};
+	memcpy(&back.sin_addr, at.addr, 4);
+	ask(&c, 2, 2, &at, false);
+	assert_true(UNTIL(&c.loop, c.lost[2] == 1));
+	assert_int_equal(c.loss[2], LOSS_HINT);
+	assert_false(UNTIL_MS(&c.loop, c.lost[2] > 1, 20));
+	int server = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	REQUIRE(server >= 0 && bind(server, (struct sockaddr *)&back, sizeof(back)) == 0);
+	caller.from = asker_of(&back);
+	give_reply(server, &caller, 2);
+	assert_true(UNTIL(&c.loop, c.replies[2] == 1));
+	assert_int_equal(c.lost[2], 1);
+	assert_int_equal(c.outbound.udp_count, 1);
+	assert_int_equal(c.outbound.lost_count, 0);
 	close(server);
 	end(&c);
 }
@@ -562,6 +608,7 @@ int main(void)
 		cmocka_unit_test(test_udp_early),
 		cmocka_unit_test(test_udp),
 		cmocka_unit_test(test_udp_cancel_on_reply),
+		cmocka_unit_test(test_udp_hint),
 		cmocka_unit_test(test_udp_lost),
 		cmocka_unit_test(test_tcp_pipelined),
 		cmocka_unit_test(test_tcp_equal_ids),
