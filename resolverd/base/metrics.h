@@ -39,6 +39,9 @@
 	X(upstream_hedges_total, "second servers asked before the first timed out")                \
 	X(upstream_mismatch_total, "upstream replies that did not match and were waited out")      \
 	X(upstream_malformed_total, "upstream replies that could not be parsed")                   \
+	X(upstream_fragments_total,                                                                \
+	  "upstream replies that came in fragments and were not believed")                         \
+	X(upstream_oversized_total, "upstream replies larger than was offered, and not believed")  \
 	X(upstream_throttled_total, "upstream queries held back by a zone's rate limit")           \
 	X(upstream_addresses_refused_total,                                                        \
 	  "addresses of name servers that were not asked, as they are internal or forbidden")      \

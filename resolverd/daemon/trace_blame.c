@@ -53,6 +53,8 @@ static void read_reply(struct trace_culprit *c, const struct trace_step *step)
 	case TRACE_REPLY_TOO_LONG:
 	case TRACE_REPLY_COOKIE:
 	case TRACE_REPLY_NO_EDNS:
+	case TRACE_REPLY_FRAGMENTS:
+	case TRACE_REPLY_LARGE:
 	case TRACE_REPLY_COUNT:
 		break;
 	}

@@ -40,6 +40,8 @@ static const char *const reply_words[TRACE_REPLY_COUNT] = {
 	[TRACE_REPLY_TRUNCATED] = "truncated: again over TCP",
 	[TRACE_REPLY_COOKIE] = "wants a cookie: again over TCP",
 	[TRACE_REPLY_NO_EDNS] = "does not know EDNS: again without",
+	[TRACE_REPLY_FRAGMENTS] = "in fragments, which are not believed: again over TCP",
+	[TRACE_REPLY_LARGE] = "larger than we take, which is not believed: again over TCP",
 };
 static const char *const wrong_words[] = {
 	[TRACE_WRONG_MALFORMED] = "is malformed",

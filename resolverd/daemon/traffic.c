@@ -224,7 +224,8 @@ static void handle_reply(void *context, const struct outbound_reply *reply)
 			      .token = reply->token,
 			      .packet = reply->packet,
 			      .peer = &reply->peer,
-			      .transport = reply->tcp ? TRANSPORT_TCP : TRANSPORT_UDP};
+			      .transport = reply->tcp ? TRANSPORT_TCP : TRANSPORT_UDP,
+			      .fragmented = reply->fragmented};
 
 	traffic_step(context, &event);
 }

@@ -11,6 +11,7 @@
 enum {
 	SCRATCH_SIZE = 65536,
 	HEADER_SIZE = 12,
+	CONTROL_SIZE = 64,
 	EARLY_MAX = 4096, /* more than a receive buffer holds */
 };
 
@@ -142,15 +143,18 @@ static void bind_random(struct outbound *o, int fd, int family)
 	}
 }
 
-/* Be told of unreachable hosts and networks too, not of closed ports only. (A path's MTU needs no
- * option: the longest question is shorter than the least that a forged ICMP message can make the
- * system believe, 552 bytes.) */
-static void report_unreachable(int fd, uint8_t family)
+/* Be told of unreachable hosts and networks too, not of closed ports only, and of what came in fragments.
+ * Kernels that do not know an option do without: then fewer hints are told, or no fragments. */
+static void set_options(int fd, uint8_t family)
 {
-	if (family == 4)
+	socket_ignore_path_mtu(fd, family);
+	if (family == 4) {
 		(void)socket_set(fd, IPPROTO_IP, IP_RECVERR, 1);
-	else
+		(void)socket_set(fd, IPPROTO_IP, IP_RECVFRAGSIZE, 1);
+	} else {
 		(void)socket_set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+		(void)socket_set(fd, IPPROTO_IPV6, IPV6_RECVFRAGSIZE, 1);
+	}
 }
 
 static void handle_ready(void *context, unsigned ready);
@@ -187,7 +191,7 @@ static enum err send_udp(struct outbound_query *q, struct span packet)
 		q->loss = loss_of(errno);
 		return ERR_SYSTEM;
 	}
-	report_unreachable(fd, q->peer.family);
+	set_options(fd, q->peer.family);
 	bind_random(o, fd, address.ss_family);
 	q->watch = (struct loop_watch){.fn = handle_ready, .context = q};
 	bool connected = connect(fd, (struct sockaddr *)&address, len) == 0;
@@ -203,12 +207,28 @@ static enum err send_udp(struct outbound_query *q, struct span packet)
 	return OK;
 }
 
+/* The size of the largest fragment is told of what came in several. */
+static bool came_in_fragments(struct msghdr *message)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c))
+		if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVFRAGSIZE) ||
+		    (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVFRAGSIZE))
+			return true;
+	return false;
+}
+
 /* One datagram. ERR_BUSY if none is there, ERR_CLOSED if an ICMP message says that none will come: that
  * it has been told so, the system forgets by telling. */
 static enum err read_datagram(struct outbound_query *q)
 {
 	struct outbound *o = q->outbound;
-	ssize_t len = recv(q->watch.fd, o->scratch, SCRATCH_SIZE, MSG_DONTWAIT);
+	struct iovec piece = {.iov_base = o->scratch, .iov_len = SCRATCH_SIZE};
+	uint8_t control[CONTROL_SIZE] __attribute__((aligned(8)));
+	struct msghdr message = {.msg_iov = &piece,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
+				 .msg_controllen = sizeof(control)};
+	ssize_t len = recvmsg(q->watch.fd, &message, MSG_DONTWAIT);
 
 	if (len < 0 && errno == EINTR)
 		return OK;
@@ -218,6 +238,7 @@ static enum err read_datagram(struct outbound_query *q)
 		.token = q->token,
 		.packet = span_of(o->scratch, (size_t)len),
 		.peer = q->peer,
+		.fragmented = came_in_fragments(&message),
 	};
 	o->settings.reply(o->settings.context, &reply);
 	return OK;

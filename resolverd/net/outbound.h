@@ -5,6 +5,10 @@
  * on it is reported until the query is cancelled: which reply is good, and how long to wait for a
  * better one, is not decided here. TCP queries share connections (net/pool.h).
  *
+ * No datagram of ours is fragmented, whatever ICMP messages say of a path. One that came in fragments is
+ * reported as such where that can be seen: since Linux 4.10, and where this machine put them together.
+ * What a network card, a tunnel or a firewall on the way has put together looks whole.
+ *
  * A query is out from outbound_send() until it is cancelled or reported lost. Losses are what the
  * system tells: no route, connection refused or closed, no descriptor left; whose doing that is goes
  * with it. They are never reported from within outbound_send(), always from the loop. What an ICMP
@@ -36,6 +40,7 @@ struct outbound_reply {
 	struct span packet; /* borrowed */
 	struct endpoint peer;
 	bool tcp;
+	bool fragmented; /* came in pieces, only the first of which bears port and id */
 };
 typedef void outbound_reply_fn(void *context, const struct outbound_reply *reply);
 /* TOKEN is not out any more; but with LOSS_HINT, which comes once at most, it is. */

@@ -54,6 +54,7 @@ struct event {
 	struct span packet;	     /* borrowed until resolver_step() returns */
 	const struct endpoint *peer; /* EV_QUERY: the client; EV_REPLY: who it came from */
 	enum transport transport;    /* of the packet */
+	bool fragmented;	     /* EV_REPLY: the packet came in pieces */
 	enum loss loss;		     /* EV_LOST */
 	bool has_ipv4, has_ipv6;     /* EV_NETWORK: a route exists */
 	const uint8_t *name;	     /* EV_REFRESH, EV_WATCH */

@@ -223,6 +223,28 @@ static void restore_case(struct resolver *r, const struct send *s, struct messag
 	m->wire.at = r->scratch;
 }
 
+/*
+ * What came in fragments is not believed (RFC 9715): only the first of them bears the ports and the id, and
+ * whoever can put another in the place of the second needs to guess 16 bits. We offer what fits every path,
+ * so a reply that is larger than was offered is no more honest. Both are as good as truncated ones.
+ */
+static bool ask_again_whole(struct query *q, struct send *s, const struct message *m,
+			    const struct event *ev)
+{
+	size_t offered = s->with_edns ? EDNS_SIZE_OURS : EDNS_SIZE_MIN;
+	bool large = ev->packet.len > offered;
+	if (s->transport != TRANSPORT_UDP || !(ev->fragmented || large))
+		return false;
+	metrics_add(q->resolver->metrics,
+		    ev->fragmented ? METRIC_upstream_fragments_total
+				   : METRIC_upstream_oversized_total,
+		    1);
+	note_again(q, s, ev->fragmented ? TRACE_REPLY_FRAGMENTS : TRACE_REPLY_LARGE,
+		   message_rcode(m), ev->packet.len);
+	retry_tcp(q, s);
+	return true;
+}
+
 void upstream_reply(struct resolver *r, struct send *s, const struct event *ev)
 {
 	struct query *q = s->query;
@@ -246,6 +268,8 @@ void upstream_reply(struct resolver *r, struct send *s, const struct event *ev)
 		mismatch(q, s, TRACE_WRONG_MISMATCH);
 		return;
 	}
+	if (ask_again_whole(q, s, &m, ev))
+		return;
 	if (match != MATCH_YES && !settle_case(q, s, match))
 		return;
 	if (!cookie_agrees(q, s, &edns)) {

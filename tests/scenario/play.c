@@ -123,13 +123,15 @@ static struct scene_event *come_back(struct scene *s, const struct action *a, ui
 	return e;
 }
 
-void scene_deliver(struct scene *s, const struct action *a, uint64_t delay_ms, struct span bytes)
+struct scene_event *scene_deliver(struct scene *s, const struct action *a, uint64_t delay_ms,
+				  struct span bytes)
 {
 	struct scene_event *e = come_back(s, a, delay_ms);
 	e->bytes = malloc(bytes.len);
 	REQUIRE(e->bytes);
 	memcpy(e->bytes, bytes.at, bytes.len);
 	e->len = bytes.len;
+	return e;
 }
 
 void scene_lose(struct scene *s, const struct action *a, uint64_t delay_ms, enum loss loss)
@@ -153,6 +155,7 @@ static void happen(struct scene *s, const struct scene_event *e)
 			   .peer = &e->peer,
 			   .transport = e->transport,
 			   .loss = e->loss,
+			   .fragmented = e->fragmented,
 			   .packet = span_of(e->bytes, e->len)};
 	if (!sent->is_open)
 		return;

@@ -242,6 +242,8 @@ static void reply_word(struct scene *s, struct scene_reply *r, const char *word)
 		{"lost", &r->lost},
 		{"no-room", &r->no_room},
 		{"hinted", &r->hinted},
+		{"fragmented", &r->fragmented},
+		{"oversized", &r->oversized},
 		{"lower", &r->in_lower_case},
 		{"no-question", &r->no_question},
 		{"no-opt", &r->no_opt},

@@ -179,9 +179,9 @@ void scene_answer(struct scene *s, const struct action *a, const struct message 
 		return;
 	struct builder b;
 	builder_init(&b, wire,
-		     tcp	    ? sizeof(wire)
-		     : m->opt_count ? EDNS_SIZE_OURS
-				    : EDNS_SIZE_MIN,
+		     tcp || r->oversized ? sizeof(wire)
+		     : m->opt_count	 ? EDNS_SIZE_OURS
+					 : EDNS_SIZE_MIN,
 		     m->id, 0);
-	scene_deliver(s, a, delay_ms, write_reply(s, r, m, qname, &b));
+	scene_deliver(s, a, delay_ms, write_reply(s, r, m, qname, &b))->fragmented = r->fragmented;
 }

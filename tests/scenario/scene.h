@@ -71,7 +71,8 @@ struct scene_reply { /* what SERVER says to one question */
 	enum only_with with;
 	bool once, spent;
 	uint16_t rcode, flags;
-	bool silent, lost, no_room, hinted, in_lower_case, no_question, no_opt;
+	bool silent, lost, no_room, hinted, fragmented, oversized, in_lower_case, no_question,
+		no_opt;
 	enum cookie_word cookie;
 	enum before before;
 	unsigned before_count;
@@ -111,6 +112,7 @@ struct scene_event { /* a reply, or a loss if there are no bytes, on its way */
 	struct endpoint peer;
 	enum transport transport;
 	enum loss loss;
+	bool fragmented;
 	uint8_t *bytes;
 	size_t len;
 };
@@ -200,6 +202,7 @@ void scene_pass(struct scene *s, uint64_t ms, const struct scene_client *c);
 /* The server of the send A replies to the question M. */
 void scene_answer(struct scene *s, const struct action *a, const struct message *m);
 /* Put a packet, or a loss, into the future. BYTES are copied. */
-void scene_deliver(struct scene *s, const struct action *a, uint64_t delay_ms, struct span bytes);
+struct scene_event *scene_deliver(struct scene *s, const struct action *a, uint64_t delay_ms,
+				  struct span bytes);
 void scene_lose(struct scene *s, const struct action *a, uint64_t delay_ms, enum loss loss);
 struct scene_server *scene_server_at(struct scene *s, const struct endpoint *e);
