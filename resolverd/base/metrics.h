@@ -23,6 +23,8 @@
 	  "questions for which the disk took so long that servers were asked beside it")           \
 	X(recalls_late_total, "answers from disk that came when their question was over")          \
 	X(queries_coalesced_total, "queries that joined an equal pending one")                     \
+	X(queries_awaited_total,                                                                   \
+	  "questions that waited for another worker, which was asking already")                    \
 	X(queries_refused_total, "queries refused by the access list")                             \
 	X(queries_malformed_total, "queries that could not be parsed")                             \
 	X(queries_dropped_total, "queries dropped without an answer")                              \

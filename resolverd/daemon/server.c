@@ -142,6 +142,8 @@ static enum err open_shared(struct server *s)
 		err = prefetch_shared_new(&shared->prefetch);
 	if (err == OK)
 		err = strippers_new(&shared->strippers);
+	if (err == OK)
+		err = asking_new(&shared->asking);
 	shared->throttle = &s->throttle;
 	shared->own_addresses = &s->own_addresses;
 	shared->epoch = loop_epoch_read();
@@ -160,6 +162,7 @@ static void close_shared(struct server *s)
 	anchors_free(s->shared.anchors);
 	anchor_store_free(s->anchor_store);
 	prefetch_shared_free(s->shared.prefetch);
+	asking_free(s->shared.asking);
 	strippers_free(s->shared.strippers);
 	enum err err = warm_close(s->shared.warm, s->loop.now);
 	if (s->shared.ranges)

@@ -107,10 +107,9 @@ void trace_blame_read(struct trace_blame *b, const struct trace_step *step)
 		read_packet(b, step);
 		break;
 	case TRACE_THROTTLED:
-		if (step->code == TRACE_THROTTLE_ROOM) {
-			b->no_room = true;
-			break;
-		}
+		b->no_room |= step->code == TRACE_THROTTLE_ROOM;
+		if (step->code >= TRACE_THROTTLE_ROOM)
+			break; /* no limit of the configuration */
 		b->by_prefetch = step->code == TRACE_THROTTLE_PREFETCH &&
 				 (b->throttled == 0 || b->by_prefetch);
 		b->throttled++;
@@ -215,6 +214,7 @@ void trace_blame_throttled(const struct trace_step *s, char *out, size_t size)
 		[TRACE_THROTTLE_ZONE] = "the rate limit of the zone",
 		[TRACE_THROTTLE_PREFETCH] = "the rate limit of prefetching",
 		[TRACE_THROTTLE_ROOM] = "the want of a free socket",
+		[TRACE_THROTTLE_WORKER] = "another worker that asks the same already",
 	};
 	const char *by = words[MIN(s->code, (unsigned)ARRAY_LEN(words) - 1)];
 

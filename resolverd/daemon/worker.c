@@ -362,6 +362,7 @@ static enum err open_resolver(struct worker *w)
 		.throttle = shared->throttle,
 		.own_addresses = shared->own_addresses,
 		.prefetch = shared->prefetch,
+		.asking = shared->asking,
 		.cookie_secret = &shared->cookie_secret,
 		.question_bytes = shared->question_bytes,
 		.udp_sockets = shared->share.servers,

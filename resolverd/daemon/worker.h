@@ -22,6 +22,7 @@
 #include "net/loop.h"
 #include "net/socket.h"
 #include "resolve/askable.h"
+#include "resolve/asking.h"
 #include "resolve/prefetch_claim.h"
 #include "resolve/throttle.h"
 
@@ -36,6 +37,7 @@ struct worker_shared { /* borrowed by all workers; outlives them */
 	const struct own_addresses *own_addresses;
 	struct prefetch_shared *prefetch;
 	struct strippers *strippers;
+	struct asking_shared *asking;
 	struct anchors *anchors; /* NULL: nobody follows rollovers */
 	struct hash_key cookie_secret;
 	struct loop_epoch epoch;

@@ -271,7 +271,7 @@ static bool leg_failed_lately(struct query *q)
 {
 	struct resolver *r = q->resolver;
 	char text[sizeof(q->trouble.text)];
-	if (q->alias_count == 0 && !q->internal)
+	if (q->alias_count == 0 && !q->internal && q->asking == ASKING_NOT_YET)
 		return false; /* the client's side has looked already */
 	const struct entry *e = cache_find(r->client_context.reader, ENTRY_FAILURE, q->name,
 					   dname_len(q->name), q->qtype);
@@ -335,6 +335,8 @@ enum step leg_step(struct query *q)
 {
 	struct resolver *r = q->resolver;
 	enum step step;
+	if (asking_waits(q))
+		return STEP_WAIT;
 	if (!q->anew && (!q->fresh_only || q->alias_count > 0)) {
 		if (leg_from_cache(q, &step))
 			return step;
@@ -354,6 +356,8 @@ enum step leg_step(struct query *q)
 			return STEP_WAIT;
 		}
 	}
+	if (asking_begin(q))
+		return STEP_WAIT;
 	q->state = QUERY_CUT;
 	return STEP_AGAIN;
 }

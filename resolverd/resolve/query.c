@@ -67,6 +67,7 @@ static void unlink_query(struct query *q)
 	struct resolver *r = q->resolver;
 	struct query **at = table_slot(r, q->qname, q->qtype);
 	REQUIRE(*at == q);
+	asking_end(q);
 	*at = q->hash_next;
 	if (q->older)
 		q->older->newer = q->newer;

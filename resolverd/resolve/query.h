@@ -19,6 +19,7 @@
 #include "dnssec/crypto.h"
 #include "dnssec/denial.h"
 #include "resolve/askable.h"
+#include "resolve/asking.h"
 #include "resolve/client.h"
 #include "resolve/limits.h"
 #include "resolve/prefetch.h"
@@ -178,6 +179,12 @@ struct zone_context { /* the zone whose servers are asked now */
 	struct endpoint refused_one;   /* ... the first */
 };
 
+enum asking_state {
+	ASKING_NOT_YET,
+	ASKING_ELSEWHERE, /* another worker does: its answer is waited for */
+	ASKING_SETTLED,	  /* no more */
+};
+
 struct query {
 	struct resolver *resolver;
 	const struct settings *settings;
@@ -195,6 +202,9 @@ struct query {
 	/* The forward zone of the leg whose servers failed: the zone around it is asked (fallback). */
 	const struct settings_zone *fallen_from;
 	const uint8_t *plain_zone; /* whose servers sent no signatures to who needs this, or NULL */
+	enum asking_state asking;
+	bool asked_here; /* other workers wait for what this brings */
+	uint64_t asking_hash, asking_since_ms;
 	uint8_t depth;
 	struct query *ready_next; /* also links finished ones until the step ends */
 	struct query *hash_next;
@@ -300,6 +310,8 @@ struct resolver {
 	struct throttle *throttle, own_throttle;
 	const struct own_addresses *own_addresses; /* of the machine; NULL: none known */
 	struct prefetch *prefetch;
+	struct asking_shared *asking; /* NULL: nobody else asks */
+	uint8_t asking_owner;
 	struct rng rng;
 	struct hash_key cookie_secret, table_key;
 	struct client_context client_context;

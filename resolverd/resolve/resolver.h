@@ -26,6 +26,7 @@
 #include "resolve/settings.h"
 #include "resolve/trace.h"
 
+struct asking_shared;
 struct own_addresses;
 struct resolver;
 struct prefetch_shared;
@@ -130,8 +131,9 @@ struct resolver_parts { /* what a resolver is made of; all borrowed and outlivin
 	const struct own_addresses
 		*own_addresses; /* of the machine, which are not asked; NULL: none known */
 	struct prefetch_shared
-		*prefetch; /* which resolver keeps which name fresh; NULL: an own one */
-	struct rng rng;	   /* copied */
+		*prefetch;	      /* which resolver keeps which name fresh; NULL: an own one */
+	struct asking_shared *asking; /* which resolver asks what; NULL: nobody waits for others */
+	struct rng rng;		      /* copied */
 	/* Sends over UDP that may be open at a time, as each takes a socket; 0: without end. */
 	unsigned udp_sockets;
 	const struct hash_key

@@ -82,7 +82,8 @@ enum trace_wrong {
 enum trace_throttle {
 	TRACE_THROTTLE_ZONE,
 	TRACE_THROTTLE_PREFETCH,
-	TRACE_THROTTLE_ROOM /* no socket or connection was free */
+	TRACE_THROTTLE_ROOM,  /* no socket or connection was free */
+	TRACE_THROTTLE_WORKER /* another worker asks already */
 };
 enum trace_told { TRACE_TOLD_STALE = 1, TRACE_TOLD_SERVFAIL = 2 };
 

@@ -287,6 +287,7 @@ void upstream_reply(struct resolver *r, struct send *s, const struct event *ev)
 		return;
 	}
 	metrics_add(r->metrics, METRIC_upstream_replies_total, 1);
+	asking_renew(q);
 	note_rtt(q, s);
 	note_edns(q, s, status);
 	if (try_again(q, s, &m, status, &edns))

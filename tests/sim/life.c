@@ -96,6 +96,7 @@ static void begin_worker(struct sim *s, unsigned index)
 				       .metrics = &s->metrics,
 				       .throttle = &l->throttle,
 				       .prefetch = l->prefetch,
+				       .asking = l->worker_count > 1 ? l->asking : NULL,
 				       .cookie_secret = &s->cookie_secret,
 				       .question_bytes = s->question_bytes,
 				       .udp_sockets = s->net.room_is_told ? s->net.udp_room : 0,
@@ -136,6 +137,8 @@ void life_begin(struct sim *s)
 		REQUIRE(ranges_new((size_t)1 << 20, &l->ranges) == OK);
 	REQUIRE(prefetch_shared_new(&l->prefetch) == OK);
 	memset(l->prefetch->key.bytes, (int)s->seed, sizeof(l->prefetch->key.bytes));
+	REQUIRE(asking_new(&l->asking) == OK);
+	memset(l->asking->key.bytes, (int)s->seed, sizeof(l->asking->key.bytes));
 	l->throttle = (struct throttle){0};
 	if (l->warm) {
 		disk_await_opened(warm_disk(l->warm));
@@ -222,6 +225,7 @@ void life_end(struct sim *s)
 		*w = (struct worker){0};
 	}
 	prefetch_shared_free(l->prefetch);
+	asking_free(l->asking);
 	ranges_free(l->ranges);
 	warm_close(l->warm, sim_now(s));
 	infra_free(l->infra);

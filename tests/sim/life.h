@@ -1,20 +1,21 @@
 #pragma once
 /*
- * The resolver's lives: what a daemon makes at its start, and what it leaves behind at its end. One or
- * two workers share one cache and what belongs to it. Where something outlives them it is the real disk
+ * The resolver's lives: what a daemon makes at its start, and what it leaves behind at its end. One to
+ * four workers share one cache and what belongs to it. Where something outlives them it is the real disk
  * tier, in a directory of its own, and the real way back from there (daemon/warm.h).
  *
  * Between two lives nobody is there: who asks gets nothing. The wall clock may be set at any time,
  * which a living resolver must not feel but in signatures, and finds in its next life.
  */
 #include "daemon/warm.h"
+#include "resolve/asking.h"
 #include "resolve/prefetch_claim.h"
 #include "resolve/resolver.h"
 #include "resolve/throttle.h"
 
 struct sim;
 
-enum { LIFE_WORKERS_MAX = 2, LIFE_DIR_MAX = 64 };
+enum { LIFE_WORKERS_MAX = 4, LIFE_DIR_MAX = 64 };
 
 struct worker {
 	struct resolver *resolver;
@@ -31,6 +32,7 @@ struct life {
 	struct infra *infra;
 	struct ranges *ranges; /* NULL: no aggressive use of denials */
 	struct prefetch_shared *prefetch;
+	struct asking_shared *asking;
 	struct throttle throttle;
 
 	bool persists;

@@ -270,6 +270,11 @@ static void send_to_host(struct sim *s, const struct action *a, struct host *h,
 		.host = h, .message = m, .tcp = a->transport == TRANSPORT_TCP, .now_us = s->now_us};
 	struct server_replies replies;
 	server_answer(&s->world, &s->dice, &query, &replies);
+	if (s->net.is_deaf && a->token >> SIM_WORKER_SHIFT == 0) {
+		for (unsigned i = 0; i < replies.count; i++)
+			free(replies.list[i].wire);
+		return;
+	}
 	if (h->dishonest && replies.count)
 		liar_bend(s, h, m, &replies.list[replies.count - 1]);
 	deliver(s, a, q, &replies);

@@ -301,6 +301,44 @@ static void finish_flood(struct sim *s)
 			 (unsigned long long)s->world.zones[2]->hosts[0]->received, FLOOD);
 }
 
+/* Clients of four workers ask for the same names, new ones, at about the same time: each is asked for
+ * once, but for what the cut and the clock make of it. Or one worker has become deaf in the middle of it:
+ * nobody waits for it for long. */
+enum { SHARED_NAMES = 20, SHARED_CLIENTS = 12, SHARED_WORKERS = 4 };
+
+static void build_shared(struct sim *s)
+{
+	struct world *w = &s->world;
+	struct zone *com = brick_top(s), *z = brick_zone(s, "shared.com.", com);
+	s->life.worker_count = SHARED_WORKERS;
+	s->net.is_deaf = prng_percent(&s->dice, 30);
+	w->mood = s->net.is_deaf ? MOOD_ROUGH : MOOD_HEALTHY;
+	z->hosts[0]->quirks.delay_us = prng_between(&s->dice, 1, 150) * 1000;
+	for (unsigned i = 0; i < SHARED_NAMES; i++) {
+		const uint8_t *name = world_label(w, z->apex, "n%u", i);
+		brick_a(s, z, name, 60);
+		for (unsigned k = 0; k < SHARED_CLIENTS; k++)
+			stub_plan(s, (i + 1) * 3 * second_us + prng_below(&s->dice, 1000), name,
+				  TYPE_A);
+	}
+	brick_finish(s, 3600, 3600);
+}
+
+static void finish_shared(struct sim *s)
+{
+	uint64_t received = s->world.zones[2]->hosts[0]->received;
+	if (!s->net.is_deaf && received > SHARED_NAMES)
+		sim_fail(s, "one question is asked once, by whatever worker", "%llu packets for %u",
+			 (unsigned long long)received, SHARED_NAMES);
+	for (unsigned i = 0; i < s->stubs.count && s->net.is_deaf; i++) {
+		const struct stub *c = s->stubs.list[i];
+		uint64_t took_us = c->answered_us - c->asked_us;
+		if (stub_worker(s, c) != 0 && (c->rcode != RCODE_NOERROR || took_us > second_us))
+			sim_fail(s, "nobody waits long for a worker that is stuck", "%llu us",
+				 (unsigned long long)took_us);
+	}
+}
+
 /* Ghost domains: the parent takes the delegation back, the child says its NS live for ever. */
 static void build_ghost(struct sim *s)
 {
@@ -655,6 +693,7 @@ static const struct profile profiles[] = {
 	{"full", 1, build_full, finish_full},
 	{"refused", 1, build_refused, finish_refused},
 	{"crowd", 1, build_crowd, finish_crowd},
+	{"shared", 2, build_shared, finish_shared},
 	{"flood", 1, build_flood, finish_flood},
 	{"ghost", 2, build_ghost, NULL},
 	{"poison", 3, build_poison, NULL},

@@ -11,8 +11,7 @@
 enum {
 	QUIET_US = 40000000, /* after the last question: LIMIT_QUERY_MS and the slowest replies */
 	SPINS_MAX = 2000,    /* deadlines without the clock moving */
-	WORKER_SHIFT = 62,
-	SENDS_MAX = 100, /* packets for one client query, all told: the promise to the world */
+	SENDS_MAX = 100,     /* packets for one client query, all told: the promise to the world */
 };
 
 /* Where the clocks stand when a run begins: not at zero, where "unset" and "long ago" look alike. */
@@ -71,7 +70,7 @@ void sim_schedule(struct sim *s, uint64_t at_us, const struct sim_event *event)
 /* Tokens of sends are a worker's own: on the network its number stands before them. */
 static uint64_t token_out(unsigned worker, uint64_t token)
 {
-	return token | (uint64_t)worker << WORKER_SHIFT;
+	return token | (uint64_t)worker << SIM_WORKER_SHIFT;
 }
 
 static void perform(struct sim *s, unsigned worker, const struct actions *out)
@@ -102,8 +101,8 @@ enum { TURN_BYTES = LIMIT_ARENA_BYTES / 4 };
 /* EV, which is about a send, goes to the worker that sent it. */
 static void step_of_send(struct sim *s, struct event *ev)
 {
-	unsigned worker = (unsigned)(ev->token >> WORKER_SHIFT);
-	ev->token &= (UINT64_C(1) << WORKER_SHIFT) - 1;
+	unsigned worker = (unsigned)(ev->token >> SIM_WORKER_SHIFT);
+	ev->token &= (UINT64_C(1) << SIM_WORKER_SHIFT) - 1;
 	sim_step(s, worker, ev);
 }
 

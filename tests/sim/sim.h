@@ -28,6 +28,7 @@
 
 struct sim;
 
+enum { SIM_WORKER_SHIFT = 62 };	 /* of a send's token on the network: its worker's number */
 enum { SIM_LATE_US = 12000000 }; /* how late what was told before a change may yet be stored */
 
 struct profile {

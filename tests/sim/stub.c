@@ -79,7 +79,7 @@ static const struct stub *find_fresh(const struct sim *s, const struct stub *c)
 }
 
 /* As the system chooses one of several sockets. */
-static unsigned worker_of(const struct sim *s, const struct stub *c)
+unsigned stub_worker(const struct sim *s, const struct stub *c)
 {
 	return (unsigned)((c->token * 0x9e3779b97f4a7c15u) >> 40) % s->life.worker_count;
 }
@@ -139,7 +139,7 @@ void stub_ask(struct sim *s, struct stub *c)
 		return;
 	}
 	ptrdiff_t len =
-		resolver_answer_now(s->life.workers[worker_of(s, c)].resolver, sim_now(s), &ev,
+		resolver_answer_now(s->life.workers[stub_worker(s, c)].resolver, sim_now(s), &ev,
 				    answer, c->transport == TRANSPORT_TCP ? sizeof(answer) : 1232);
 	const struct stub *fresh =
 		c->odd == ODD_NOT && c->qtype != TYPE_ANY ? find_fresh(s, c) : NULL;
@@ -150,7 +150,7 @@ void stub_ask(struct sim *s, struct stub *c)
 		s->stubs.hits++;
 		stub_receive(s, c->token, span_of(answer, (size_t)len));
 	} else {
-		sim_step(s, worker_of(s, c), &ev);
+		sim_step(s, stub_worker(s, c), &ev);
 		if (!c->recursion_desired && s->net.sent != c->sends_before)
 			sim_fail(s, "RD=0 sends nothing upstream", "client %llu",
 				 (unsigned long long)c->token);
@@ -172,7 +172,7 @@ void stub_leave(struct sim *s, struct stub *c)
 	c->state = STUB_GONE;
 	struct event ev = {
 		.kind = EV_GONE, .token = c->token, .peer = &c->from, .transport = c->transport};
-	sim_step(s, worker_of(s, c), &ev);
+	sim_step(s, stub_worker(s, c), &ev);
 }
 
 /* A truncated answer over UDP is asked for again over TCP, as stubs do. */

@@ -61,6 +61,8 @@ struct stubs {
  * the run begins. */
 struct stub *stub_plan(struct sim *s, uint64_t at_us, const uint8_t *qname, uint16_t qtype);
 
+/* The number of the worker that it asks. */
+unsigned stub_worker(const struct sim *s, const struct stub *c);
 /* Its time has come. */
 void stub_ask(struct sim *s, struct stub *c);
 /* The resolver is back: what was fresh still is, but for what is never kept on disk. */
