@@ -91,6 +91,11 @@ bool shares_is_lighter(const struct shares *s, const struct shares_holder *a,
 	return load_with(s, a, 1) < load_with(s, b, 0);
 }
 
+bool shares_outweighs(const struct shares_member *a, const struct shares_member *b)
+{
+	return load_of(a->account) > 2 * load_of(b->account);
+}
+
 struct shares_member *shares_victim(const struct shares *s, const struct shares_holder *holder)
 {
 	const struct shares_account *a = heaviest(s);

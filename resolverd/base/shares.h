@@ -70,6 +70,9 @@ uint32_t shares_held(const struct shares *s, const struct shares_holder *holder)
 bool shares_is_lighter(const struct shares *s, const struct shares_holder *a,
 		       const struct shares_holder *b);
 
+/* A's account holds more than twice as much for its weight as B's: less may be chance. */
+bool shares_outweighs(const struct shares_member *a, const struct shares_member *b);
+
 /* There is no room for one more of HOLDER: the member that gives way to it, or NULL if all others would
  * hold less than HOLDER then. HOLDER NULL: of whoever holds most. */
 struct shares_member *shares_victim(const struct shares *s, const struct shares_holder *holder);

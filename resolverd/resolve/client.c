@@ -142,7 +142,9 @@ static enum client_step judge_type(uint16_t qtype, struct client_error *error)
 static enum client_step judge(const struct client_context *ctx, const struct message *m,
 			      enum edns_status edns, struct client *c, struct client_error *error)
 {
-	if (!settings_allows(ctx->settings, &c->peer))
+	unsigned standing = settings_standing(ctx->settings, &c->peer);
+	c->trusted = (standing & SETTINGS_TRUSTED) != 0;
+	if (!(standing & SETTINGS_ALLOWED))
 		return refuse(error, RCODE_REFUSED, EDE_PROHIBITED, NULL);
 	/* RFC 8906 §3.1.4: before anything that only makes sense in a query. */
 	if (message_opcode(m) != OPCODE_QUERY)

@@ -22,6 +22,7 @@ struct client { /* what must be remembered of a query to answer it later */
 	uint16_t size_limit;	  /* largest reply: 512..1232 over UDP, 65535 over TCP */
 	uint8_t qname[DNAME_MAX]; /* case as received, to be echoed */
 	uint8_t qname_len;
+	bool trusted; /* its network is */
 	bool has_question, has_edns, dnssec_ok, wants_nsid, wants_keepalive;
 	bool authentic_wanted; /* AD or DO was set: AD may be told (RFC 6840 §5.7) */
 	uint8_t cookie[COOKIE_CLIENT_SIZE +

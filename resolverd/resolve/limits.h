@@ -92,8 +92,9 @@ enum {
 
 	/* Memory of one question of the core. A 64 kB answer is held about four times. */
 	LIMIT_ARENA_BYTES = 1024 * 1024,
-	/* Questions in progress per resolver. Unbound 512 to 2048 a thread. The oldest waiting one is
-	 * shed first, so that fresh clients get through. */
+	/* Questions in progress per resolver. Unbound 512 to 2048 a thread. When there are so many, the
+	 * client that has most of them for its weight loses its oldest (base/shares.h), so that fresh
+	 * questions get through, and those of others stay. */
 	LIMIT_QUERIES = 4096,
 	/* Memory of all of them, clients that wait and traces included, where nobody says otherwise
 	 * (resolver_parts). One that waits for a silent server holds 16 kB: this is all of them. */

@@ -80,6 +80,8 @@ static void unlink_query(struct query *q)
 	recall_forget(q);
 	heap_remove(&r->query_timers, &q->timer);
 	heap_remove(&r->turns, &q->turn);
+	line_leave(q);
+	shares_leave(&r->shares, &q->share);
 	r->query_count--;
 	LIST_REMOVE(q, in_budget);
 	q->budget->held_bytes -= question_size; /* what is over waits only for the step's end */
@@ -148,6 +150,33 @@ static void give_way(struct query *q, const char *why)
 	query_fail(q);
 }
 
+/* For whom nobody in particular asks, as for refreshes. */
+static const struct shares_holder nobody = {.weight = SHARES_TRUSTED_WEIGHT};
+
+void query_take_over(struct query *q, const struct shares_holder *holder)
+{
+	struct shares *s = &q->resolver->shares;
+	const struct shares_holder *present = shares_holder(&q->share);
+	if (present->prefix.family != 0 && !shares_is_lighter(s, holder, present))
+		return;
+	shares_leave(s, &q->share);
+	shares_join(s, &q->share, holder);
+}
+
+/* The oldest of the client that has most of them for its weight, if it has far more than the client of
+ * the oldest of all; but not BUT, on which somebody stands. */
+static struct query *find_greediest(struct resolver *r, const struct query *but)
+{
+	struct shares_member *m = shares_victim(&r->shares, NULL);
+	struct query *oldest = r->oldest == but ? r->oldest->newer : r->oldest;
+	if (m && but && m == &but->share)
+		m = TAILQ_NEXT(m, in_account);
+	if (!m || !shares_outweighs(m, &oldest->share))
+		return oldest;
+	metrics_add(r->metrics, METRIC_shares_questions_total, 1);
+	return CONTAINER_OF(m, struct query, share);
+}
+
 /* The oldest question of B that goes on. */
 static struct query *opener_of(const struct budget *b)
 {
@@ -159,8 +188,8 @@ static struct query *opener_of(const struct budget *b)
 
 /*
  * Who gives way: the client query that holds most, if that is more than an honest one needs; else size
- * says nothing of who is to blame, and it is the one that has been there for longest, as where there are
- * too many questions. A client query goes from its opener on, who is told, and then, while it is still
+ * says nothing of who is to blame, and it is the oldest of the client that has most of them, as where
+ * there are too many questions. A client query goes from its opener on, who is told, and then, while it is still
  * the largest, with those that it has left behind.
  */
 static struct query *choose_victim(struct resolver *r)
@@ -169,7 +198,7 @@ static struct query *choose_victim(struct resolver *r)
 	struct query *q = NULL;
 	if (node && UINT64_MAX - node->key > LIMIT_FAIR_BYTES)
 		q = opener_of(CONTAINER_OF(node, struct budget, size));
-	return q ? q : r->oldest;
+	return q ? q : find_greediest(r, NULL);
 }
 
 void query_shed(struct resolver *r)
@@ -210,8 +239,9 @@ static_assert(LIMIT_SUBQUERIES < UINT8_MAX && LIMIT_SENDS < UINT8_MAX, "numbers 
 struct query *query_open(struct resolver *r, const uint8_t *name, uint16_t type,
 			 struct query *parent)
 {
+	const struct shares_holder holder = parent ? *shares_holder(&parent->share) : nobody;
 	if (r->query_count >= LIMIT_QUERIES)
-		give_way(r->oldest, "too many questions in progress");
+		give_way(find_greediest(r, parent), "too many questions in progress");
 	struct query *q = calloc(1, sizeof(*q));
 	if (!q)
 		return NULL;
@@ -249,6 +279,7 @@ struct query *query_open(struct resolver *r, const uint8_t *name, uint16_t type,
 		r->oldest = q;
 	r->newest = q;
 	r->query_count++;
+	shares_join(&r->shares, &q->share, &holder);
 	begin_trace(q, parent);
 	query_wake(q);
 	return q;

@@ -22,6 +22,7 @@
 #include "resolve/asking.h"
 #include "resolve/client.h"
 #include "resolve/limits.h"
+#include "resolve/line.h"
 #include "resolve/prefetch.h"
 #include "resolve/resolver.h"
 #include "resolve/scrub.h"
@@ -208,7 +209,8 @@ struct query {
 	uint8_t depth;
 	struct query *ready_next; /* also links finished ones until the step ends */
 	struct query *hash_next;
-	struct query *older, *newer; /* by age, for shedding */
+	struct query *older, *newer; /* by age */
+	struct shares_member share;  /* of those in progress: whose client it works for */
 	LIST_ENTRY(query) in_budget;
 	struct heap_node timer;
 	struct cache_since since; /* when it was opened: what it learns enters through this */
@@ -260,9 +262,10 @@ struct query {
 	uint64_t throttled_until_ms;
 	uint64_t turn_ms; /* of that, when a place in the line for a server was taken; 0: none */
 	struct endpoint turn_at; /* ... as which it is counted */
-	bool held_back;		 /* by a line that was too long; says nothing about the servers */
-	uint8_t starvings;	 /* times that no room of ours was found for a packet */
-	uint64_t retry_ms;	 /* when a server that is out for now may be asked again; 0: none */
+	struct line_member line;
+	bool held_back;	   /* by a line that was too long; says nothing about the servers */
+	uint8_t starvings; /* times that no room of ours was found for a packet */
+	uint64_t retry_ms; /* when a server that is out for now may be asked again; 0: none */
 
 	/* what came back */
 	struct reply *reply; /* in the arena */
@@ -341,6 +344,8 @@ struct resolver {
 
 	struct query **table; /* by qname and qtype */
 	struct query *oldest, *newest;
+	struct shares shares; /* of LIMIT_QUERIES */
+	struct line lines[THROTTLE_SLOTS];
 	struct query *ready_first, *ready_last;
 	struct query *finished; /* freed when the step ends */
 	size_t query_count;
@@ -379,6 +384,8 @@ struct query *query_find(struct resolver *r, const uint8_t *name, uint16_t type)
  * own), and wake it. NULL if memory is out. */
 struct query *query_open(struct resolver *r, const uint8_t *name, uint16_t type,
 			 struct query *parent);
+/* HOLDER's client waits for Q: Q counts as its, if nobody's who waits already holds fewer questions. */
+void query_take_over(struct query *q, const struct shares_holder *holder);
 /* ... that brings the answer anew. NULL also if the same is being asked already. */
 struct query *query_open_refresh(struct resolver *r, const uint8_t *name, uint16_t type);
 /* ... and that asks others than DENIER, over TCP. */

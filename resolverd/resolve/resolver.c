@@ -32,7 +32,9 @@ enum err resolver_new(const struct resolver_parts *parts, struct resolver **out)
 		return ERR_NO_MEMORY;
 	r->table = calloc(QUERY_BUCKETS, sizeof(*r->table));
 	r->waiter_table = calloc(WAITERS_BUCKETS, sizeof(*r->waiter_table));
-	if (!r->table || !r->waiter_table || crypto_keys_new(KEYS_MAX, &r->keys) != OK) {
+	if (!r->table || !r->waiter_table || crypto_keys_new(KEYS_MAX, &r->keys) != OK ||
+	    shares_init(&r->shares, LIMIT_QUERIES) != OK) {
+		crypto_keys_free(r->keys);
 		free(r->table);
 		free(r->waiter_table);
 		free(r);
@@ -74,6 +76,7 @@ enum err resolver_new(const struct resolver_parts *parts, struct resolver **out)
 	r->question_bytes_limit =
 		parts->question_bytes ? parts->question_bytes : (size_t)LIMIT_QUESTION_BYTES;
 	sends_init(&r->sends, parts->udp_sockets);
+	line_init(r->lines);
 	heap_init(&r->query_timers);
 	heap_init(&r->sizes);
 	heap_init(&r->turns);
@@ -113,6 +116,7 @@ void resolver_free(struct resolver *r)
 	heap_deinit(&r->turns);
 	heap_deinit(&r->sizes);
 	heap_deinit(&r->client_timers);
+	shares_deinit(&r->shares);
 	arena_deinit(&r->step_arena);
 	arena_deinit(&r->turn_arena);
 	crypto_keys_free(r->keys);

@@ -179,6 +179,7 @@ static void begin_zone(struct query *q, const uint8_t *name, const struct settin
 	dname_lower(name, z->name);
 	z->signed_data = q->plain_zone && dname_equal(q->plain_zone, z->name);
 	q->turn_ms = 0;
+	line_leave(q);
 	q->minimize.active = false;
 	q->minimize.labels = 0;
 }

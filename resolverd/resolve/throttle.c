@@ -67,17 +67,54 @@ bool throttle_is_full(const struct throttle *t, struct now now)
 	return at_s > 0 && now.mono_us / 1000000 < at_s + THROTTLE_FULL_S;
 }
 
+static struct throttle_place place_of(const struct throttle_want *want)
+{
+	size_t slot = slot_of(&want->server);
+	return (struct throttle_place){
+		.server = (uint16_t)slot,
+		.account = (uint16_t)((want->client + slot) % THROTTLE_ACCOUNTS),
+		.packets = (uint16_t)want->packets};
+}
+
+/* Nobody is in line, or WANT's client holds no more than is free for all, counting by weight. */
+static bool has_share(const struct throttle *t, const struct throttle_want *want,
+		      const struct throttle_place *place, uint64_t all)
+{
+	uint64_t taken = atomic_load_explicit(&t->places[place->server], memory_order_relaxed);
+	uint64_t held = atomic_load_explicit(&t->places_of[place->account], memory_order_relaxed);
+	uint64_t left = all > taken ? all - taken : 0;
+	return taken == 0 || held + want->packets <= left * want->weight;
+}
+
 uint32_t throttle_take(struct throttle *t, const struct throttle_want *want, uint32_t patience_ms,
-		       struct now now)
+		       struct now now, struct throttle_place *place)
 {
 	struct throttle_limit limit = limit_of(t, want->rate, want->packets);
-	uint64_t ahead_us, most_us = limit.burst_us + patience_ms * UINT64_C(1000);
-	if (!advance(&t->arrival_us[slot_of(&want->server)], limit.cost_us, most_us, now,
-		     &ahead_us)) {
+	struct throttle_place own = place_of(want);
+	_Atomic uint64_t *arrival = &t->arrival_us[own.server];
+	uint64_t ahead_us, patience_us = patience_ms * UINT64_C(1000);
+	uint64_t places = patience_us * want->packets / limit.cost_us;
+	bool waits =
+		atomic_load_explicit(arrival, memory_order_relaxed) > now.mono_us + limit.burst_us;
+	if ((waits && !has_share(t, want, &own, places)) ||
+	    !advance(arrival, limit.cost_us, limit.burst_us + patience_us, now, &ahead_us)) {
 		note_full(t, now);
 		return THROTTLE_NEVER;
 	}
-	return ahead_us > limit.burst_us ? (uint32_t)((ahead_us - limit.burst_us + 999) / 1000) : 0;
+	if (ahead_us <= limit.burst_us)
+		return 0;
+	*place = own;
+	atomic_fetch_add_explicit(&t->places[own.server], own.packets, memory_order_relaxed);
+	atomic_fetch_add_explicit(&t->places_of[own.account], own.packets, memory_order_relaxed);
+	return (uint32_t)((ahead_us - limit.burst_us + 999) / 1000);
+}
+
+void throttle_leave(struct throttle *t, struct throttle_place *place)
+{
+	atomic_fetch_sub_explicit(&t->places[place->server], place->packets, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&t->places_of[place->account], place->packets,
+				  memory_order_relaxed);
+	place->packets = 0;
 }
 
 void throttle_lose(struct throttle *t, const struct throttle_want *want, struct now now)

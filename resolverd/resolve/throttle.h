@@ -10,6 +10,11 @@
  * tells how many. Each loss is charged like several packets, so that half a percent of losses, which
  * is the network's, costs a twentieth of the rate, and a quarter of all packets lost two thirds.
  *
+ * The line for a server has as many places as leave in the time that a client would wait, and nobody may
+ * hold more of them, by weight, than are left free: one client alone gets half of a line, two get a
+ * third each, and there is always room for one who has none. Which client is which the caller says by a
+ * keyed hash; two that share an account share its places.
+ *
  * Where the network card tells of the drops (net/allowance.h), all rates follow that too, up and down:
  * what is left of the allowance then is ours, whoever has the rest.
  */
@@ -22,6 +27,7 @@
 
 enum {
 	THROTTLE_SLOTS = 256,
+	THROTTLE_ACCOUNTS = 4096, /* of clients in line, at all servers */
 	/* A TCP exchange costs handshake, query, acknowledgement and close. */
 	THROTTLE_TCP_PACKETS = 5,
 	THROTTLE_NEVER = UINT32_MAX,
@@ -39,7 +45,9 @@ enum {
 
 struct throttle { /* zero-initialised; any thread */
 	_Atomic uint64_t arrival_us[THROTTLE_SLOTS];
-	_Atomic uint32_t cut;	    /* parts that are taken from every rate */
+	_Atomic uint32_t places[THROTTLE_SLOTS];       /* that are taken, in packets */
+	_Atomic uint32_t places_of[THROTTLE_ACCOUNTS]; /* of these, by client */
+	_Atomic uint32_t cut;			       /* parts that are taken from every rate */
 	_Atomic uint64_t refused_s; /* when somebody last got THROTTLE_NEVER; 0: nobody yet */
 };
 
@@ -47,17 +55,26 @@ struct throttle_want {
 	struct endpoint server; /* settings_counted_as() */
 	uint32_t rate;		/* packets a second; not 0 */
 	unsigned packets;
+	uint64_t client; /* a hash of who wants it, for whom it would wait in line */
+	uint32_t weight; /* of the client; not 0 */
+};
+
+struct throttle_place {			   /* in line */
+	uint16_t server, account, packets; /* no packets: none */
 };
 
 /*
  * Take a place in the line for WANT's packets: returns how many milliseconds later it is their turn,
  * 0: now. They are counted already, so that those who wait need not try again and again, and go in
- * the order in which they came; who does not send then has wasted them. THROTTLE_NEVER, and nothing
- * counted, if the line is longer than PATIENCE_MS. In no second do more than the rate leave: an
- * eighth of it may go in a burst, the rest evenly.
+ * the order in which they came; who does not send then has wasted them. *PLACE is to be given back by
+ * throttle_leave() then. THROTTLE_NEVER, and nothing counted, if the line is longer than PATIENCE_MS, or
+ * the client has its share of it. In no second do more than the rate leave: an eighth of it may go in a
+ * burst, the rest evenly.
  */
 uint32_t throttle_take(struct throttle *t, const struct throttle_want *want, uint32_t patience_ms,
-		       struct now now);
+		       struct now now, struct throttle_place *place);
+/* PLACE's time has come, or it is given up. */
+void throttle_leave(struct throttle *t, struct throttle_place *place);
 /* THROTTLE_NEVER was somebody's answer in the last THROTTLE_FULL_S seconds. */
 bool throttle_is_full(const struct throttle *t, struct now now);
 /* For what can wait: it has no place in the line, and the burst is left to others, unless it

@@ -183,10 +183,14 @@ static struct throttle_want want_of(const struct query *q, const struct settings
 				    unsigned packets)
 {
 	const struct settings_zone *zone = q->zone.configured;
+	const struct shares_holder *holder = shares_holder(&q->share);
+	struct span prefix = span_of(&holder->prefix, sizeof(holder->prefix));
 	return (struct throttle_want){.server = budget->counted_as,
 				      .rate = zone && zone->rate_limit > 0 ? zone->rate_limit
 									   : budget->rate,
-				      .packets = packets};
+				      .packets = packets,
+				      .client = hash_bytes(&q->resolver->cookie_secret, prefix),
+				      .weight = holder->weight};
 }
 
 static void blame_rate_limit(struct query *q, uint32_t rate)
@@ -204,27 +208,38 @@ static bool has_turn(struct query *q, const struct settings_budget *budget, bool
 	uint64_t now_ms = now_mono_ms(r->now), turn_ms = q->turn_ms;
 	struct throttle_want want = want_of(q, budget, tcp ? THROTTLE_TCP_PACKETS : 1);
 	uint32_t patience_ms = MIN((uint32_t)LIMIT_CLIENT_MS, LIMIT_LINE * 1000u / want.rate);
-	q->turn_ms = 0;
+	struct throttle_place place = {0};
 	if (turn_ms > 0 && now_ms >= turn_ms && now_ms <= turn_ms + TURN_LATE_MS &&
-	    endpoint_equal(&q->turn_at, &want.server))
+	    endpoint_equal(&q->turn_at, &want.server)) {
+		if (!line_is_next(q))
+			return false;
+		q->turn_ms = 0;
+		line_leave(q);
 		return true;
-	uint32_t wait_ms =
-		q->budget->refresh
-			? throttle_take_spare(r->throttle, &want,
-					      prefetch_is_pressed(r->prefetch, q),
-					      resolver_shared_now(r))
-			: throttle_take(r->throttle, &want, patience_ms, resolver_shared_now(r));
+	}
+	q->turn_ms = 0;
+	line_leave(q);
+	uint32_t wait_ms = q->budget->refresh
+				   ? throttle_take_spare(r->throttle, &want,
+							 prefetch_is_pressed(r->prefetch, q),
+							 resolver_shared_now(r))
+				   : throttle_take(r->throttle, &want, patience_ms,
+						   resolver_shared_now(r), &place);
 	if (wait_ms == 0)
 		return true;
 	metrics_add(r->metrics, METRIC_upstream_throttled_total, 1);
 	blame_rate_limit(q, want.rate);
 	note_throttled(q, TRACE_THROTTLE_ZONE, wait_ms);
 	q->held_back = wait_ms == THROTTLE_NEVER;
+	metrics_add(r->metrics, METRIC_shares_line_total, q->held_back);
 	if (q->held_back)
 		return false;
 	q->throttled_until_ms = now_ms + wait_ms;
-	q->turn_ms = q->budget->refresh ? 0 : q->throttled_until_ms;
 	q->turn_at = want.server;
+	if (place.packets > 0) {
+		q->turn_ms = q->throttled_until_ms;
+		line_join(q, &place);
+	}
 	return false;
 }
 

@@ -222,6 +222,10 @@ void waiters_admit(struct resolver *r, const struct event *ev)
 		join(r, q);
 	else
 		q = query_open(r, lower, client.qtype, NULL);
+	if (q) {
+		struct shares_holder holder = shares_holder_of(&client.peer, client.trusted);
+		query_take_over(q, &holder);
+	}
 	if (q && token != 0)
 		recall_wait(q, token);
 	/* Who waits for the slower tier may yet be answered from there. */

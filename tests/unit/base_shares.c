@@ -54,6 +54,11 @@ static void test_equal_shares(void **state)
 	for (unsigned i = 0; i < POOL; i++)
 		shares_join(&s, &hog[i], &a);
 	assert_null(shares_victim(&s, &a)); /* its own greed does not help it */
+	shares_join(&s, &other[POOL - 1], &b);
+	assert_true(shares_outweighs(&hog[0], &other[POOL - 1]));
+	assert_false(shares_outweighs(&other[POOL - 1], &hog[0]));
+	assert_false(shares_outweighs(&hog[1], &hog[0]));
+	shares_leave(&s, &other[POOL - 1]);
 	shares_touch(&hog[0]);
 	for (unsigned i = 0; i < POOL / 2; i++) {
 		struct shares_member *victim = shares_victim(&s, &b);

@@ -241,23 +241,25 @@ static void test_line(void **state)
 	const struct throttle_want want = {
 		.server = {.family = 4, .port = 53, .addr = {169, 254, 169, 253}},
 		.rate = 80,
-		.packets = 1};
+		.packets = 1,
+		.weight = 1};
+	struct throttle_place place;
 	uint32_t last_ms = 0, wait_ms;
 	assert_int_equal(throttle_take_spare(&t, &want, false, now_at(0)), 0);
 	assert_true(throttle_take_spare(&t, &want, false, now_at(0)) > 0);
 	assert_int_equal(throttle_take_spare(&t, &want, true, now_at(0)), 0); /* of the burst */
 	for (unsigned k = 0; k < 9; k++) /* the rest of the burst is still there for clients */
-		assert_int_equal(throttle_take(&t, &want, 0, now_at(0)), 0);
-	assert_int_equal(throttle_take(&t, &want, 0, now_at(0)), THROTTLE_NEVER);
+		assert_int_equal(throttle_take(&t, &want, 0, now_at(0), &place), 0);
+	assert_int_equal(throttle_take(&t, &want, 0, now_at(0), &place), THROTTLE_NEVER);
 	for (unsigned k = 0; k < 100; k++) {
-		wait_ms = throttle_take(&t, &want, 5000, now_at(0));
+		wait_ms = throttle_take(&t, &want, 5000, now_at(0), &place);
 		assert_in_range(wait_ms - last_ms, 1000 / 80, 1000 / 70 + 2);
 		last_ms = wait_ms;
 	}
-	assert_int_equal(throttle_take(&t, &want, last_ms, now_at(0)), THROTTLE_NEVER);
+	assert_int_equal(throttle_take(&t, &want, last_ms, now_at(0), &place), THROTTLE_NEVER);
 	assert_in_range(throttle_take_spare(&t, &want, false, now_at(0)), last_ms, last_ms + 1000);
 	assert_in_range(throttle_take_spare(&t, &want, true, now_at(0)), last_ms, last_ms + 20);
-	assert_int_equal(throttle_take(&t, &want, 0, now_at(last_ms + 20)), 0);
+	assert_int_equal(throttle_take(&t, &want, 0, now_at(last_ms + 20), &place), 0);
 }
 
 static const struct throttle_want provider = {
