@@ -161,7 +161,8 @@ static json_t *all_counters_json(const struct commands *c, uint64_t *totals)
 				     .disk = c->disk,
 				     .workers = c->workers,
 				     .worker_count = *c->worker_count,
-				     .listen = c->listen};
+				     .listen = c->listen,
+				     .http = c->http};
 	json_t *counters = counters_json(NULL, totals);
 
 	exposition_counters(&e, add_counter, &counters);

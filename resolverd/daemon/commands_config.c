@@ -150,6 +150,7 @@ static void show_service(json_t **list, const struct config *c)
 	for (size_t i = 0; i < c->metrics_interface_count; i++)
 		add_setting(list, "metrics.listen", "%s:%u", c->metrics_interfaces[i].name,
 			    c->metrics_interfaces[i].port);
+	show_endpoints(list, "metrics.health", c->metrics_health, c->metrics_health_count);
 	add_setting(list, "log.level", "%s", levels[c->log_level]);
 	add_setting(list, "recorder.memory", "%zuK", c->recorder_bytes >> 10);
 	add_setting(list, "recorder.slow", "%ums", c->recorder_slow_ms);

@@ -62,6 +62,7 @@ static const cyaml_schema_field_t control_fields[] = {
 
 static const cyaml_schema_field_t metrics_fields[] = {
 	LIST("listen", raw_metrics, listen),
+	LIST("health", raw_metrics, health),
 	CYAML_FIELD_END,
 };
 

@@ -98,6 +98,8 @@ struct config { /* immutable; in its own arena */
 	size_t metrics_listen_count;
 	struct config_interface metrics_interfaces[CONFIG_METRICS_MAX];
 	size_t metrics_interface_count;
+	struct endpoint metrics_health[CONFIG_METRICS_MAX];
+	size_t metrics_health_count;
 	size_t recorder_bytes; /* of all workers; 0: off */
 	uint32_t recorder_slow_ms;
 	bool recorder_redact;

@@ -110,6 +110,24 @@ static enum err build_metrics(struct config_build *b, const struct raw_config *r
 	return OK;
 }
 
+static enum err build_health(struct config_build *b, const struct raw_config *raw)
+{
+	struct config *c = b->config;
+	char key[CONFIG_KEY_MAX];
+
+	if (raw->metrics.health_count > CONFIG_METRICS_MAX)
+		return config_refuse(b, "metrics.health", "at most %d addresses are expected",
+				     CONFIG_METRICS_MAX);
+	for (size_t i = 0; i < raw->metrics.health_count; i++) {
+		const char *word = raw->metrics.health[i];
+		config_key(key, "metrics.health", i, NULL);
+		if (!config_value_endpoint(word, METRICS_PORT, &c->metrics_health[i]))
+			return config_refuse(b, key, "\"%s\" is not an address with a port", word);
+		c->metrics_health_count++;
+	}
+	return OK;
+}
+
 static enum err build_recorder(struct config_build *b, const struct raw_config *raw)
 {
 	struct config *c = b->config;
@@ -140,5 +158,7 @@ enum err config_console_build(struct config_build *b, const struct raw_config *r
 		err = build_readonly(b, raw->control.readonly);
 	if (err == OK)
 		err = build_metrics(b, raw);
+	if (err == OK)
+		err = build_health(b, raw);
 	return err == OK ? build_recorder(b, raw) : err;
 }

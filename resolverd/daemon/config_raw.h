@@ -36,8 +36,8 @@ struct raw_config {
 		char *socket, *group, *readonly;
 	} control;
 	struct {
-		char **listen;
-		unsigned listen_count;
+		char **listen, **health;
+		unsigned listen_count, health_count;
 	} metrics;
 	struct {
 		char *limit;

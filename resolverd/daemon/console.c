@@ -122,7 +122,9 @@ static void open_http(struct console *c, const struct console_parts *parts)
 		.monitor = parts->monitor,
 	};
 
-	if (config->metrics_listen_count + config->metrics_interface_count > 0 &&
+	if (config->metrics_listen_count + config->metrics_interface_count +
+			    config->metrics_health_count >
+		    0 &&
 	    http_open(&settings, &c->http) != OK)
 		log_error("metrics not served reason=\"%s\"", err_text(ERR_NO_MEMORY));
 }
@@ -280,6 +282,16 @@ void console_tick(struct console *c, struct now now)
 	expire_negative(c, now);
 }
 
+static bool same_endpoints(const struct endpoint *a, size_t a_count, const struct endpoint *b,
+			   size_t b_count)
+{
+	bool same = a_count == b_count;
+
+	for (size_t i = 0; same && i < a_count; i++)
+		same = endpoint_equal(&a[i], &b[i]);
+	return same;
+}
+
 static bool same_text(const char *a, const char *b)
 {
 	return a && b ? strcmp(a, b) == 0 : a == b;
@@ -287,20 +299,20 @@ static bool same_text(const char *a, const char *b)
 
 void console_reload(struct console *c, const struct config *old, const struct config *fresh)
 {
-	bool same_metrics = old->metrics_listen_count == fresh->metrics_listen_count &&
-			    old->metrics_interface_count == fresh->metrics_interface_count &&
-			    memcmp(old->metrics_interfaces, fresh->metrics_interfaces,
-				   sizeof(old->metrics_interfaces)) == 0;
-
 	c->commands.restart_count = 0;
-	for (size_t i = 0; same_metrics && i < old->metrics_listen_count; i++)
-		same_metrics = endpoint_equal(&old->metrics_listen[i], &fresh->metrics_listen[i]);
 	if (!same_text(old->control_socket, fresh->control_socket))
 		console_needs_restart(c, "control.socket");
 	if (!same_text(old->control_group, fresh->control_group))
 		console_needs_restart(c, "control.group");
-	if (!same_metrics)
+	if (!same_endpoints(old->metrics_listen, old->metrics_listen_count, fresh->metrics_listen,
+			    fresh->metrics_listen_count) ||
+	    old->metrics_interface_count != fresh->metrics_interface_count ||
+	    memcmp(old->metrics_interfaces, fresh->metrics_interfaces,
+		   sizeof(old->metrics_interfaces)) != 0)
 		console_needs_restart(c, "metrics.listen");
+	if (!same_endpoints(old->metrics_health, old->metrics_health_count, fresh->metrics_health,
+			    fresh->metrics_health_count))
+		console_needs_restart(c, "metrics.health");
 }
 
 void console_needs_restart(struct console *c, const char *key)

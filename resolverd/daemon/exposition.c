@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "daemon/config.h"
 #include "daemon/holdings.h"
+#include "daemon/http.h"
 #include "daemon/sandbox.h"
 #include "net/loop.h"
 
@@ -64,6 +65,7 @@ static void read_figures(const struct exposition *e, uint64_t mono_us,
 	out[EXPOSITION_denial_used_bytes] = ranges_used_bytes(e->ranges);
 	out[EXPOSITION_log_waiting_bytes] = log.waiting_bytes;
 	out[EXPOSITION_log_dropped_total] = log.dropped;
+	out[EXPOSITION_shares_http_total] = http_refused(e->http);
 	out[EXPOSITION_sandbox_refused_total] = sandbox_refused();
 	out[EXPOSITION_listen_addresses] = e->listen ? listen_count_served(e->listen) : 0;
 	out[EXPOSITION_workers] = e->worker_count;

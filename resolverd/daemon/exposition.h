@@ -47,6 +47,8 @@
 	X(log_dropped_total, counter,                                                              \
 	  "lines of the log that were dropped: nobody took them in time, or they could not be "    \
 	  "written")                                                                               \
+	X(shares_http_total, counter,                                                              \
+	  "HTTP connections that clients had to give up, or did not get, having had their share")  \
 	X(sandbox_refused_total, counter, "system calls that the sandbox refused; must be 0")      \
 	X(start_time_seconds, gauge, "when the daemon started, in seconds since 1970")
 
@@ -55,6 +57,7 @@ enum exposition_figure { EXPOSITION_LIST(EXPOSITION_ENUM) EXPOSITION_COUNT };
 #undef EXPOSITION_ENUM
 
 struct holdings;
+struct http;
 
 struct exposition {			 /* what is read; all borrowed, any thread may read it */
 	const struct holdings *holdings; /* NULL: nobody keeps them */
@@ -67,6 +70,7 @@ struct exposition {			 /* what is read; all borrowed, any thread may read it */
 	struct worker *const *workers;
 	unsigned worker_count;
 	struct listen *listen; /* NULL: nothing is served */
+	struct http *http;     /* NULL: the same */
 	int64_t started_unix_s;
 };
 

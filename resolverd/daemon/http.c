@@ -8,21 +8,29 @@
 #include <unistd.h>
 
 #include "daemon/doubts.h"
+#include "daemon/http_slots.h"
 #include "daemon/selfcheck.h"
 #include "net/loop.h"
 #include "net/socket.h"
 
 enum {
-	CONNECTIONS_MAX = 64, /* for each address: scrapers and probes come by ones */
 	CONNECTION_MEMORY = 16 * 1024,
-	IDLE_S = 15,
+	IDLE_S = HTTP_REQUEST_MS / 1000,
 	STATUS_OK = MHD_HTTP_OK,
 	STATUS_UNAVAILABLE = MHD_HTTP_SERVICE_UNAVAILABLE,
 };
 
+struct http_door { /* what the library's thread holds while an address is served */
+	struct http *http;
+	bool only_health;
+	struct http_slots slots;
+};
+
 struct http_place {
 	struct endpoint local;
+	bool only_health;
 	struct MHD_Daemon *daemon; /* NULL: not served */
+	struct http_door *door;	   /* the same */
 	int error;		   /* why not */
 	bool given_up;		   /* not for want of the address */
 	bool of_interface;	   /* gone when the interface has it no more */
@@ -32,6 +40,7 @@ struct http { /* made, changed and freed by the main thread */
 	struct http_settings settings;
 	pthread_mutex_t lock; /* who writes what is below; other threads read it with the lock */
 	size_t count;
+	uint64_t refused; /* connections, at doors that were closed */
 	struct http_place places[HTTP_PLACES_MAX];
 	struct config_interface interfaces[CONFIG_METRICS_MAX];
 	uint32_t numbers[CONFIG_METRICS_MAX]; /* of the interfaces; 0: it is not there */
@@ -119,13 +128,14 @@ static unsigned write_index(struct http *h, FILE *out)
 }
 
 static const struct page {
+	bool is_health;
 	const char *path, *content_type;
 	unsigned (*write)(struct http *h, FILE *out);
 } pages[] = {
-	{"/metrics", "text/plain; version=0.0.4; charset=utf-8", write_metrics},
-	{"/healthz", "text/plain; charset=utf-8", write_health},
-	{"/readyz", "text/plain; charset=utf-8", write_readiness},
-	{"/", "text/plain; charset=utf-8", write_index},
+	{false, "/metrics", "text/plain; version=0.0.4; charset=utf-8", write_metrics},
+	{true, "/healthz", "text/plain; charset=utf-8", write_health},
+	{true, "/readyz", "text/plain; charset=utf-8", write_readiness},
+	{false, "/", "text/plain; charset=utf-8", write_index},
 };
 
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status,
@@ -135,6 +145,8 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status
 		return MHD_NO; /* closes the connection */
 	enum MHD_Result result =
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+	if (result == MHD_YES)
+		result = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	if (result == MHD_YES)
 		result = MHD_queue_response(connection, status, response);
 	MHD_destroy_response(response);
@@ -174,6 +186,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 			      size_t *upload_len, void **request)
 {
 	static char begun; /* its address only */
+	const struct http_door *door = context;
 
 	(void)version;
 	(void)upload;
@@ -186,9 +199,63 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
 		return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
 	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
-		if (strcmp(url, pages[i].path) == 0)
-			return show(context, connection, &pages[i]);
-	return refuse(connection, MHD_HTTP_NOT_FOUND, "there are /metrics /healthz /readyz\n");
+		if (strcmp(url, pages[i].path) == 0 && (pages[i].is_health || !door->only_health))
+			return show(door->http, connection, &pages[i]);
+	return refuse(connection, MHD_HTTP_NOT_FOUND,
+		      door->only_health ? "there are /healthz /readyz\n"
+					: "there are /metrics /healthz /readyz\n");
+}
+
+/* ---- connections ---- */
+
+static enum MHD_Result admit(void *context, const struct sockaddr *address, socklen_t len)
+{
+	struct http_door *door = context;
+	struct endpoint client = endpoint_from_sockaddr(address);
+
+	(void)len;
+	return http_slots_admit(&door->slots, &client) ? MHD_YES : MHD_NO;
+}
+
+static void notice(void *context, struct MHD_Connection *connection, void **slot,
+		   enum MHD_ConnectionNotificationCode code)
+{
+	struct http_door *door = context;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		http_slots_leave(&door->slots, *slot);
+		return;
+	}
+	const union MHD_ConnectionInfo *fd =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const union MHD_ConnectionInfo *from =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	if (!fd || !from)
+		return;
+	struct endpoint client = endpoint_from_sockaddr(from->client_addr);
+	*slot = http_slots_take(&door->slots, fd->connect_fd, &client, loop_epoch_read().mono_us);
+}
+
+static struct http_door *open_door(struct http *h, bool only_health)
+{
+	struct http_door *door = calloc(1, sizeof(*door));
+
+	if (!door || http_slots_init(&door->slots) != OK) {
+		free(door);
+		return NULL;
+	}
+	door->http = h;
+	door->only_health = only_health;
+	return door;
+}
+
+/* The library's thread is gone. NULL is fine. */
+static void close_door(struct http_door *door)
+{
+	if (!door)
+		return;
+	http_slots_deinit(&door->slots);
+	free(door);
 }
 
 /* ---- places ---- */
@@ -200,18 +267,19 @@ static void hear(void *context, const char *format, va_list arguments)
 	(void)arguments; /* about clients that hang up: none of the operator's business */
 }
 
-/* Serve P by FD, which is taken over; NULL if there is no room for a thread. */
-static struct MHD_Daemon *start(struct http *h, const struct http_place *p, int fd)
+/* Serve P, which has a door, by FD, which is taken over; NULL if there is no room for a thread. */
+static struct MHD_Daemon *start(const struct http_place *p, int fd)
 {
 	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ERROR_LOG;
 
 	if (p->local.family == 6)
 		flags |= MHD_USE_IPv6;
 	return MHD_start_daemon(
-		flags, p->local.port, NULL, NULL, handle, h, MHD_OPTION_EXTERNAL_LOGGER, hear, NULL,
-		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
+		flags, p->local.port, admit, p->door, handle, p->door, MHD_OPTION_EXTERNAL_LOGGER,
+		hear, NULL, MHD_OPTION_NOTIFY_CONNECTION, notice, p->door, MHD_OPTION_LISTEN_SOCKET,
+		fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_SLOTS_ALL + 1,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)CONNECTION_MEMORY, MHD_OPTION_END);
 }
 
 static void tell_failure(const struct http_place *p)
@@ -243,8 +311,12 @@ static void try_place(struct http *h, struct http_place *p, bool starting)
 
 	now.error = fd >= 0 ? 0 : errno;
 	if (fd >= 0)
-		now.daemon = start(h, p, fd);
+		now.door = open_door(h, p->only_health);
+	if (now.door)
+		now.daemon = start(&now, fd);
 	if (fd >= 0 && !now.daemon) {
+		close_door(now.door);
+		now.door = NULL;
 		/* Whether the library has closed FD it does not say: it is left to it. */
 		now.error = ENOMEM;
 		now.given_up = true;
@@ -313,9 +385,11 @@ static void drop_place(struct http *h, size_t i)
 
 	pthread_mutex_lock(&h->lock);
 	h->places[i] = h->places[--h->count];
+	h->refused += gone.door ? http_slots_refused(&gone.door->slots) : 0;
 	pthread_mutex_unlock(&h->lock);
 	if (gone.daemon) {
 		MHD_stop_daemon(gone.daemon);
+		close_door(gone.door);
 		log_notice("metrics not served any more address=%s",
 			   endpoint_text(&gone.local, text));
 	}
@@ -350,9 +424,12 @@ static void follow_interfaces(struct http *h)
 static void follow(struct http *h, bool starting)
 {
 	follow_interfaces(h);
-	for (size_t i = 0; i < h->count; i++)
+	for (size_t i = 0; i < h->count; i++) {
 		if (!h->places[i].daemon && !h->places[i].given_up)
 			try_place(h, &h->places[i], starting);
+		if (h->places[i].door)
+			http_slots_expire(&h->places[i].door->slots, loop_epoch_read().mono_us);
+	}
 }
 
 /* ---- life ---- */
@@ -366,9 +443,13 @@ enum err http_open(const struct http_settings *settings, struct http **out)
 		return ERR_NO_MEMORY;
 	h->settings = *settings;
 	h->settings.config = NULL;
+	h->settings.exposition.http = h;
 	REQUIRE(pthread_mutex_init(&h->lock, NULL) == 0);
 	for (size_t i = 0; i < c->metrics_listen_count; i++)
 		h->places[h->count++].local = c->metrics_listen[i];
+	for (size_t i = 0; i < c->metrics_health_count; i++)
+		h->places[h->count++] =
+			(struct http_place){.local = c->metrics_health[i], .only_health = true};
 	memcpy(h->interfaces, c->metrics_interfaces, sizeof(h->interfaces));
 	h->interface_count = c->metrics_interface_count;
 	follow(h, true);
@@ -380,6 +461,21 @@ void http_tick(struct http *h)
 {
 	if (h)
 		follow(h, false);
+}
+
+uint64_t http_refused(struct http *h)
+{
+	uint64_t refused;
+
+	if (!h)
+		return 0;
+	pthread_mutex_lock(&h->lock);
+	refused = h->refused;
+	for (size_t i = 0; i < h->count; i++)
+		if (h->places[i].door)
+			refused += http_slots_refused(&h->places[i].door->slots);
+	pthread_mutex_unlock(&h->lock);
+	return refused;
 }
 
 void http_doubts(struct http *h, void (*tell)(void *context, const char *text), void *context)
@@ -417,9 +513,11 @@ void http_close(struct http *h)
 {
 	if (!h)
 		return;
-	for (size_t i = 0; i < h->count; i++)
+	for (size_t i = 0; i < h->count; i++) {
 		if (h->places[i].daemon)
 			MHD_stop_daemon(h->places[i].daemon);
+		close_door(h->places[i].door);
+	}
 	pthread_mutex_destroy(&h->lock);
 	free(h);
 }

@@ -13,7 +13,8 @@ PORT = 9253
 
 
 class Metrics(case.DaemonCase):
-    config = {"metrics": {"listen": [f"127.0.0.1:{PORT}", f"[::1]:{PORT}"]}, "workers": 2}
+    config = {"metrics": {"listen": [f"127.0.0.1:{PORT}", f"[::1]:{PORT}"],
+                          "health": [f"127.0.0.1:{PORT + 1}"]}, "workers": 2}
 
     def get(self, path, method="GET", host="127.0.0.1", timeout=5):
         link = http.client.HTTPConnection(host, PORT, timeout=timeout)
@@ -120,6 +121,54 @@ class Metrics(case.DaemonCase):
         self.assertTrue(self.samples())
         self.assertData(self.ask("www.signed.org"), "198.18.1.1")
         for sock in socks:
+            sock.close()
+
+    def connect(self, host, garbage, to="127.0.0.1", port=PORT):
+        """A connection from HOST that has sent GARBAGE."""
+        sock = socket.create_connection((to, port), timeout=5, source_address=(host, 0))
+        sock.sendall(garbage)
+        return sock
+
+    def test_fairness(self):
+        """One address that takes all connections keeps nobody else out."""
+        before = self.samples()["resolverd_shares_http_total"]
+        hog = [self.connect("127.0.0.7", b"GET /met") for _ in range(100)]
+        for path in "/healthz", "/readyz", "/metrics":
+            self.assertEqual(self.get(path)[0], 200)
+        self.assertGreater(self.samples()["resolverd_shares_http_total"], before)
+        for sock in hog:
+            sock.close()
+
+    def test_time(self):
+        """A request that trickles in ends in time, counted from its beginning."""
+        sock = self.connect("127.0.0.8", b"GET /metrics HTTP/1.1\r\nA: ")
+        begun, ended = time.monotonic(), None
+        while not ended and time.monotonic() < begun + 20:
+            try:
+                sock.sendall(b"x")
+                time.sleep(0.2)
+                sock.setblocking(False)
+                ended = sock.recv(100) == b"" and time.monotonic()
+            except BlockingIOError:
+                sock.setblocking(True)
+            except ConnectionError:
+                ended = time.monotonic()
+        self.assertTrue(ended, "it is ended")
+        self.assertGreater(ended - begun, 8)
+
+    def test_health_alone(self):
+        """Where health is served by itself there is nothing else."""
+        for path, status in ("/healthz", 200), ("/readyz", 200), ("/metrics", 404), ("/", 404):
+            link = http.client.HTTPConnection("127.0.0.1", PORT + 1, timeout=5)
+            link.request("GET", path)
+            self.assertEqual(link.getresponse().status, status)
+            link.close()
+        hog = [self.connect("127.0.0.1", b"GET /met") for _ in range(100)]
+        link = http.client.HTTPConnection("127.0.0.1", PORT + 1, timeout=5)
+        link.request("GET", "/healthz")     # of the same client that has taken all of the others
+        self.assertEqual(link.getresponse().status, 200)
+        link.close()
+        for sock in hog:
             sock.close()
 
     def test_scraping_and_serving(self):

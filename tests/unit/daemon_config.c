@@ -157,6 +157,8 @@ static const struct {
 	 "f:1: control.group: there is no group \"nogroupofthisname\""},
 	{"control: {readonly: some}\n",
 	 "f:1: control.readonly: \"some\" is none of none, group, all"},
+	{"metrics: {health: [\"127.0.0.1:1\", here]}\n",
+	 "f:1: metrics.health[1]: \"here\" is not an address with a port"},
 	{"metrics: {listen: [localhost]}\n",
 	 "f:1: metrics.listen[0]: \"localhost\" is neither an address nor an interface, with a "
 	 "port or without"},
