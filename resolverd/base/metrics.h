@@ -16,6 +16,8 @@
 	X(queries_tcp_total, "queries received over TCP")                                          \
 	X(answers_total, "answers sent to clients")                                                \
 	X(answers_truncated_total, "answers sent with TC set")                                     \
+	X(answers_limited_total,                                                                   \
+	  "answers cut to nothing or not given: too many for strangers (access.response-rate)")    \
 	X(cache_hits_total, "answers from the cache")                                              \
 	X(cache_recalled_total, "of those, answers that memory had to get from disk")              \
 	X(cache_misses_total, "queries that had to be resolved")                                   \

@@ -142,6 +142,7 @@ static void show_service(json_t **list, const struct config *c)
 	add_setting(list, "answer-non-recursive", "%s", yes_no(s->answer_norecurse));
 	show_networks(list, NULL, s->access, s->access_count);
 	show_networks(list, "access.trusted", s->trusted, s->trusted_count);
+	add_setting(list, "access.response-rate", "%u", s->response_rate);
 	add_setting(list, "control.socket", "%s", c->control_socket ? c->control_socket : "none");
 	if (c->control_group)
 		add_setting(list, "control.group", "%s", c->control_group);

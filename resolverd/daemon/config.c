@@ -44,6 +44,7 @@ static const cyaml_schema_field_t access_fields[] = {
 	LIST("allow", raw_access, allow),
 	LIST("deny", raw_access, deny),
 	LIST("trusted", raw_access, trusted),
+	WORD("response-rate", raw_access, response_rate),
 	CYAML_FIELD_END,
 };
 

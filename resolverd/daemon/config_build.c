@@ -15,6 +15,7 @@ enum {
 	TTL_MAX_S = INT32_MAX, /* RFC 2181 §8 */
 	TXT_MAX = 255,	       /* identity and version are TXT strings */
 	ACCESS_RULES_MAX = 10000,
+	RESPONSE_RATE_MAX = 1000000, /* the limiter counts microseconds */
 };
 
 /* ---- what every reader needs ---- */
@@ -251,6 +252,32 @@ static enum err make_networks(struct config_build *b, size_t words, struct netwo
 	return OK;
 }
 
+/* Networks that the operator has named are his own, but for all there are: "any". */
+static enum err trust_named(struct config_build *b)
+{
+	struct settings *s = &b->config->settings;
+	struct networks n;
+
+	enum err err = make_networks(b, s->access_count, (struct networks){.rules = NULL}, &n);
+	for (size_t i = 0; err == OK && i < s->access_count; i++)
+		if (s->access[i].allow && s->access[i].prefix.bits > 0)
+			n.rules[n.count++] = s->access[i];
+	s->trusted = n.rules;
+	s->trusted_count = n.count;
+	return err;
+}
+
+static enum err build_response_rate(struct config_build *b, const char *word)
+{
+	uint64_t rate = b->config->settings.response_rate;
+
+	if (word && !config_value_number(word, 0, RESPONSE_RATE_MAX, &rate))
+		return config_refuse(b, "access.response-rate", "\"%s\" is not 0 to %d", word,
+				     RESPONSE_RATE_MAX);
+	b->config->settings.response_rate = (uint32_t)rate;
+	return OK;
+}
+
 static enum err build_trusted(struct config_build *b, const struct raw_config *raw)
 {
 	struct settings *s = &b->config->settings;
@@ -258,7 +285,7 @@ static enum err build_trusted(struct config_build *b, const struct raw_config *r
 	struct networks n;
 
 	if (!config_source_is_list(b->source, "access.trusted"))
-		return OK;
+		return trust_named(b);
 	if (words > ACCESS_RULES_MAX)
 		return config_refuse(b, "access.trusted", "more than %d networks",
 				     ACCESS_RULES_MAX);
@@ -307,6 +334,8 @@ static enum err build_service(struct config_build *b, const struct raw_config *r
 		err = build_access(b, raw);
 	if (err == OK)
 		err = build_trusted(b, raw);
+	if (err == OK)
+		err = build_response_rate(b, raw->access.response_rate);
 	if (err == OK)
 		err = read_string(b, "identity", raw->identity, &s->identity);
 	if (err == OK)

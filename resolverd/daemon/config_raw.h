@@ -24,7 +24,7 @@ struct raw_config {
 	unsigned listen_count;
 	char *workers, *identity, *version, *root_hints, *special_zones, *answer_non_recursive;
 	struct {
-		char **allow, **deny, **trusted;
+		char **allow, **deny, **trusted, *response_rate;
 		unsigned allow_count, deny_count, trusted_count;
 	} access;
 	struct {

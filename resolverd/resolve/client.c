@@ -38,6 +38,8 @@ static void remember(struct now now, const struct event *ev, const struct messag
 	out->wants_nsid = out->wants_keepalive = false;
 	out->authentic_wanted = (m->flags & FLAG_AD) != 0;
 	out->cookie_len = 0;
+	out->trusted = false;
+	out->is_real = ev->transport == TRANSPORT_TCP;
 	out->arrived_ms = now_mono_ms(now);
 }
 
@@ -62,13 +64,16 @@ static bool view_bare_opt(struct span rest, struct client *out)
 	return true;
 }
 
-/* RFC 7873 §5.2: a client that sends a cookie gets ours beside its own. What it says ours was is not
- * looked at: it would gain the client nothing. */
+/* RFC 7873 §5.2: a client that sends a cookie gets ours beside its own. If it has ours already, it has got
+ * an answer at its address (§5.2.4). */
 static void remember_cookie(const struct client_context *ctx, struct now now, const struct edns *e,
 			    struct client *out)
 {
 	if (e->client_cookie_len == 0 || !ctx->cookie_secret)
 		return;
+	struct span ours = span_of(e->server_cookie, e->server_cookie_len);
+	out->is_real |= cookie_check_server(ctx->cookie_secret, e->client_cookie, ours, &out->peer,
+					    now.unix_s) != COOKIE_BAD;
 	memcpy(out->cookie, e->client_cookie, COOKIE_CLIENT_SIZE);
 	cookie_make_server(ctx->cookie_secret, e->client_cookie, &out->peer, now.unix_s,
 			   out->cookie + COOKIE_CLIENT_SIZE);
@@ -144,6 +149,7 @@ static enum client_step judge(const struct client_context *ctx, const struct mes
 {
 	unsigned standing = settings_standing(ctx->settings, &c->peer);
 	c->trusted = (standing & SETTINGS_TRUSTED) != 0;
+	c->is_real |= c->trusted;
 	if (!(standing & SETTINGS_ALLOWED))
 		return refuse(error, RCODE_REFUSED, EDE_PROHIBITED, NULL);
 	/* RFC 8906 §3.1.4: before anything that only makes sense in a query. */
@@ -463,6 +469,7 @@ ptrdiff_t client_answer_now(struct client_context *ctx, struct now now, const st
 			    struct client *client, uint8_t *out, size_t size_bytes)
 {
 	struct client_error error;
+	ctx->now_us = now.mono_us;
 	switch (client_view(ctx, now, ev, client, &error)) {
 	case CLIENT_IGNORE:
 		return RESOLVER_IGNORE;
@@ -484,7 +491,8 @@ ptrdiff_t client_answer_now(struct client_context *ctx, struct now now, const st
 	}
 	if (client->qtype == TYPE_ANY)
 		return told(answer_any(ctx, client, out, size_bytes));
-	if (!client_recursion_desired(client) && !ctx->settings->answer_norecurse)
+	if (!client_recursion_desired(client) &&
+	    (!ctx->settings->answer_norecurse || !client->trusted))
 		return told(answer_norecurse(ctx, client, out, size_bytes));
 	return (ptrdiff_t)answer_cached(ctx, now, client, span_of(qname, qname_len), out,
 					size_bytes);

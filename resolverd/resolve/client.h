@@ -10,6 +10,7 @@
 #include "dns/cookie.h"
 #include "dns/edns.h"
 #include "resolve/answer.h"
+#include "resolve/limiter.h"
 #include "resolve/resolver.h"
 #include "resolve/settings.h"
 
@@ -23,6 +24,7 @@ struct client { /* what must be remembered of a query to answer it later */
 	uint8_t qname[DNAME_MAX]; /* case as received, to be echoed */
 	uint8_t qname_len;
 	bool trusted; /* its network is */
+	bool is_real; /* nobody asks in its name: answers are not limited */
 	bool has_question, has_edns, dnssec_ok, wants_nsid, wants_keepalive;
 	bool authentic_wanted; /* AD or DO was set: AD may be told (RFC 6840 §5.7) */
 	uint8_t cookie[COOKIE_CLIENT_SIZE +
@@ -46,8 +48,10 @@ struct client_context { /* one resolver's */
 	struct metrics *metrics;
 	struct prefetch *prefetch; /* NULL: off */
 	const struct hash_key *cookie_secret;
-	uint32_t rotation; /* turns A/AAAA sets answer by answer */
-	uint32_t spread;   /* moves on with each TTL that is told shorter */
+	struct limiter *limiter; /* NULL: answers are not limited */
+	uint64_t now_us;	 /* mono, of the step in progress or the answer at once */
+	uint32_t rotation;	 /* turns A/AAAA sets answer by answer */
+	uint32_t spread;	 /* moves on with each TTL that is told shorter */
 	uint16_t
 		keepalive_100ms; /* told to TCP clients that ask (RFC 7828); CLIENT_KEEPALIVE_100MS */
 };
@@ -73,7 +77,9 @@ enum client_step client_view(const struct client_context *ctx, struct now now,
 
 /* Each writes a whole reply into OUT (at least 512 bytes, else most become SERVFAIL) and returns its
  * length. What does not fit the client's limit is cut with TC (RFC 2181 §9). A bug of ours that shows
- * on the way makes SERVFAIL of it, counted and told in the log; 0 if even that has no room. */
+ * on the way makes SERVFAIL of it, counted and told in the log; 0 if even that has no room.
+ * Past the rate of answers of C's network (resolve/limiter.h) each is cut to nothing, with TC; to who may
+ * not ask nothing is said at all then: 0. */
 size_t client_reply_error(struct client_context *ctx, const struct client *c,
 			  const struct client_error *error, uint8_t *out, size_t size_bytes);
 size_t client_reply_answer(struct client_context *ctx, const struct client *c,

@@ -318,6 +318,7 @@ struct resolver {
 	struct rng rng;
 	struct hash_key cookie_secret, table_key;
 	struct client_context client_context;
+	struct limiter limiter;
 	struct crypto_keys *keys;
 	resolver_recall_fn *recall;
 	void *recall_context;

@@ -315,9 +315,40 @@ static struct span text_span(const char *text)
 	return text ? span_of(text, strnlen(text, ENTRY_TEXT_MAX)) : (struct span){0};
 }
 
+/* ---- too many -------------------------------------------------------------------------------- */
+
+/* One more goes to C's network, which may be somebody whom C floods: too many do. */
+static inline bool is_over(struct client_context *ctx, const struct client *c)
+{
+	return UNLIKELY(!c->is_real) && ctx->limiter && ctx->settings->response_rate > 0 &&
+	       limiter_is_over(ctx->limiter, &c->peer, ctx->settings->response_rate, ctx->now_us);
+}
+
+/* No records: a real client asks again over TCP. */
+static COLD size_t reply_limited(struct client_context *ctx, const struct client *c, uint8_t *out,
+				 size_t size_bytes)
+{
+	struct reply r;
+	r.ctx = ctx;
+	r.c = c;
+	r.out = out;
+	r.size_bytes = size_bytes;
+	r.says = (struct outcome){.ede = EDE_NONE, .ede2 = EDE_NONE, .truncated = true};
+	metrics_add(ctx->metrics, METRIC_answers_limited_total, 1);
+	return reply_without_data(&r);
+}
+
+/* Who may not ask need not learn it again and again. */
+static COLD size_t reply_none(struct client_context *ctx)
+{
+	metrics_add(ctx->metrics, METRIC_answers_limited_total, 1);
+	return 0;
+}
+
 size_t client_reply_error(struct client_context *ctx, const struct client *c,
 			  const struct client_error *error, uint8_t *out, size_t size_bytes)
 {
+	bool is_denied = error->rcode == RCODE_REFUSED && error->ede == EDE_PROHIBITED;
 	struct reply r;
 	r.ctx = ctx;
 	r.c = c;
@@ -329,8 +360,10 @@ size_t client_reply_error(struct client_context *ctx, const struct client *c,
 				  .text = text_span(error->text)};
 	if (error->rcode == RCODE_FORMERR)
 		metrics_add(ctx->metrics, METRIC_queries_malformed_total, 1);
-	else if (error->rcode == RCODE_REFUSED && error->ede == EDE_PROHIBITED)
+	else if (is_denied)
 		metrics_add(ctx->metrics, METRIC_queries_refused_total, 1);
+	if (is_over(ctx, c))
+		return is_denied ? reply_none(ctx) : reply_limited(ctx, c, out, size_bytes);
 	return reply_without_data(&r);
 }
 
@@ -423,6 +456,8 @@ static uint16_t stale_ede(uint16_t rcode)
 size_t client_reply_answer(struct client_context *ctx, const struct client *c,
 			   const struct answer *a, uint8_t *out, size_t size_bytes)
 {
+	if (is_over(ctx, c))
+		return reply_limited(ctx, c, out, size_bytes);
 	struct reply r;
 	bool withheld = is_withheld(ctx, c, a->verdict);
 	r.ctx = ctx;
@@ -709,6 +744,8 @@ static __attribute__((noinline)) size_t reply_entry_in_full(struct reply *r, con
 size_t client_reply_entry(struct client_context *ctx, const struct client *c, const struct entry *e,
 			  struct now now, enum client_age age, uint8_t *out, size_t size_bytes)
 {
+	if (is_over(ctx, c))
+		return reply_limited(ctx, c, out, size_bytes);
 	if (LIKELY(e->kind == ENTRY_RRSET && e->verdict != VERDICT_BOGUS && age == CLIENT_FRESH)) {
 		size_t len = reply_plain(ctx, c, e, told_ttl_s(ctx, e, now), out, size_bytes);
 		if (LIKELY(len > 0))

@@ -66,6 +66,7 @@ enum err resolver_new(const struct resolver_parts *parts, struct resolver **out)
 						    .reader = parts->reader,
 						    .metrics = parts->metrics,
 						    .cookie_secret = &r->cookie_secret,
+						    .limiter = &r->limiter,
 						    .keepalive_100ms = CLIENT_KEEPALIVE_100MS};
 	if (prefetch_new(r, parts->prefetch, &r->prefetch) != OK) {
 		resolver_free(r);
@@ -77,6 +78,7 @@ enum err resolver_new(const struct resolver_parts *parts, struct resolver **out)
 		parts->question_bytes ? parts->question_bytes : (size_t)LIMIT_QUESTION_BYTES;
 	sends_init(&r->sends, parts->udp_sockets);
 	line_init(r->lines);
+	limiter_init(&r->limiter, &r->rng);
 	heap_init(&r->query_timers);
 	heap_init(&r->sizes);
 	heap_init(&r->turns);
@@ -293,6 +295,7 @@ void resolver_step(struct resolver *r, struct now now, const struct event *ev, s
 	now = lived(r, now);
 	verify_begin_step(r, now, ev->kind == EV_DEADLINE);
 	r->now = now;
+	r->client_context.now_us = now.mono_us;
 	switch (ev->kind) {
 	case EV_QUERY:
 		waiters_admit(r, ev);

@@ -500,6 +500,7 @@ void settings_init(struct settings *s)
 		.trusted = access_default,
 		.trusted_count = ARRAY_LEN(access_default),
 		.answer_norecurse = true,
+		.response_rate = 1000,
 		.stale_enabled = true,
 		.stale_answer_after_ms = 500,
 		.stale_max_age_s = 86400,

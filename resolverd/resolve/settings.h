@@ -120,7 +120,8 @@ struct settings { /* immutable once finished */
 	 * shares decide (base/shares.h), and nobody forges their addresses. */
 	const struct access_rule *trusted;
 	size_t trusted_count;
-	bool answer_norecurse; /* RD=0 from the cache; else REFUSED */
+	bool answer_norecurse;	/* RD=0 of trusted clients from the cache; else REFUSED */
+	uint32_t response_rate; /* answers a second over UDP to a network of strangers; 0: any */
 
 	const char *identity; /* id.server, hostname.bind, NSID; NULL: REFUSED, no NSID */
 	const char *version;  /* version.bind, version.server; NULL: REFUSED */

@@ -55,6 +55,8 @@ static const struct {
 	{"access: {allow: [friends]}\n",
 	 "f:1: access.allow[0]: \"friends\" is neither a network nor "
 	 "one of loopback, private, any"},
+	{"access: {response-rate: much}\n",
+	 "f:1: access.response-rate: \"much\" is not 0 to 1000000"},
 	{"access: {trusted: [cluster]}\n", "f:1: access.trusted[0]: \"cluster\" is neither a "
 					   "network nor one of loopback, private, any"},
 	{"access: {deny: [any, 10.0.0.1/8]}\n",
@@ -418,6 +420,10 @@ static void test_trusted(void **state)
 		{"{}\n", "10.0.0.1", true},
 		{"{}\n", "198.51.100.1", false},
 		{"access: {allow: [any]}\n", "198.51.100.1", false},
+		{"access: {allow: [any, 198.51.100.0/24]}\n", "198.51.100.1", true},
+		{"access: {allow: [any, 198.51.100.0/24]}\n", "192.0.2.1", false},
+		{"access: {allow: [any]}\n", "10.0.0.1", false},
+		{"access: {deny: [10.0.0.0/8]}\n", "192.168.0.1", true},
 		{"access: {trusted: [10.0.0.2]}\n", "10.0.0.2", true},
 		{"access: {trusted: [10.0.0.2]}\n", "10.0.0.3", false},
 		{"access: {trusted: []}\n", "127.0.0.1", false},
