@@ -227,7 +227,8 @@ void kept_plan(struct prefetch *p, struct kept *k)
 		k->forwarded = e->rank == RANK_FORWARDED;
 	}
 	int64_t until_ms = kept_hold_until_ms(k, rule), due_ms = due_of(p, k, rule, until_ms);
-	int64_t silent_ms = ((int64_t)k->popularity.last_hit_s + rule->window_s + 1) * 1000;
+	int64_t silent_ms = ((int64_t)k->popularity.last_hit_s + 1) * 1000 +
+			    (int64_t)prefetch_patience_ms(&k->popularity, rule, k->ttl_s);
 	int64_t claim_ms = MAX(MAX(until_ms, due_ms), now.cache_ms) + CLAIM_SLACK_MS;
 	if (!prefetch_is_hot(&k->popularity, rule, k->ttl_s, now) ||
 	    !claim_take(p->shared, k->hash, p->owner, (uint32_t)(claim_ms / 1000),
@@ -476,13 +477,27 @@ bool prefetch_is_pressed(const struct prefetch *p, const struct query *q)
 	return p->resolver->now.cache_ms >= since_ms + rule->hold_ms / 2;
 }
 
-uint32_t prefetch_upstream_wait_ms(struct prefetch *p, const struct endpoint *address,
-				   unsigned packets)
+/* Take one of RATE packets a second from where the bucket of KEY is among BUCKETS. */
+static uint32_t take_packet(struct prefetch *p, _Atomic uint64_t *buckets, struct span key,
+			    uint32_t rate)
 {
-	uint64_t hash = hash_bytes(&p->shared->key, span_of(address->addr, sizeof(address->addr)));
-	struct throttle_limit limit = throttle_limit_of(kept_settings_of(p)->max_rate, packets);
-	return throttle_pass(&p->shared->upstream_us[hash % PREFETCH_UPSTREAM_SLOTS], &limit,
+	uint64_t hash = hash_bytes(&p->shared->key, key);
+	struct throttle_limit limit = throttle_limit_of(MAX(rate, 1u), 1);
+	return throttle_pass(&buckets[hash % PREFETCH_UPSTREAM_SLOTS], &limit,
 			     resolver_shared_now(p->resolver));
+}
+
+uint32_t prefetch_upstream_wait_ms(struct prefetch *p, const struct endpoint *address,
+				   const uint8_t *zone)
+{
+	uint32_t rate = kept_settings_of(p)->max_rate, wait_ms = 0;
+	if (zone)
+		wait_ms = take_packet(p, p->shared->zone_us, span_of(zone, dname_len(zone)),
+				      rate / PREFETCH_ZONE_SHARE);
+	if (wait_ms > 0)
+		return wait_ms;
+	return take_packet(p, p->shared->upstream_us, span_of(address->addr, sizeof(address->addr)),
+			   rate);
 }
 
 void prefetch_read_stats(const struct prefetch *p, struct prefetch_stats *out)

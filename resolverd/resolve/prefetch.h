@@ -8,7 +8,8 @@
  * at once. A refresh that is late is pushed - other servers, then TCP - while late replies stay
  * welcome; one that fails is repeated, and until HOLD past expiry the expired answer is served at
  * once (RFC 8767 §5: resolving has been tried). After that clients are served as ever, and the name
- * is tried every few seconds only. It is let go after WINDOW without questions.
+ * is tried every few seconds only. It is let go when nobody has asked for several times as long as people
+ * did before (prefetch_patience_ms()), at the latest after WINDOW.
  *
  * What a forwarder tells has the TTL that is left in its cache: such names are asked for again when
  * they expire, never before, and the hold bridges the time until the answer comes.
@@ -18,8 +19,8 @@
  * it or the guard's time is over, the data stays. A denial that is validated needs no confirming.
  *
  * A refresh is an ordinary question with a budget of its own. All refreshes pass a token bucket, the
- * highest yield first when it runs dry, and another one for each upstream, in packets; they leave
- * the bursts of rate-limited zones to clients and never take more than their share of questions in
+ * highest yield first when it runs dry, and others for each upstream and each zone, in packets, so that
+ * whoever makes names of one zone hot does not take the rate from all others; they leave the bursts of rate-limited zones to clients and never take more than their share of questions in
  * progress. One worker keeps each name (prefetch_claim.h).
  *
  * One thread each, as the resolver it belongs to.
@@ -77,10 +78,11 @@ void prefetch_settings_changed(struct prefetch *p);
  * for the same question, and it would go first. */
 bool prefetch_is_pressed(const struct prefetch *p, const struct query *q);
 
-/* May Q, asking for a refresh, send PACKETS to ADDRESS now? 0, or the milliseconds to wait. */
+/* May a refresh send a packet to ADDRESS, a server of ZONE (NULL: where no zone is told apart), now? 0, or
+ * the milliseconds to wait. */
 struct endpoint;
 uint32_t prefetch_upstream_wait_ms(struct prefetch *p, const struct endpoint *address,
-				   unsigned packets);
+				   const uint8_t *zone);
 
 struct prefetch_stats {
 	size_t kept, running, waiting;

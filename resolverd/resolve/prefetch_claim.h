@@ -19,6 +19,8 @@ enum {
 	CLAIM_WAYS = 8,	      /* one line of a processor's cache */
 	CLAIM_OWNERS_MAX = 256,
 	PREFETCH_UPSTREAM_SLOTS = 1024,
+	/* Of max-rate, what goes to the servers of one zone at most: one over this. */
+	PREFETCH_ZONE_SHARE = 2,
 };
 
 struct prefetch_shared { /* any thread */
@@ -27,6 +29,7 @@ struct prefetch_shared { /* any thread */
 	_Atomic uint32_t kept;	     /* names, by all of them */
 	_Atomic uint64_t arrival_us; /* of refreshes: resolve/throttle.h */
 	_Atomic uint64_t upstream_us[PREFETCH_UPSTREAM_SLOTS]; /* of their packets, by address */
+	_Atomic uint64_t zone_us[PREFETCH_UPSTREAM_SLOTS];     /* ... and by zone */
 	_Alignas(64) _Atomic uint64_t claims[CLAIM_BUCKETS][CLAIM_WAYS];
 };
 

@@ -11,6 +11,7 @@ enum {
 	LAST_SECOND_MS = 1000,
 	/* An unknown server: its first time-out, and a connection to one 100 ms away. */
 	CHAIN_UNKNOWN_MS = 600,
+	SILENT_GAPS = 4,
 	RETRY_MIN_MS = LIMIT_FAILURE_MIN_MS, /* for refreshes too */
 	RETRY_MAX_MS = 5000,
 	PERMILLE = 1000,
@@ -103,16 +104,23 @@ uint64_t prefetch_yield_permille(const struct popularity *p, uint32_t ttl_s, str
 	return (uint64_t)ttl_s * 1000 * PERMILLE / MAX(prefetch_gap_ms(p, ttl_s, now), 1u);
 }
 
-bool prefetch_is_silent(const struct popularity *p, const struct prefetch_rule *rule,
-			struct now now)
+uint64_t prefetch_patience_ms(const struct popularity *p, const struct prefetch_rule *rule,
+			      uint32_t ttl_s)
 {
-	return silence_ms(p, now) > (uint64_t)rule->window_s * 1000;
+	uint64_t window_ms = (uint64_t)rule->window_s * 1000, ttl_ms = (uint64_t)ttl_s * 1000;
+	if (rule->min_yield_permille == 0)
+		return window_ms;
+	/* Caches downstream hold an answer for its TTL: silence up to then says nothing. */
+	uint64_t several_ms = SILENT_GAPS * MAX((uint64_t)p->gap_ms, ttl_ms);
+	uint64_t lived_ms = (uint64_t)p->hits * p->gap_ms;
+	return MIN(MAX(several_ms, lived_ms), window_ms);
 }
 
 bool prefetch_is_hot(const struct popularity *p, const struct prefetch_rule *rule, uint32_t ttl_s,
 		     struct now now)
 {
-	return p->hits >= rule->min_hits && ttl_s > 0 && !prefetch_is_silent(p, rule, now) &&
+	return p->hits >= rule->min_hits && ttl_s > 0 &&
+	       silence_ms(p, now) <= prefetch_patience_ms(p, rule, ttl_s) &&
 	       prefetch_yield_permille(p, ttl_s, now) >= rule->min_yield_permille;
 }
 

@@ -32,9 +32,12 @@ uint64_t prefetch_gap_ms(const struct popularity *p, uint32_t ttl_s, struct now 
 /* Client questions that one refresh is expected to serve, in thousandths. */
 uint64_t prefetch_yield_permille(const struct popularity *p, uint32_t ttl_s, struct now now);
 
-/* Nobody has asked for so long that the name is let go. */
-bool prefetch_is_silent(const struct popularity *p, const struct prefetch_rule *rule,
-			struct now now);
+/* For how long a name with a TTL of TTL_S may be silent before it is let go: several of its mean gaps, or
+ * as long as it had been asked for before, at most the window of RULE. Who asks a few times and goes away
+ * has us ask in vain for a few TTLs; what has been asked for all day is kept over a pause. The window
+ * alone where the operator wants names kept whatever they yield. */
+uint64_t prefetch_patience_ms(const struct popularity *p, const struct prefetch_rule *rule,
+			      uint32_t ttl_s);
 /* Popular enough to be kept fresh, and worth it. */
 bool prefetch_is_hot(const struct popularity *p, const struct prefetch_rule *rule, uint32_t ttl_s,
 		     struct now now);

@@ -167,8 +167,10 @@ static void note_throttled(struct query *q, enum trace_throttle by, uint32_t wai
 static bool refresh_may_send(struct query *q, unsigned index)
 {
 	struct resolver *r = q->resolver;
+	/* Of configured servers the operator knows what they bear: rate-limit. */
+	const uint8_t *zone = q->zone.configured ? NULL : q->zone.name;
 	uint32_t wait_ms =
-		prefetch_upstream_wait_ms(r->prefetch, &q->zone.servers[index].address, 1);
+		prefetch_upstream_wait_ms(r->prefetch, &q->zone.servers[index].address, zone);
 	if (wait_ms == 0)
 		return true;
 	metrics_add(r->metrics, METRIC_prefetch_throttled_total, 1);

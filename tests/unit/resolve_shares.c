@@ -70,7 +70,7 @@ static void crowd_free(struct crowd *c)
 /* What the forwarder says to the query of A: an address. */
 static void note_send(struct crowd *c, const struct action *a)
 {
-	static const uint8_t record[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 0, 0, 4, 192, 0, 2, 1};
+	static const uint8_t record[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 5, 0, 4, 192, 0, 2, 1};
 	struct message m;
 	c->sent++;
 	if (c->is_silent)
@@ -140,14 +140,14 @@ static void pass_until(struct crowd *c, uint64_t at_us)
 	c->rig->now.mono_us = at_us;
 }
 
-/* HOST of 198.51.100.0/24 asks for a name that nobody has asked for. Its token. */
-static unsigned ask(struct crowd *c, uint8_t host)
+/* HOST of 198.51.100.0/24 asks for the name of NUMBER. Its token. */
+static unsigned ask_for(struct crowd *c, uint8_t host, unsigned number)
 {
 	char name[32];
 	unsigned token = c->asked++;
 	struct endpoint from = {.family = 4, .port = 1000, .addr = {198, 51, 100, host}};
 	REQUIRE(token < QUESTIONS_MAX);
-	snprintf(name, sizeof(name), "n%u.example.", token);
+	snprintf(name, sizeof(name), "n%u.example.", number);
 	const struct ask question = {name, TYPE_A, ""};
 	rig_write_query(c->rig, &question);
 	c->questions[token] = (struct question){.host = host, .asked_us = c->rig->now.mono_us};
@@ -158,6 +158,12 @@ static unsigned ask(struct crowd *c, uint8_t host)
 	step(c, &ev);
 	deliver(c);
 	return token;
+}
+
+/* ... for a name that nobody has asked for. */
+static unsigned ask(struct crowd *c, uint8_t host)
+{
+	return ask_for(c, host, c->asked);
 }
 
 /* Who may ask: everybody; 198.51.100.9 is trusted. */
@@ -227,11 +233,35 @@ static void test_line(void **state)
 	crowd_free(c);
 }
 
+/* Names with a TTL of 5 s that were asked for twice, and then no more: it is not asked for them for as long
+ * as the window is. */
+static void test_gone(void **state)
+{
+	(void)state;
+	enum { NAMES = 400 };
+	struct crowd *c = crowd_new(0, false);
+	c->rig->settings.prefetch.enabled = true;
+	open_to_all(c);
+	resolver_set_settings(c->resolver, &c->rig->settings);
+	uint64_t begin_us = c->rig->now.mono_us;
+	for (unsigned i = 0; i < 2 * NAMES; i++) {
+		pass_until(c, begin_us + i * 2500);
+		(void)ask_for(c, GREEDY, i % NAMES);
+	}
+	pass_until(c, begin_us + 300 * second_us);
+	struct resolver_stats stats;
+	resolver_read_stats(c->resolver, &stats);
+	assert_int_equal(stats.kept_names, 0);
+	assert_in_range(c->sent, NAMES, 6 * NAMES);
+	crowd_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_questions),
 		cmocka_unit_test(test_line),
+		cmocka_unit_test(test_gone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
