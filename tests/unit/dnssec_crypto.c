@@ -310,8 +310,11 @@ static void check_signed(struct crypto_keys *keys, const struct signer_key *key,
 	struct rrset shown = parse_set(&arena, c->shown ? c->shown : c->set);
 	struct signature s = {zone, 300, NOW_S - DAY_S, NOW_S + DAY_S, signer_labels(set.owner)};
 	size_t len = signer_sign(key, &set, &s, rdata);
-	struct crypto_check check = {
-		&shown, span_of(rdata, len), signer_dnskey(key), zone, NOW_S, false, false};
+	struct crypto_check check = {.set = &shown,
+				     .sig = span_of(rdata, len),
+				     .key = signer_dnskey(key),
+				     .key_owner = zone,
+				     .unix_s = NOW_S};
 	enum crypto_result result = crypto_verify(keys, &check, &labels);
 	report(c->why, crypto_result_text(result), crypto_result_text(c->want));
 	if (result == CRYPTO_GOOD)
@@ -485,13 +488,12 @@ static void check_precheck(const struct precheck_case *c)
 			    .rclass = CLASS_IN,
 			    .rr_count = 1,
 			    .rdata = span_of(a, sizeof(a))};
-	struct crypto_check check = {&set,
-				     writer_span(&w),
-				     span_of(key, sizeof(key)),
-				     parse_name(&arena, c->key_owner),
-				     c->now,
-				     c->allow_revoked,
-				     false};
+	struct crypto_check check = {.set = &set,
+				     .sig = writer_span(&w),
+				     .key = span_of(key, sizeof(key)),
+				     .key_owner = parse_name(&arena, c->key_owner),
+				     .unix_s = c->now,
+				     .allow_revoked = c->allow_revoked};
 	report(c->why, crypto_result_text(crypto_precheck(&check)), crypto_result_text(c->want));
 	arena_deinit(&arena);
 }
@@ -541,8 +543,11 @@ static void expect_bad_key(struct crypto_keys *keys, const char *why, struct spa
 			    .rclass = CLASS_IN,
 			    .rr_count = 1,
 			    .rdata = span_of(a, sizeof(a))};
-	struct crypto_check check = {&set, span_of(sig, sizeof(sig)), key, root, NOW_S, false,
-				     false};
+	struct crypto_check check = {.set = &set,
+				     .sig = span_of(sig, sizeof(sig)),
+				     .key = key,
+				     .key_owner = root,
+				     .unix_s = NOW_S};
 	report(why, crypto_result_text(crypto_verify(keys, &check, &labels)),
 	       crypto_result_text(CRYPTO_BAD_KEY));
 }
@@ -608,13 +613,11 @@ static void test_keys_are_bounded(void **state)
 	}
 	for (size_t i = 0, at = 0; i < 200; i++, at = (at * 5 + i) % KEY_COUNT) {
 		unsigned labels;
-		struct crypto_check check = {&set,
-					     span_of(sigs[at], lens[at]),
-					     signer_dnskey(&made[at]),
-					     zone,
-					     NOW_S,
-					     false,
-					     false};
+		struct crypto_check check = {.set = &set,
+					     .sig = span_of(sigs[at], lens[at]),
+					     .key = signer_dnskey(&made[at]),
+					     .key_owner = zone,
+					     .unix_s = NOW_S};
 		assert_int_equal(crypto_verify(keys, &check, &labels), CRYPTO_GOOD);
 	}
 	for (size_t i = 0; i < KEY_COUNT; i++)
