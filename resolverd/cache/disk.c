@@ -249,8 +249,10 @@ static bool is_mute(struct disk *d)
 void disk_queue(struct disk *d, struct disk_item *item)
 {
 	bool replaced = false;
-	if (!item || disk_pending_add(&d->pending, item, &replaced) != OK)
-		disk_count(&d->counters.dropped, 1);
+	size_t dropped = 0;
+	if (!item || disk_pending_add(&d->pending, item, &replaced, &dropped) != OK)
+		dropped++;
+	disk_count(&d->counters.dropped, dropped);
 	disk_count(&d->counters.coalesced, replaced);
 }
 
@@ -271,6 +273,7 @@ void disk_put(struct disk *d, const struct entry *e, struct now now)
 	disk_key_entry(&key, (enum entry_kind)e->kind, entry_name(e), e->type);
 	struct disk_item *item = disk_item_new(&key, sizeof(struct disk_record) + e->size_bytes);
 	if (item) {
+		item->precious = e->hits >= DISK_HITS_POPULAR;
 		disk_record_of_entry(item->record, e, atomic_load(&d->rules.generation), clock);
 		if (e->ttl_s < d->tuning.short_ttl_s)
 			item->due_us = (uint64_t)(d->io->mono_us() + d->tuning.coalesce_ms * 1000);
@@ -285,7 +288,7 @@ void disk_remove_key(struct disk *d, struct span key)
 	memcpy(copy.bytes, key.at, key.len);
 	struct disk_item *item = disk_item_new(&copy, 0);
 	if (item)
-		item->removal = true;
+		item->removal = item->precious = true;
 	disk_queue(d, item);
 }
 

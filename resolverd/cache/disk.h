@@ -19,9 +19,10 @@
  *     record lives longer than its TTL from now on. A clock set forward makes records expired
  *     (they may still be used as stale) but nothing is collected for that in the ten minutes after
  *     opening or after a step of the clock, so that a wrong clock at boot does not wipe the cache.
- *   - Commits are durable and come at most once a second, so a crash of process or machine loses
- *     the last second, and never the file. Entries with a TTL below a minute change too often: they
- *     are written every 30 s and by disk_close(). Until written, entries are found in memory.
+ *   - Commits are durable and come once a second, more often where the file is small for what comes,
+ *     so a crash of process or machine loses the last second, and never the file. Entries with a TTL
+ *     below a minute change too often: they are written every 30 s and by disk_close(). Until written,
+ *     entries are found in memory.
  *   - What was flushed does not come back: disk_flush() returns when its commit is on the disk.
  *
  * Never persisted: failures (RFC 9520), bogus data, TTL 0: what is learned in an outage or an
@@ -63,7 +64,7 @@ enum {
 enum disk_state {
 	DISK_OFF,	/* not configured */
 	DISK_GOOD,	/* reads and writes; the reason may still hold a remark */
-	DISK_FULL,	/* reads; writes as soon as there is room again */
+	DISK_FULL,	/* reads; writes as soon as the disk has room again */
 	DISK_READ_ONLY, /* reads; a writable directory is used as soon as it is one */
 	DISK_FAILED,	/* unusable for now, see the reason; tried again every few seconds */
 	DISK_LOCKED,	/* another daemon has it */
@@ -75,7 +76,7 @@ enum disk_state {
 	X(puts, "entries handed to the disk tier")                                                 \
 	X(skipped, "entries not meant for the disk: failures, bogus, TTL 0")                       \
 	X(coalesced, "entries replaced by a newer one before they were written")                   \
-	X(dropped, "entries dropped because too much waited for the disk")                         \
+	X(dropped, "entries dropped because more came than could be written")                      \
 	X(written, "records written")                                                              \
 	X(removed, "records removed or flushed")                                                   \
 	X(collected, "expired or unpopular records removed to make room")                          \

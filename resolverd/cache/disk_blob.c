@@ -18,8 +18,12 @@ enum err disk_put_blob(struct disk *d, const char *name, struct span blob)
 	memcpy(item->record, &head, sizeof(head));
 	if (blob.len > 0)
 		memcpy(item->record + sizeof(head), blob.at, blob.len);
+	item->precious = true;
 	bool replaced;
-	return disk_pending_add(&d->pending, item, &replaced);
+	size_t dropped;
+	enum err err = disk_pending_add(&d->pending, item, &replaced, &dropped);
+	disk_count(&d->counters.dropped, dropped);
+	return err;
 }
 
 enum err disk_get_blob(struct disk_reader *r, const char *name, struct writer *out)

@@ -1,7 +1,12 @@
 #include "cache/disk_collect.h"
 
+#include <stdlib.h>
+
 enum {
-	HITS_POPULAR = 2,
+	/* Of a region, what stays at least: LMDB joins pages that are less than a quarter full. */
+	REGION_KEEP_PERCENT = 25,
+	REGION_MIN = 64, /* some pages */
+	SCORE_EXPIRED = INT32_MAX,
 	RULE_SCAN_MAX = 20000, /* records looked at for flushes in a step: some ten milliseconds */
 };
 static const int64_t stale_ms = INT64_C(86400) * 1000; /* RFC 8767 §5: one to three days */
@@ -98,15 +103,14 @@ static bool is_collectable(const struct disk_collect_job *job, const struct disk
 	if (p->format != DISK_FORMAT)
 		return true;
 	int64_t expired_ms = job->unix_ms - p->expires_unix_ms;
-	bool popular = p->hits >= HITS_POPULAR;
+	bool popular = p->hits >= DISK_HITS_POPULAR;
 	bool old = expired_ms > (popular ? popular_ms : stale_ms) && !job->clock_is_doubtful;
 	switch (job->pressure) {
 	case PRESSURE_NONE:
 		return old;
 	case PRESSURE_SOME:
 		return old || (expired_ms > 0 && !popular);
-	case PRESSURE_HIGH:
-		return expired_ms > 0 || p->hits == 0;
+	case PRESSURE_HIGH: /* collect_region() */
 	case PRESSURE_FULL:
 		return !popular;
 	case PRESSURE_LAST:
@@ -138,6 +142,76 @@ static enum err collect_old(struct disk_collect *c, const struct disk_collect_jo
 	return err == ERR_NOT_FOUND ? OK : err;
 }
 
+/* How little a record is worth: its age, in tenths of a second; 0: it stays. */
+static uint32_t score_of(const struct disk_collect_job *job, const struct disk_peek *p)
+{
+	int64_t age = (job->unix_ms - p->fetched_unix_ms) / 100;
+	bool expired = job->unix_ms > p->expires_unix_ms && !job->clock_is_doubtful;
+	if (p->format != DISK_FORMAT)
+		return UINT32_MAX;
+	if (p->hits >= DISK_HITS_POPULAR && job->unix_ms - p->expires_unix_ms <= popular_ms)
+		return 0;
+	return (uint32_t)MIN(MAX(age, (int64_t)1), (int64_t)SCORE_EXPIRED) +
+	       (expired ? (uint32_t)SCORE_EXPIRED : 0);
+}
+
+static int larger_first(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+	return (*x < *y) - (*x > *y);
+}
+
+/* Look at SIZE records from the hand on, which is moved behind them. */
+static enum err look_at_region(struct disk_collect *c, const struct disk_collect_job *job,
+			       size_t size)
+{
+	struct disk_region *g = &c->region;
+	g->keys.count = g->keys.used = 0;
+	enum err err = disk_cursor_seek(&c->cursor, job->view, disk_key_span(&c->hand));
+	while (err == OK) {
+		struct disk_peek p;
+		struct span key = c->cursor.node.key;
+		size_t at = g->keys.count;
+		err = peek(&c->cursor, &p);
+		if (err != OK)
+			return err;
+		if (!add_removal(&g->keys, key, size)) {
+			keep_key(&c->hand, key);
+			return OK;
+		}
+		g->score[at] = score_of(job, &p);
+		err = disk_cursor_next(&c->cursor);
+	}
+	c->hand.len = 0;
+	return err == ERR_NOT_FOUND ? OK : err;
+}
+
+/* As many as must go of the region that comes next, those that are worth least. */
+static enum err collect_region(struct disk_collect *c, const struct disk_collect_job *job)
+{
+	struct disk_region *g = &c->region;
+	size_t size = MAX(job->goal * 100 / (100 - REGION_KEEP_PERCENT), (size_t)REGION_MIN);
+	if (c->hand.len == 0)
+		c->hand = (struct disk_key){.len = 1, .bytes = {SPACE_ENTRY}};
+	enum err err = look_at_region(c, job, MIN(size, (size_t)DISK_REMOVALS_MAX));
+	size_t count = g->keys.count, most = count * (100 - REGION_KEEP_PERCENT) / 100;
+	if (err != OK || most == 0)
+		return err;
+	memcpy(g->sorted, g->score, count * sizeof(g->score[0]));
+	qsort(g->sorted, count, sizeof(g->sorted[0]), larger_first);
+	uint32_t least = MAX(g->sorted[most - 1], 1u);
+	size_t at = 0, gone = 0;
+	for (size_t i = 0; i < count && gone < most; i++) {
+		struct span key = disk_removals_next(&g->keys, &at);
+		if (g->score[i] < least)
+			continue;
+		if (!add_removal(&c->removals, key, job->max_removals))
+			break;
+		gone++;
+	}
+	return OK;
+}
+
 enum err disk_collect(struct disk_collect *c, const struct disk_collect_job *job)
 {
 	c->removals.count = c->removals.used = c->by_rule = 0;
@@ -151,5 +225,5 @@ enum err disk_collect(struct disk_collect *c, const struct disk_collect_job *job
 			return err;
 	}
 	c->by_rule = c->removals.count;
-	return collect_old(c, job);
+	return job->pressure == PRESSURE_HIGH ? collect_region(c, job) : collect_old(c, job);
 }

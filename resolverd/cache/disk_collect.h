@@ -1,8 +1,13 @@
 #pragma once
 /*
  * Which records the next commit removes: those that unfinished flushes cover, then, from where the
- * last step ended, a few that are expired or, when room is short, unpopular. Decides only; reads
- * the file as readers do. The writer's.
+ * last step ended, a few that are expired or, when room is short, the oldest that are not popular.
+ * Decides only; reads the file as readers do. The writer's.
+ *
+ * When more comes than the file holds, collecting goes on by regions: of a run of keys, which share
+ * their pages, most is removed at once, so that whole pages become free; what stays is what is popular
+ * and what is newest. The next region is taken with the next commit, and as many records leave the file
+ * as enter it.
  */
 #include "cache/disk_private.h"
 
@@ -10,7 +15,7 @@
 enum disk_pressure {
 	PRESSURE_NONE, /* expired for longer than anybody may serve it as stale */
 	PRESSURE_SOME, /* expired and unpopular */
-	PRESSURE_HIGH, /* expired, or never asked for again: what floods leave behind */
+	PRESSURE_HIGH, /* of a region, the oldest that are not popular: what floods leave behind */
 	PRESSURE_FULL, /* what is not popular */
 	PRESSURE_LAST, /* whatever comes next */
 };
@@ -25,6 +30,10 @@ struct disk_collect { /* writer */
 	struct disk_cursor cursor;
 	struct disk_key hand; /* where collecting goes on; len 0: at the beginning */
 	struct disk_removals removals;
+	struct disk_region { /* looked at under PRESSURE_HIGH */
+		struct disk_removals keys;
+		uint32_t score[DISK_REMOVALS_MAX], sorted[DISK_REMOVALS_MAX];
+	} region;
 	size_t by_rule; /* of the removals; the rest was collected */
 	/* Copies of the unfinished flushes, advanced to where they will be after the commit. */
 	struct disk_rule rules[DISK_RULES_MAX];
@@ -38,6 +47,7 @@ struct disk_collect_job {
 	int64_t unix_ms;
 	bool clock_is_doubtful;
 	size_t max_removals;
+	size_t goal; /* under PRESSURE_HIGH: how many must go */
 };
 
 /* Fill C->removals and C->rules. ERR_CORRUPT, ERR_SYSTEM: the file cannot be read. */

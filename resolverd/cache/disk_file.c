@@ -377,7 +377,8 @@ static enum err judge(const struct disk_file *f, const char *what, int error,
 		return OK;
 	case MDB_MAP_FULL:
 	case MDB_TXN_FULL:
-		explain(trouble, DISK_FULL, "%s: the cache file is full", f->path);
+		explain(trouble, DISK_GOOD,
+			"the cache file is at its limit of %zu bytes (cache.disk)", f->limit_bytes);
 		return ERR_NO_SPACE;
 	case ENOMEM:
 		explain(trouble, DISK_FAILED, "out of memory");

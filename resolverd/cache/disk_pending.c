@@ -74,10 +74,12 @@ static struct span hashed_part(const struct disk_key *key)
 }
 
 /* Shard lock held. */
-static void unlink_item(struct disk_pending *p, struct disk_item **at)
+static void unlink_item(struct disk_pending *p, struct disk_pending_shard *s, struct disk_item **at)
 {
 	struct disk_item *item = *at;
 	*at = item->next;
+	*(item->older ? &item->older->newer : &s->oldest) = item->newer;
+	*(item->newer ? &item->newer->older : &s->newest) = item->older;
 	item->linked = false;
 	atomic_fetch_sub(&p->used_bytes, cost(item));
 	atomic_fetch_sub(&p->count, 1);
@@ -91,7 +93,49 @@ static struct disk_item **find_equal(struct disk_item **at, struct span key)
 	return at;
 }
 
-enum err disk_pending_add(struct disk_pending *p, struct disk_item *item, bool *replaced)
+/* Shard lock held. The oldest of S that may go, from *ITEM on; false: there is none. */
+static bool drop_oldest(struct disk_pending *p, struct disk_pending_shard *s,
+			struct disk_item **item)
+{
+	while (*item && (*item)->precious)
+		*item = (*item)->newer;
+	if (!*item)
+		return false;
+	struct disk_item *gone = *item;
+	*item = gone->newer;
+	struct disk_pending_shard *same;
+	struct disk_item **at = bucket_of(p, hashed_part(gone->key), &same);
+	while (*at != gone)
+		at = &(*at)->next;
+	unlink_item(p, s, at);
+	return true;
+}
+
+/* Shard lock held. */
+static void link_item(struct disk_pending_shard *s, struct disk_item **bucket,
+		      struct disk_item *item)
+{
+	item->linked = true;
+	item->next = *bucket;
+	*bucket = item;
+	item->newer = NULL;
+	item->older = s->newest;
+	*(s->newest ? &s->newest->newer : &s->oldest) = item;
+	s->newest = item;
+}
+
+/* Shard lock held. Those of other shards stay: they are as many there. */
+static size_t make_room(struct disk_pending *p, struct disk_pending_shard *s, size_t bytes)
+{
+	size_t dropped = 0;
+	struct disk_item *item = s->oldest;
+	while (atomic_load(&p->used_bytes) + bytes > p->limit_bytes && drop_oldest(p, s, &item))
+		dropped++;
+	return dropped;
+}
+
+enum err disk_pending_add(struct disk_pending *p, struct disk_item *item, bool *replaced,
+			  size_t *dropped)
 {
 	struct disk_pending_shard *s;
 	struct disk_item **bucket = bucket_of(p, hashed_part(item->key), &s);
@@ -99,24 +143,22 @@ enum err disk_pending_add(struct disk_pending *p, struct disk_item *item, bool *
 	pthread_mutex_lock(&s->lock);
 	struct disk_item **old = find_equal(bucket, disk_key_span(item->key));
 	*replaced = *old != NULL;
-	size_t used = atomic_load(&p->used_bytes) - (*old ? cost(*old) : 0);
-	/* Removals always find room: they are few, and to drop one would bring something back. */
-	bool fits = item->removal || used + cost(item) <= p->limit_bytes;
-	if (fits) {
-		/* Before the old one is taken out: who finds the count 0 does not look further. */
-		atomic_fetch_add(&p->used_bytes, cost(item));
-		atomic_fetch_add(&p->count, 1);
-	}
+	/* Before the old one is taken out: who finds the count 0 does not look further. */
+	atomic_fetch_add(&p->count, 1);
 	if (*old) {
 		/* Or else one that changes every second would be put off for ever. */
 		if (!(*old)->tried)
 			item->due_us = MIN(item->due_us, (*old)->due_us);
-		unlink_item(p, old);
+		unlink_item(p, s, old);
 	}
+	*dropped = item->removal ? 0 : make_room(p, s, cost(item));
+	/* Removals always find room: they are few, and to drop one would bring something back. */
+	bool fits = item->removal || atomic_load(&p->used_bytes) + cost(item) <= p->limit_bytes;
 	if (fits) {
-		item->linked = true;
-		item->next = *bucket;
-		*bucket = item;
+		atomic_fetch_add(&p->used_bytes, cost(item));
+		link_item(s, bucket, item);
+	} else {
+		atomic_fetch_sub(&p->count, 1);
 	}
 	pthread_mutex_unlock(&s->lock);
 	if (!fits)
@@ -145,20 +187,18 @@ size_t disk_pending_find(struct disk_pending *p, const struct disk_key *key, boo
 	return count;
 }
 
-/* What is due in one shard. False when a limit is reached. */
+/* What is due in one shard, the oldest first. False when a limit is reached. */
 static bool take_due(struct disk_pending_shard *s, const struct disk_due *job,
 		     struct disk_item **out, size_t *count, size_t *bytes)
 {
-	for (size_t b = 0; b < DISK_PENDING_BUCKETS; b++) {
-		for (struct disk_item *item = s->buckets[b]; item; item = item->next) {
-			if (item->due_us > job->now_us)
-				continue;
-			if (*count == job->max || *bytes > job->max_bytes)
-				return false;
-			item->tried = true;
-			*bytes += item->size;
-			out[(*count)++] = take_reference(item);
-		}
+	for (struct disk_item *item = s->oldest; item; item = item->newer) {
+		if (item->due_us > job->now_us)
+			continue;
+		if (*count == job->max || *bytes > job->max_bytes)
+			return false;
+		item->tried = true;
+		*bytes += item->size;
+		out[(*count)++] = take_reference(item);
 	}
 	return true;
 }
@@ -186,8 +226,25 @@ void disk_pending_done(struct disk_pending *p, struct disk_item *item)
 	while (item->linked && *at != item)
 		at = &(*at)->next;
 	if (item->linked)
-		unlink_item(p, at);
+		unlink_item(p, s, at);
 	pthread_mutex_unlock(&s->lock);
+}
+
+size_t disk_pending_trim(struct disk_pending *p, size_t keep)
+{
+	size_t dropped = 0, each = keep / DISK_PENDING_SHARDS;
+	for (size_t i = 0; i < DISK_PENDING_SHARDS; i++) {
+		struct disk_pending_shard *s = &p->shards[i];
+		size_t count = 0;
+		pthread_mutex_lock(&s->lock);
+		for (struct disk_item *item = s->newest; item; item = item->older)
+			count++;
+		struct disk_item *item = s->oldest;
+		for (; count > each && drop_oldest(p, s, &item); count--)
+			dropped++;
+		pthread_mutex_unlock(&s->lock);
+	}
+	return dropped;
 }
 
 size_t disk_pending_purge(struct disk_pending *p,
@@ -201,7 +258,7 @@ size_t disk_pending_purge(struct disk_pending *p,
 		pthread_mutex_lock(&s->lock);
 		while (*at) {
 			if (fn(context, *at)) {
-				unlink_item(p, at);
+				unlink_item(p, s, at);
 				count++;
 			} else {
 				at = &(*at)->next;

@@ -16,12 +16,14 @@
 #include "base/hash.h"
 #include "cache/disk_record.h"
 
-struct disk_item {		/* immutable, but for what is marked */
-	struct disk_item *next; /* shard lock */
+struct disk_item {			 /* immutable, but for what is marked */
+	struct disk_item *next;		 /* shard lock */
+	struct disk_item *older, *newer; /* shard lock */
 	atomic_uint references;
 	bool linked;		      /* shard lock: still in the table */
 	bool removal;		      /* the key is to be removed: no record */
 	bool tried;		      /* the writer: is or was part of a batch */
+	bool precious;		      /* popular, or no entry: not dropped for want of room */
 	uint64_t due_us;	      /* monotonic: not to be written before */
 	struct disk_key *key;	      /* behind the record */
 	size_t size;		      /* of the record */
@@ -37,6 +39,7 @@ struct disk_pending {
 	struct disk_pending_shard {
 		pthread_mutex_t lock;
 		struct disk_item *buckets[DISK_PENDING_BUCKETS];
+		struct disk_item *oldest, *newest;
 	} shards[DISK_PENDING_SHARDS];
 };
 
@@ -50,10 +53,14 @@ void disk_item_drop(struct disk_item *item); /* one reference */
 
 /*
  * Add ITEM in place of what waits under its key; takes the caller's reference. *REPLACED tells
- * whether there was one. An entry of short TTL keeps the due time of the one it replaces. ERR_LIMIT
- * if too much waits: what was there is gone too, for it is out of date.
+ * whether there was one. An entry of short TTL keeps the due time of the one it replaces. Where too
+ * much waits the oldest make room that are not precious, *DROPPED of them. ERR_LIMIT if that is not
+ * enough: what was there under its key is gone too, for it is out of date.
  */
-MUST_USE enum err disk_pending_add(struct disk_pending *p, struct disk_item *item, bool *replaced);
+MUST_USE enum err disk_pending_add(struct disk_pending *p, struct disk_item *item, bool *replaced,
+				   size_t *dropped);
+/* Drop the oldest that are not precious, until no more than KEEP wait. Returns how many. */
+size_t disk_pending_trim(struct disk_pending *p, size_t keep);
 
 /* Up to MAX items whose key is KEY, or with ALL_KINDS a name's entries (KEY from disk_key_name()),
  * each with a reference for the caller. */

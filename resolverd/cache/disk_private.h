@@ -50,6 +50,7 @@ extern const struct disk_tuning disk_tuning_usual;
 enum {
 	DISK_BATCH_RECORDS = 20000, /* with 8 MB of records a commit stays well below a second */
 	DISK_REMOVALS_MAX = 20000,  /* of a commit: as many as may come */
+	DISK_HITS_POPULAR = 2,	    /* asked for again, and again */
 	DISK_BLOBS_MAX = 64,	    /* there are a handful */
 };
 

@@ -110,7 +110,7 @@ MUST_USE enum err disk_record_entry(struct span key, uint8_t *record, size_t len
 /* What collecting looks at, without reading the whole record. */
 struct disk_peek {
 	uint32_t generation, hits;
-	int64_t expires_unix_ms;
+	int64_t fetched_unix_ms, expires_unix_ms;
 	uint16_t format;
 };
 enum { DISK_PEEK_SIZE = sizeof(struct disk_record) + ENTRY_HEADER_SIZE };

@@ -131,6 +131,7 @@ static void rescue_blob(struct disk_writer *w, struct disk_buffer *record)
 	if (item) {
 		memcpy(item->record, record->at, record->len);
 		memcpy(item->record, &head, sizeof(head));
+		item->precious = true;
 	}
 	disk_queue(w->disk, item);
 }

@@ -23,7 +23,11 @@ struct disk_writer { /* its own thread */
 
 	struct disk_item **items; /* the batch */
 	size_t item_count, batch_max;
-	unsigned shard; /* of the pending table, where the next batch begins */
+	size_t written;		/* of the last batch */
+	bool is_crowded;	/* the batch is as small as it is for want of room */
+	bool at_limit;		/* the file is as full as it gets */
+	unsigned limit_percent; /* usage from which as much leaves the file as enters it */
+	unsigned shard;		/* of the pending table, where the next batch begins */
 	struct disk_hot *hot;
 	struct disk_collect collect;
 	uint8_t record[DISK_HOT_RECORD_MAX];

@@ -14,16 +14,23 @@ enum {
 		512, /* a removal copies a few pages, for which there is little room */
 	ROOM_REMOVALS_MIN = 8,
 	FORCED_BATCHES_MAX =
-		4096,		 /* 16 MB of pending entries need a handful, unless room is short */
-	CROWDED_BATCHES_MAX = 8, /* a second, while they must be small */
+		4096, /* 16 MB of pending entries need a handful, unless room is short */
+	CROWDED_BATCHES_MAX = 200, /* a second, while they must be small: if the disk can do that */
+	CROWDED_KEEP = 512,	   /* what may wait for the next round at least */
 	PAGES_MIN = 8,
 	REMOVALS_PER_PAGE = 4, /* they come in key order: a page has a dozen records */
+	GOAL_MORE = 32,	       /* of a region, beside as many as are written */
 	NO_SPACE_MAX = 10,     /* batches in a row */
 	NO_SPACE_STEP = 5,     /* percent */
 	CLOCK_STEP_MS = 5000,
-	SOME_PERCENT = 85, /* usage from which room is short */
-	HIGH_PERCENT = 92,
+	SOME_PERCENT = 80, /* usage from which room is short */
 	FULL_PERCENT = 97,
+	/* The fuller the file, the smaller its commits: where it is small for what comes, it is kept
+	 * emptier, so that more of that gets there. */
+	LIMIT_PERCENT_MOST = 85,
+	LIMIT_PERCENT_LEAST = 60,
+	LIMIT_OVER_PERCENT = 50, /* below this the file is not at its limit any more */
+	MAKE_ROOM_PERCENT = 85,
 };
 
 static uint64_t now_us(const struct disk_writer *w)
@@ -55,7 +62,7 @@ static unsigned used_percent(struct disk_writer *w)
 
 /*
  * How many pages a commit may touch. Each is written to a new place, and the old places of this and
- * of the last commit are not free before the next: a quarter of what is free leaves room for all.
+ * of the last commit are not free before the next: a third of what is free leaves room for all.
  */
 static size_t page_budget(struct disk_writer *w)
 {
@@ -64,7 +71,7 @@ static size_t page_budget(struct disk_writer *w)
 	size_t used = d->used_bytes;
 	pthread_mutex_unlock(&d->lock);
 	size_t left = w->file.map_bytes - MIN(used, w->file.map_bytes);
-	return MAX(left / w->view.page_bytes / 4, (size_t)PAGES_MIN);
+	return MAX(left / w->view.page_bytes / 3, (size_t)PAGES_MIN);
 }
 
 static enum disk_pressure pressure(struct disk_writer *w)
@@ -72,7 +79,7 @@ static enum disk_pressure pressure(struct disk_writer *w)
 	unsigned percent = used_percent(w);
 	if (percent >= FULL_PERCENT)
 		return PRESSURE_FULL;
-	if (percent >= HIGH_PERCENT)
+	if (percent >= w->limit_percent)
 		return PRESSURE_HIGH;
 	return percent >= SOME_PERCENT ? PRESSURE_SOME : PRESSURE_NONE;
 }
@@ -95,6 +102,8 @@ static enum err plan_removals(struct disk_writer *w, enum disk_pressure level, s
 		.unix_ms = w->disk->io->unix_ms(),
 		.clock_is_doubtful = now_us(w) < w->quiet_us,
 		.max_removals = max,
+		.goal = w->item_count * (used_percent(w) > w->limit_percent + 2 ? 2 : 1) +
+			GOAL_MORE,
 	};
 	return disk_collect(&w->collect, &job);
 }
@@ -221,16 +230,22 @@ static int item_order(const void *a, const void *b)
 	return order ? order : (x.len > y.len) - (x.len < y.len);
 }
 
-/* In key order neighbours share pages while they are at hand. */
+/* In key order neighbours share pages while they are at hand. Names come in no order, so each record may
+ * need a page of its own to be copied, but never more than there are. */
 static void take_items(struct disk_writer *w, uint64_t due_us, bool *more)
 {
-	size_t pages = page_budget(w);
+	const struct disk_tree *t = &w->view.main_tree;
+	size_t pages = page_budget(w), all = t->leaf_pages + t->branch_pages;
+	bool fits = 2 * all <= pages;
+	size_t bytes =
+		fits ? (pages - all) * w->view.page_bytes / 2 : pages * w->view.page_bytes / 4;
 	struct disk_due job = {
 		.now_us = due_us,
-		.max = MIN(w->batch_max, pages),
-		.max_bytes = MIN(w->disk->tuning.batch_bytes, pages * w->view.page_bytes),
+		.max = fits ? w->batch_max : MIN(w->batch_max, pages * 3 / 4),
+		.max_bytes = MIN(w->disk->tuning.batch_bytes, bytes),
 		.shard = w->shard,
 	};
+	w->is_crowded = job.max < w->batch_max || job.max_bytes < w->disk->tuning.batch_bytes;
 	w->item_count = disk_pending_due(&w->disk->pending, &job, w->items);
 	w->shard = job.shard;
 	*more = job.more;
@@ -249,6 +264,7 @@ static void take_hot(struct disk_writer *w)
 static void release_batch(struct disk_writer *w, bool written)
 {
 	struct disk *d = w->disk;
+	w->written = written ? w->item_count : 0;
 	for (size_t i = 0; i < w->item_count; i++) {
 		if (written)
 			disk_pending_done(&d->pending, w->items[i]);
@@ -342,16 +358,17 @@ static enum err make_room(struct disk_writer *w, unsigned percent)
 static enum err handle_failure(struct disk_writer *w, enum err err, struct disk_trouble *t)
 {
 	if (err == ERR_NO_SPACE) {
+		w->at_limit = true;
 		/* Each record may copy a page of its own: perhaps it was just too much at once. */
 		bool smaller = w->batch_max > BATCH_MIN;
 		w->batch_max = MAX(w->batch_max / 4, (size_t)BATCH_MIN);
-		if (smaller && used_percent(w) < SOME_PERCENT)
+		if (smaller && used_percent(w) < MAKE_ROOM_PERCENT)
 			return OK;
 		disk_report(w->disk, t);
 		if (++w->no_space == NO_SPACE_MAX)
 			return disk_recover_replace(w, "there is no room however much is removed");
 		/* What is left may be scattered, or held back for a commit: each time some more. */
-		err = make_room(w, SOME_PERCENT - NO_SPACE_STEP * w->no_space);
+		err = make_room(w, MAKE_ROOM_PERCENT - NO_SPACE_STEP * w->no_space);
 		if (err == OK)
 			return OK;
 		/* Why it failed stands in the status already, or is an error of reading. */
@@ -368,16 +385,31 @@ static enum err handle_failure(struct disk_writer *w, enum err err, struct disk_
 	return err;
 }
 
+/* All is well, but for what there is to say. */
+static void report_good(struct disk_writer *w)
+{
+	struct disk_trouble t = w->remark;
+	unsigned percent = used_percent(w);
+	w->at_limit = percent >= (w->at_limit ? (unsigned)LIMIT_OVER_PERCENT : w->limit_percent);
+	if (w->at_limit && t.reason[0] == '\0')
+		snprintf(
+			t.reason, sizeof(t.reason),
+			"the cache file is at its limit of %zu bytes (cache.disk): the oldest that "
+			"are not popular make room",
+			w->file.limit_bytes);
+	disk_report(w->disk, &t);
+}
+
 /* Write what is due by DUE_US. *MORE: there is more. */
 static enum err write_batch(struct disk_writer *w, uint64_t due_us, bool *more)
 {
 	struct disk_trouble t = {.state = DISK_FAILED};
+	take_items(w, due_us, more);
 	enum err err = plan_removals(w, pressure(w), page_budget(w) * REMOVALS_PER_PAGE);
 	if (err != OK) {
 		snprintf(t.reason, sizeof(t.reason), "%s/data.mdb cannot be read", w->disk->path);
 		w->is_checked = false;
 	}
-	take_items(w, due_us, more);
 	take_hot(w);
 	bool work = w->item_count > 0 || w->hot || w->collect.removals.count > 0 ||
 		    w->collect.rule_count > 0 || w->meta_generation == 0;
@@ -387,7 +419,7 @@ static enum err write_batch(struct disk_writer *w, uint64_t due_us, bool *more)
 	if (err == OK) {
 		w->batch_max = MIN(w->batch_max + w->batch_max / 8, (size_t)DISK_BATCH_RECORDS);
 		w->no_space = 0;
-		disk_report(w->disk, &w->remark);
+		report_good(w);
 		return OK;
 	}
 	*more = true;
@@ -425,6 +457,18 @@ static void serve(struct disk *d, uint64_t ticket, enum err err)
 	pthread_mutex_unlock(&d->lock);
 }
 
+/* More comes than there is room to write: what would wait in vain goes now, the oldest first. What a
+ * round can do may wait for the next. */
+static void drop_early(struct disk_writer *w, size_t written)
+{
+	struct disk *d = w->disk;
+	size_t keep = MAX(written, (size_t)CROWDED_KEEP);
+	if (atomic_load(&d->pending.count) <= keep)
+		return;
+	w->limit_percent = MAX(w->limit_percent - 1, (unsigned)LIMIT_PERCENT_LEAST);
+	disk_count(&d->counters.dropped, disk_pending_trim(&d->pending, keep));
+}
+
 /* All that waits at the time of TICKET (FORCE), or what is due. */
 static void run_round(struct disk_writer *w, uint64_t ticket, bool force)
 {
@@ -432,13 +476,20 @@ static void run_round(struct disk_writer *w, uint64_t ticket, bool force)
 	watch_clock(w);
 	enum err err = be_ready(w, force);
 	unsigned max = force ? FORCED_BATCHES_MAX : CROWDED_BATCHES_MAX;
+	uint64_t end_us = now_us(w) + (uint64_t)w->disk->tuning.commit_ms * 1000;
+	size_t written = 0;
 	for (unsigned i = 0; err == OK && more && i < max; i++) {
-		if (i > 0 && !force && pressure(w) == PRESSURE_NONE)
-			break; /* once a second is enough */
+		if (i > 0 && !force && now_us(w) >= end_us)
+			break;
 		begin_waiting(w);
 		err = write_batch(w, force ? UINT64_MAX : now_us(w), &more);
 		end_waiting(w);
+		written += w->written;
 	}
+	if (err == OK && more && !force && w->is_crowded)
+		drop_early(w, written);
+	else if (err == OK && !more)
+		w->limit_percent = MIN(w->limit_percent + 1, (unsigned)LIMIT_PERCENT_MOST);
 	serve(w->disk, ticket, err == OK && more && force ? ERR_BUSY : err);
 }
 
@@ -506,6 +557,7 @@ enum err disk_writer_start(struct disk *d)
 		return ERR_NO_MEMORY;
 	w->disk = w->collect.disk = d;
 	w->batch_max = DISK_BATCH_RECORDS;
+	w->limit_percent = LIMIT_PERCENT_MOST;
 	disk_file_init(&w->file, d->io, d->path, d->limit_bytes);
 	d->limit_bytes = w->file.limit_bytes;
 	w->items = calloc(DISK_BATCH_RECORDS, sizeof(struct disk_item *));

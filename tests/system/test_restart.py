@@ -347,6 +347,35 @@ class Hang(RestartCase):
         self.assertEqual(self.asked(), [])
 
 
+class Limit(RestartCase):
+    """A cache file that is far too small for what comes."""
+    config = {"cache": {"memory": "16M", "disk": "1M"}}
+
+    def test_newest(self):
+        """What came last is found after a kill, and the file's limit is no full disk."""
+        self.daemon.start()
+        names = [f"n{i}.unsigned.org" for i in range(5000)]
+        for i in range(0, len(names), 250):
+            wanted = [self.query(name) for name in names[i:i + 250]]
+            self.assertEqual(len(self.ask_all(wanted, 10)), 250)
+        control = self.control()
+        self.addCleanup(control.close)
+
+        def disk():
+            return control.call("Status")["cache"]["disk"]
+        self.until(lambda: disk()["pending_entries"] == 0, 30)
+        self.assertEqual(disk()["state"], "good")
+        self.assertIn("at its limit", disk()["reason"])
+        self.assertGreater(disk()["counters"]["collected"], 0)
+        self.kill()
+        self.daemon.start()
+        self.net.clear_queries()
+        last = names[-100:]
+        self.assertEqual(len(self.ask_all([self.query(name) for name in last], 10)), len(last))
+        asked = {q.name for q in self.asked()}
+        self.assertLess(len(asked & {name + "." for name in last}), 50)
+
+
 class Faults(RestartCase):
     """Whatever the disk does, the daemon starts and resolves, and says what is wrong."""
 

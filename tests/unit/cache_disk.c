@@ -508,7 +508,7 @@ static void too_much_waits(void **state)
 	struct disk_settings settings = {.path = unit_dir.path, .size_bytes = UNIT_MAP_BYTES};
 	struct disk *d;
 	slow.commit_ms = 60000;
-	slow.pending_bytes = 20000;
+	slow.pending_bytes = 100000;
 	assert_int_equal(disk_open_with(&settings, &disk_io_real, &slow, &d), OK);
 	struct disk_reader *r = unit_reader(d);
 	for (unsigned i = 0; i < 500; i++)
@@ -516,6 +516,8 @@ static void too_much_waits(void **state)
 	struct disk_status s = unit_status(d);
 	assert_true(s.dropped > 0 && s.dropped < 500);
 	assert_true(s.pending_bytes <= slow.pending_bytes);
+	for (unsigned i = 480; i < 500; i++) /* the oldest make room */
+		assert_int_equal(unit_get(r, i, TYPE_ONE, now), 1);
 	/* What is out of date is not kept for want of room. */
 	for (unsigned i = 0; i < 500; i++)
 		unit_put(d, i, TYPE_ONE, 2, now);
@@ -526,6 +528,55 @@ static void too_much_waits(void **state)
 }
 
 /* A file far too small for what is put: goes on, and keeps what was asked for again. */
+/* Far more comes than the file holds: what is popular and what is newest is kept, and the file's own limit
+ * is not told as a full disk. */
+static void newest_and_popular_survive(void **state)
+{
+	(void)state;
+	enum { POPULAR = 100, FLOOD = 40000, NEWEST = 500, FIRST = 100 };
+	/* By the true clock, for nothing is to have expired. */
+	const int64_t begin_ms = disk_io_real.unix_ms() - FLOOD;
+	struct now now = {.cache_ms = begin_ms, .unix_s = begin_ms / 1000};
+	struct unit_big_entry e;
+	uint8_t name[DNAME_MAX];
+	struct disk *d = unit_open(&unit_dir, 8 << 20, &disk_io_real);
+	struct disk_reader *r = unit_reader(d);
+	for (unsigned i = 0; i < POPULAR; i++) {
+		unit_number_name(i, name);
+		struct entry *hot = unit_serial_entry(&e, name, TYPE_TWO, 1 + i, 86400, now);
+		hot->hits = 50;
+		disk_put(d, hot, now);
+	}
+	for (unsigned i = 0; i < FLOOD; i++) {
+		now.cache_ms = begin_ms + i; /* one a millisecond */
+		now.unix_s = now.cache_ms / 1000;
+		unit_put(d, i, TYPE_ONE, 1 + i, now);
+		struct disk_status s = unit_status(d);
+		assert_true(s.pending_bytes <= quick.pending_bytes);
+		assert_int_not_equal(s.state, DISK_FULL);
+		if (i % 5000 == 0)
+			assert_int_equal(disk_sync(d), OK);
+	}
+	assert_int_equal(disk_sync(d), OK);
+	struct disk_status s = unit_status(d);
+	assert_int_equal(s.state, DISK_GOOD);
+	assert_non_null(strstr(s.reason, "at its limit"));
+	assert_true(s.collected > 0 && s.moved_aside == 0);
+	assert_true(s.used_bytes <= s.map_bytes);
+	for (unsigned i = 0; i < POPULAR; i++)
+		assert_int_equal(unit_get(r, i, TYPE_TWO, now), 1 + i);
+	unsigned newest = 0, first = 0;
+	for (unsigned i = 0; i < NEWEST; i++)
+		newest += unit_get(r, FLOOD - 1 - i, TYPE_ONE, now) != 0;
+	for (unsigned i = 0; i < FIRST; i++)
+		first += unit_get(r, i, TYPE_ONE, now) != 0;
+	/* By chance it would be a third of each. */
+	if (newest < NEWEST * 3 / 5 || first > FIRST * 2 / 5)
+		fail_msg("of the newest %u, of the first %u", newest, first);
+	disk_reader_free(r);
+	disk_close(d);
+}
+
 static void collects_under_pressure(void **state)
 {
 	(void)state;
@@ -743,6 +794,7 @@ int main(void)
 		unit_test_in_dir(two_daemons),
 		unit_test_in_dir(too_much_waits),
 		unit_test_in_dir(collects_under_pressure),
+		unit_test_in_dir(newest_and_popular_survive),
 		unit_test_in_dir(other_sizes),
 		unit_test_in_dir(same_as_a_model),
 		unit_test_in_dir(threads),
