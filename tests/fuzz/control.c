@@ -6,6 +6,7 @@
 #include "control/session.h"
 #include "daemon/commands.h"
 #include "daemon/flushes.h"
+#include "daemon/holdings.h"
 #include "daemon/listen.h"
 
 enum { INPUT_MAX = 8192, REPLIES_MAX = 2000 };
@@ -33,6 +34,7 @@ static enum err refuse_forwards(void *context, const struct forwards *fresh)
 
 struct service { /* made once */
 	struct commands commands;
+	struct holdings holdings;
 	struct allowances allowances; /* no card */
 	struct throttle throttle;
 	struct listen listen; /* nothing */
@@ -89,6 +91,8 @@ static struct service *make_service(void)
 	REQUIRE(prefetch_shared_new(&c->prefetch) == OK);
 	REQUIRE(cache_reader_new(c->cache, &c->reader) == OK);
 	fill_cache(c->cache);
+	holdings_init(&s->holdings, config);
+	c->holdings = &s->holdings;
 	c->allowances = &s->allowances;
 	c->throttle = &s->throttle;
 	listen_init(&s->listen);
