@@ -282,6 +282,10 @@ hear(cyaml_log_t level, void *context, const char *format, va_list arguments)
 static enum err tell(const struct config_source *source, cyaml_err_t err, struct complaint *c,
 		     struct config_error *error)
 {
+	/* A parser that cannot say what is wrong had no memory. */
+	if (strstr(c->what, "(null)") || err == CYAML_ERR_LIBYAML_PARSER_INIT ||
+	    err == CYAML_ERR_LIBYAML_EVENT_INIT)
+		return ERR_NO_MEMORY;
 	static const struct {
 		const char *theirs, *ours;
 	} words[] = {

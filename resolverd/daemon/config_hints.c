@@ -116,9 +116,8 @@ enum err config_hints_build(struct config_build *b, const struct raw_config *raw
 	}
 	enum err err =
 		path ? read_hints_file(b, path, &h) : read_hints(builtin_root_hints, &h, &line);
-	REQUIRE(path || err == OK || err == ERR_NO_MEMORY);
 	if (err != OK)
-		return err;
+		return path ? err : ERR_NO_MEMORY; /* what is built in has no other fault */
 	if (!has_address(&s->hints))
 		return config_refuse(b, "root-hints",
 				     "%s has no NS records of the root with "

@@ -48,7 +48,7 @@ static enum err refuse_yaml(const char *name, const yaml_parser_t *parser,
 {
 	char message[CONFIG_LINE_MAX];
 
-	if (parser->error == YAML_MEMORY_ERROR)
+	if (parser->error == YAML_MEMORY_ERROR || !parser->problem)
 		return ERR_NO_MEMORY;
 	(void)snprintf(message, sizeof(message), "not YAML: %s%s%s", parser->problem,
 		       parser->context ? " " : "", parser->context ? parser->context : "");

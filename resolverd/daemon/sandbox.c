@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/spare.h"
 #include "daemon/sandbox_landlock.h"
 
 /* Sanitizers make system calls of their own, which are no business of the list's. */
@@ -34,6 +35,8 @@
 #ifndef SANITIZED
 #define SANITIZED 0
 #endif
+
+enum { FILTER_MEMORY = 512 * 1024 }; /* of libseccomp, for some hundred rules */
 
 /* A handler has no context but this: file scope, like the log's sink. */
 static struct {
@@ -228,7 +231,8 @@ static bool enter_seccomp(void)
 
 	if (SANITIZED || sigaction(SIGSYS, &action, NULL) != 0)
 		return false;
-	filter = seccomp_init(SCMP_ACT_TRAP);
+	/* Where an allocation fails it may make a filter that lacks calls. */
+	filter = spare_is_there(FILTER_MEMORY) ? seccomp_init(SCMP_ACT_TRAP) : NULL;
 	if (!filter) {
 		errno = ENOMEM;
 		return false;

@@ -7,12 +7,23 @@
 
 #include "base/cursor.h"
 #include "base/require.h"
+#include "base/spare.h"
 #include "dns/rdata.h"
 
 enum {
 	TEXT_TTL_S = 3600,	     /* for records that give none; they are configuration */
 	TEXT_BLANKS_MAX = 100000000, /* lines without a record; ends a read that stalls */
+	/* What libldns takes for a short record, but for buffers of 64 kB, which it looks at; below what
+	 * malloc() has of the system for itself alone, and gives back at once (M_MMAP_THRESHOLD). */
+	TEXT_MEMORY = 32 * 1024,
+	RECORD_FACTOR = 8, /* of a long one's bytes, for its fields, each as data and as text */
 };
+
+/* libldns does not bear an allocation that fails (base/spare.h), be it for a record of few bytes. */
+static bool has_memory(size_t len)
+{
+	return spare_is_there(TEXT_MEMORY + RECORD_FACTOR * len);
+}
 
 static enum err copy_rr(const ldns_rr *rr, struct arena *arena, struct text_record *out)
 {
@@ -48,8 +59,11 @@ enum err text_parse_record(const char *line, struct arena *arena, struct text_re
 {
 	ldns_rr *rr = NULL;
 
-	if (ldns_rr_new_frm_str(&rr, line, TEXT_TTL_S, NULL, NULL) != LDNS_STATUS_OK || !rr)
-		return ERR_MALFORMED;
+	if (!has_memory(strlen(line)))
+		return ERR_NO_MEMORY;
+	ldns_status status = ldns_rr_new_frm_str(&rr, line, TEXT_TTL_S, NULL, NULL);
+	if (status != LDNS_STATUS_OK || !rr)
+		return status == LDNS_STATUS_MEM_ERR ? ERR_NO_MEMORY : ERR_MALFORMED;
 	enum err err = copy_rr(rr, arena, out);
 	ldns_rr_free(rr);
 	return err;
@@ -84,6 +98,8 @@ static enum err read_records(FILE *file, struct zone_state *state, text_record_f
 	while (!feof(file)) {
 		ldns_rr *rr = NULL;
 		enum err err;
+		if (!has_memory(0))
+			return ERR_NO_MEMORY;
 		switch ((int)ldns_rr_new_frm_fp_l(&rr, file, &state->ttl_s, &state->origin,
 						  &state->previous, line)) {
 		case LDNS_STATUS_OK:
@@ -98,6 +114,8 @@ static enum err read_records(FILE *file, struct zone_state *state, text_record_f
 			if (++blanks > TEXT_BLANKS_MAX)
 				return ERR_LIMIT;
 			break;
+		case LDNS_STATUS_MEM_ERR:
+			return ERR_NO_MEMORY;
 		default: /* $INCLUDE too: files are named in the configuration only */
 			return ERR_MALFORMED;
 		}
@@ -112,6 +130,8 @@ static enum err read_zone(FILE *file, text_record_fn *fn, void *context, int *li
 	struct zone_state state = {.ttl_s = TEXT_TTL_S};
 
 	*line = 1;
+	if (!has_memory(0))
+		return ERR_NO_MEMORY;
 	state.origin = ldns_dname_new_frm_str(".");
 	if (!state.origin)
 		return ERR_NO_MEMORY;
@@ -173,8 +193,10 @@ static ldns_rr *rr_of_rdata(uint16_t type, struct span rdata)
 	ldns_rr *rr = NULL;
 	size_t pos = 0;
 
-	if (!wire)
+	if (!wire || !has_memory(rdata.len)) {
+		free(wire);
 		return NULL;
+	}
 	struct writer w = writer_of(wire, HEAD_SIZE + rdata.len);
 	writer_u8(&w, 0);
 	writer_u16(&w, type);

@@ -97,8 +97,10 @@ enum err loop_init(struct loop *l, struct loop_epoch epoch)
 		l->epoch.ahead_ms = &l->own_ahead_ms;
 	heap_init(&l->timers);
 	l->ready = calloc(1, sizeof(*l->ready));
-	if (!l->ready)
+	if (!l->ready || heap_reserve(&l->timers, LOOP_TIMERS_ROOM) != OK) {
+		free(l->ready);
 		return ERR_NO_MEMORY;
+	}
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll_fd < 0)
 		goto free_ready;
@@ -116,6 +118,7 @@ close_wake:
 close_epoll:
 	close(l->epoll_fd);
 free_ready:
+	heap_deinit(&l->timers);
 	free(l->ready);
 	return ERR_SYSTEM;
 }

@@ -10,7 +10,7 @@
  *   }
  *
  * The caller stands between the two calls, so that it can say when it sleeps. Watches and timers
- * live inside their owners; the loop allocates nothing but the table of its timer heap. A handler
+ * live inside their owners; the loop allocates nothing once it is made. A handler
  * may forget any watch or timer, its own included.
  */
 #include <stdatomic.h>
@@ -26,6 +26,9 @@ enum {
 	LOOP_WRITE = 2, /* there is room to write */
 	LOOP_FAILED = 4 /* error or hang-up; reported whether asked for or not */
 };
+
+/* More are set only while there is memory for them: a lost deadline would hang a client for good. */
+enum { LOOP_TIMERS_ROOM = 1024 };
 
 struct loop;
 
@@ -105,8 +108,8 @@ void loop_forget(struct loop *l, struct loop_watch *watch);
 void loop_close(struct loop *l, struct loop_watch *watch);
 
 /* Call TIMER once at MONO_US (or as soon after as the loop runs); moves it if it is set already.
- * fn and context are set. Aborts when memory for the heap's table is out: a lost deadline would
- * hang a client for good. */
+ * fn and context are set. A loop has a few timers for each part of the daemon, and one for each socket
+ * that accepts: there is room for LOOP_TIMERS_ROOM from the start. */
 void loop_timer_set(struct loop *l, struct loop_timer *timer, uint64_t mono_us);
 void loop_timer_clear(struct loop *l, struct loop_timer *timer);
 

@@ -434,7 +434,12 @@ void query_shed(struct resolver *r);
 
 /* --- resolver.c --- */
 
-/* Add an action. The packet must live in r->step_arena. */
+/* Have room for MORE actions beside those that are owed already: an answer to each waiting client, and two
+ * for each send, itself and its end. Whoever makes one of those asks for it first, and makes none if that
+ * fails, so that no action is lost. */
+MUST_USE bool resolver_reserve(struct resolver *r, size_t more);
+/* Add an action, which is owed, or one of the few that a step has besides. The packet must live in
+ * r->step_arena. */
 void resolver_act(struct resolver *r, const struct action *action);
 /* The step's time on the clock that all resolvers share: for what they count together. */
 struct now resolver_shared_now(const struct resolver *r);

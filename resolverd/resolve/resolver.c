@@ -19,7 +19,9 @@ enum {
 	TURN_BYTES_MAX = 1 << 20,  /* a 64 kB reply is held a few times while it is judged */
 	TURN_BYTES_KEPT = 64 << 10 /* of that, so that a reply need not allocate */,
 	STEPS_PER_WAKE_MAX = 64, /* states run in a row: a chain of 12 hops takes under 40 */
-	STALL_MS = 500,	     /* late by so much: no turn of the loop takes that long by itself */
+	STALL_MS = 500, /* late by so much: no turn of the loop takes that long by itself */
+	ACTIONS_BESIDES =
+		16, /* of a step that are nobody's who waits: one for the event that it is for */
 	STALL_GRACE_MS = 50, /* time to read what came in meanwhile, before anything is overdue */
 };
 
@@ -68,7 +70,8 @@ enum err resolver_new(const struct resolver_parts *parts, struct resolver **out)
 						    .cookie_secret = &r->cookie_secret,
 						    .limiter = &r->limiter,
 						    .keepalive_100ms = CLIENT_KEEPALIVE_100MS};
-	if (prefetch_new(r, parts->prefetch, &r->prefetch) != OK) {
+	if (prefetch_new(r, parts->prefetch, &r->prefetch) != OK ||
+	    !resolver_reserve(r, ACTIONS_BESIDES)) {
 		resolver_free(r);
 		return ERR_NO_MEMORY;
 	}
@@ -128,16 +131,24 @@ void resolver_free(struct resolver *r)
 
 /* --- small services ----------------------------------------------------------------------- */
 
+bool resolver_reserve(struct resolver *r, size_t more)
+{
+	size_t need = r->action_count + r->waiter_count + 2 * (size_t)r->sends.open + more +
+		      ACTIONS_BESIDES;
+	if (LIKELY(need <= r->action_capacity))
+		return true;
+	struct action *grown = reallocarray(r->actions, 2 * need, sizeof(*grown));
+	if (!grown)
+		return false;
+	r->actions = grown;
+	r->action_capacity = 2 * need;
+	return true;
+}
+
 void resolver_act(struct resolver *r, const struct action *action)
 {
-	if (r->action_count == r->action_capacity) {
-		size_t capacity = r->action_capacity ? r->action_capacity * 2 : 64;
-		struct action *grown = realloc(r->actions, capacity * sizeof(*grown));
-		/* An action lost would leave a client without an answer or a send without an end. */
-		REQUIRE(grown);
-		r->actions = grown;
-		r->action_capacity = capacity;
-	}
+	/* An action lost would leave a client without an answer or a send without an end. */
+	REQUIRE(r->action_count < r->action_capacity);
 	r->actions[r->action_count++] = *action;
 }
 

@@ -192,7 +192,7 @@ struct send *sends_open(struct query *q, const struct endpoint *server)
 	struct resolver *r = q->resolver;
 	if (server && is_full(r))
 		upstream_yield(next_to_yield(r));
-	struct send *s = take_slot(&r->sends);
+	struct send *s = resolver_reserve(r, 2) ? take_slot(&r->sends) : NULL;
 	if (s && server)
 		set_live(q, s, server);
 	return s;

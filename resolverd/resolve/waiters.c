@@ -99,7 +99,9 @@ static uint64_t patience_ms(const struct query *q, const struct client *client)
 static bool add_waiter(struct query *q, const struct client *client)
 {
 	struct resolver *r = q->resolver;
-	struct waiter *w = q->waiter_count < LIMIT_WAITERS ? take_waiter(r) : NULL;
+	if (q->waiter_count >= LIMIT_WAITERS || !resolver_reserve(r, 1))
+		return false;
+	struct waiter *w = take_waiter(r);
 	if (!w)
 		return false;
 	w->client = *client;
