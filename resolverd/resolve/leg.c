@@ -184,7 +184,8 @@ static bool leg_from_alias(struct query *q, enum step *step)
 	struct resolver *r = q->resolver;
 	struct rrset cname;
 	struct span target;
-	if (q->qtype == TYPE_CNAME || (q->qtype == TYPE_DS && q->internal))
+	/* DS is the parent's, which may know of no alias that the zone below tells of. */
+	if (q->qtype == TYPE_CNAME || q->qtype == TYPE_DS)
 		return false;
 	const struct entry *e = cache_find(r->client_context.reader, ENTRY_RRSET, q->name,
 					   dname_len(q->name), TYPE_CNAME);

@@ -172,6 +172,14 @@ static enum security from_denial(struct query *q, enum denial_result result, con
 	return SECURITY_BOGUS;
 }
 
+/* What is denied is DS, of which the zone above tells. A minimised question is for another type, and for a
+ * name above the one in question. */
+static bool denies_ds(const struct query *q)
+{
+	const struct reply *reply = q->reply;
+	return q->qtype == TYPE_DS && (reply->set_count > 0 || dname_equal(reply->target, q->name));
+}
+
 static const uint8_t *find_denial_signer(const struct query *q)
 {
 	const struct reply *reply = q->reply;
@@ -179,10 +187,10 @@ static const uint8_t *find_denial_signer(const struct query *q)
 	for (uint32_t i = 0; i < reply->authority_count; i++) {
 		const uint8_t *signer = validate_set_signer(q, &reply->authority[i]);
 		if (!signer || !dname_is_within(reply->target, signer) ||
-		    !chain_may_sign(q, signer, reply->target, q->qtype == TYPE_DS))
+		    !chain_may_sign(q, signer, reply->target, denies_ds(q)))
 			continue;
 		/* The child knows nothing of its DS (RFC 4035 §3.1.4.1). */
-		if (q->qtype == TYPE_DS && dname_equal(reply->target, signer) && signer[0] != 0)
+		if (denies_ds(q) && dname_equal(reply->target, signer) && signer[0] != 0)
 			continue;
 		if (is_denial(&reply->authority[i]))
 			return signer;
@@ -193,7 +201,7 @@ static const uint8_t *find_denial_signer(const struct query *q)
 
 static enum security unsigned_denial(struct query *q, const uint8_t **zone)
 {
-	enum security s = chain_unsigned(q, q->reply->target, q->qtype == TYPE_DS, zone);
+	enum security s = chain_unsigned(q, q->reply->target, denies_ds(q), zone);
 	if (s == SECURITY_INSECURE)
 		return check_beside_unsigned(q);
 	if (!chain_lacks_signature(s, *zone))
@@ -246,7 +254,7 @@ static enum security check_negative(struct query *q, const uint8_t **zone)
 	if (v == SECURITY_SECURE)
 		keep_ranges(q, signer, good, count);
 	if (result == DENIAL_NONE && count == 0 && query_is_forwarded(q)) {
-		v = chain_unless_unsigned(q, reply->target, q->qtype == TYPE_DS, zone);
+		v = chain_unless_unsigned(q, reply->target, denies_ds(q), zone);
 		if (v == SECURITY_INSECURE)
 			return check_beside_unsigned(q);
 	}
