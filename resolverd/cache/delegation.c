@@ -74,3 +74,28 @@ enum err delegation_unpack(struct span packed, struct delegation *out)
 	}
 	return OK;
 }
+
+static uint64_t hash_server(const struct delegation_server *s, const struct endpoint *address,
+			    const struct hash_key *key)
+{
+	uint8_t bytes[DNAME_MAX + 1 + sizeof(address->addr)] = {0};
+	size_t len = dname_lower(s->name, bytes);
+	if (address) {
+		bytes[len] = address->family;
+		memcpy(bytes + len + 1, address->addr, address_size(address->family));
+		len += 1 + address_size(address->family);
+	}
+	return hash_bytes(key, span_of(bytes, len));
+}
+
+uint64_t delegation_fingerprint(const struct delegation *d, const struct hash_key *key)
+{
+	uint64_t sum = d->count; /* so that the order does not matter */
+	for (unsigned i = 0; i < d->count; i++) {
+		const struct delegation_server *s = &d->servers[i];
+		sum += hash_server(s, NULL, key);
+		for (unsigned k = 0; k < s->address_count; k++)
+			sum += hash_server(s, &s->addresses[k], key);
+	}
+	return sum;
+}

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/endpoint.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "dns/dname.h"
 
 enum {
@@ -33,3 +34,5 @@ MUST_USE enum err delegation_pack(const struct delegation *d, struct arena *aren
 				  struct span *out);
 /* Unpack; names are borrowed from PACKED. ERR_MALFORMED if it does not parse to the last byte. */
 MUST_USE enum err delegation_unpack(struct span packed, struct delegation *out);
+/* The same for all that name the same servers with the same addresses, in whatever order. */
+uint64_t delegation_fingerprint(const struct delegation *d, const struct hash_key *key);

@@ -129,6 +129,7 @@ void trace_blame_read(struct trace_blame *b, const struct trace_step *step)
 	case TRACE_CHECK:
 	case TRACE_DENIAL:
 	case TRACE_ELSEWHERE:
+	case TRACE_APPEAL:
 	case TRACE_PATIENCE:
 	case TRACE_END:
 	case TRACE_KIND_COUNT:

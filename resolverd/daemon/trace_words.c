@@ -189,6 +189,10 @@ static void step_text(const struct trace_blame *b, const struct trace_step *s, c
 	case TRACE_ELSEWHERE:
 		(void)snprintf(out, size, "it is asked for once more before that is believed");
 		break;
+	case TRACE_APPEAL:
+		(void)snprintf(out, size,
+			       "no server of %s is of use: its parent is asked once more", name);
+		break;
 	case TRACE_PATIENCE:
 		(void)snprintf(out, size, "clients wait no longer: they get %s",
 			       s->code == TRACE_TOLD_STALE ? "the expired answer" : "SERVFAIL");
@@ -221,6 +225,7 @@ static const char *const kind_words[TRACE_KIND_COUNT] = {
 	[TRACE_CHECK] = "check",
 	[TRACE_DENIAL] = "denial",
 	[TRACE_ELSEWHERE] = "elsewhere",
+	[TRACE_APPEAL] = "appeal",
 	[TRACE_PATIENCE] = "patience",
 	[TRACE_END] = "end",
 };

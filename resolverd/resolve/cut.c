@@ -58,3 +58,26 @@ bool cut_is_elsewhere(const struct query *q, const uint8_t *name)
 	const uint8_t *cut = deepest_cut(q, at, q->zone.name, true);
 	return cut && !dname_is_within(q->name, cut);
 }
+
+static uint32_t seconds_until(const struct query *q, int64_t expires_ms)
+{
+	return (uint32_t)((expires_ms - q->resolver->now.cache_ms + 999) / 1000);
+}
+
+bool cut_store(struct query *q, const uint8_t *name, struct span packed, int64_t expires_ms)
+{
+	struct resolver *r = q->resolver;
+	uint32_t ttl_s = seconds_until(q, expires_ms);
+	struct entry_parts parts = {
+		.kind = ENTRY_DELEGATION,
+		.name = name,
+		.rank = RANK_REFERRAL,
+		.verdict = VERDICT_UNCHECKED,
+		.ede = EDE_NONE,
+		.fetched_ms = expires_ms - (int64_t)ttl_s * 1000,
+		.ttl_s = ttl_s,
+		.payload = {packed},
+	};
+	void *room = arena_alloc(&r->turn_arena, entry_size(&parts));
+	return room && cache_put_since(&q->since, entry_make(&parts, room), r->now) == OK;
+}

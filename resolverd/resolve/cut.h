@@ -8,5 +8,8 @@
 /* The deepest zone cut strictly below ZONE, at or above NAME (lower case), whose delegation is in
  * memory: a suffix of NAME. NULL: none is known. */
 const uint8_t *cut_below(const struct query *q, const uint8_t *name, const uint8_t *zone);
+/* Keep PACKED as the delegation of NAME, told now. It ends at EXPIRES_MS to the millisecond: rounding would
+ * add up from zone to zone. False: it is not kept. */
+bool cut_store(struct query *q, const uint8_t *name, struct span packed, int64_t expires_ms);
 /* NAME (any case), to which an alias leads, is for others to tell than the servers that Q asks now. */
 bool cut_is_elsewhere(const struct query *q, const uint8_t *name);

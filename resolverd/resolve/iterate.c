@@ -10,6 +10,7 @@
 
 #include "cache/entry.h"
 #include "dns/rdata.h"
+#include "resolve/appeal.h"
 #include "resolve/cut.h"
 #include "resolve/leg.h"
 #include "resolve/minimize.h"
@@ -127,8 +128,23 @@ static enum step out_of_servers(struct query *q)
 	}
 	if (q->zone.server_count == 0)
 		blame_addresses(q);
+	if (q->appeal.open ? appeal_lose(q) : appeal_begin(q, true))
+		return STEP_AGAIN;
 	query_fail(q);
 	return STEP_WAIT;
+}
+
+/* Servers are silent that may yet answer: the one way to go on is given up for the other. What the parent
+ * has told just now it need not be asked for. */
+static bool takes_other_way(struct query *q)
+{
+	if (!q->appeal.open)
+		return q->zone.told_by.family == 0 && servers_seem_dead(q) &&
+		       appeal_begin(q, false);
+	for (unsigned i = 0; i < q->zone.server_count; i++)
+		if (q->zone.servers[i].losses > 0 && !q->appeal.spent)
+			return appeal_lose(q);
+	return false;
 }
 
 /* Server INDEX, the best that is left, is not thought to be dead or lame: it may have a better answer
@@ -159,6 +175,8 @@ static enum step ask_step(struct query *q)
 		return out_of_servers(q);
 	if (upstream_has_live(q) || q->throttled_until_ms > now_ms)
 		return STEP_WAIT;
+	if (!q->doubtful_reply && !q->bogus_reply && takes_other_way(q))
+		return STEP_AGAIN;
 	minimize_question(q);
 	int index = servers_choose(q, &waiting);
 	if (index >= 0 && q->doubtful_reply && !is_worth_asking(q, (unsigned)index))
@@ -174,31 +192,6 @@ static enum step ask_step(struct query *q)
 	return out_of_servers(q);
 }
 
-static uint32_t seconds_until(const struct query *q, int64_t expires_ms)
-{
-	return (uint32_t)((expires_ms - q->resolver->now.cache_ms + 999) / 1000);
-}
-
-/* Ends at EXPIRES_MS to the millisecond: rounding would add up from zone to zone. */
-static bool store_delegation(struct query *q, const uint8_t *cut, struct span packed,
-			     int64_t expires_ms)
-{
-	struct resolver *r = q->resolver;
-	uint32_t ttl_s = seconds_until(q, expires_ms);
-	struct entry_parts parts = {
-		.kind = ENTRY_DELEGATION,
-		.name = cut,
-		.rank = RANK_REFERRAL,
-		.verdict = VERDICT_UNCHECKED,
-		.ede = EDE_NONE,
-		.fetched_ms = expires_ms - (int64_t)ttl_s * 1000,
-		.ttl_s = ttl_s,
-		.payload = {packed},
-	};
-	void *room = arena_alloc(&r->turn_arena, entry_size(&parts));
-	return room && cache_put_since(&q->since, entry_make(&parts, room), r->now) == OK;
-}
-
 /* Keep a referral: the delegation, and what it says of DS, to be validated when it is needed. */
 static void store_referral(struct query *q, const struct reply *reply, int64_t expires_ms)
 {
@@ -211,7 +204,7 @@ static void store_referral(struct query *q, const struct reply *reply, int64_t e
 		return;
 	dname_lower(reply->cut, cut);
 	uint32_t ttl_s = (uint32_t)((expires_ms - r->now.cache_ms) / 1000);
-	if (!store_delegation(q, cut, packed, expires_ms))
+	if (!cut_store(q, cut, packed, expires_ms))
 		return; /* the query goes on with what it has in hand */
 	if (!q->settings->dnssec || q->zone.configured)
 		return;
@@ -242,10 +235,13 @@ static void store_referral(struct query *q, const struct reply *reply, int64_t e
 		answer_store(none, &q->since, r->now, &r->turn_arena);
 }
 
-static void follow_referral(struct query *q, const struct reply *reply)
+static void follow_referral(struct query *q, unsigned index, const struct reply *reply)
 {
 	struct resolver *r = q->resolver;
+	struct endpoint told_by = q->zone.servers[index].address;
 	char text[DNAME_TEXT_MAX];
+	if (appeal_hear(q, index, reply))
+		return;
 	q->doubtful_reply = NULL; /* this is the better one, whatever comes of it */
 	if (++q->referral_count > LIMIT_REFERRALS) {
 		query_limit(q, EDE_OTHER, "limit of %u referrals reached at %s", LIMIT_REFERRALS,
@@ -260,6 +256,7 @@ static void follow_referral(struct query *q, const struct reply *reply)
 	expires_ms = MIN(expires_ms, q->zone.expires_ms);
 	store_referral(q, reply, expires_ms);
 	servers_use_delegation(q, reply->cut, &reply->delegation, expires_ms);
+	q->zone.told_by = told_by;
 	servers_note_zone(q, TRACE_SOURCE_REFERRAL);
 	query_wake(q);
 }
@@ -302,7 +299,7 @@ static void shorten_delegation(struct query *q, const struct reply *reply)
 					   dname_len(q->zone.name), 0);
 	if (!e || e->expires_ms <= expires_ms)
 		return;
-	store_delegation(q, q->zone.name, entry_payload(e), expires_ms);
+	cut_store(q, q->zone.name, entry_payload(e), expires_ms);
 }
 
 static void take_priming(struct query *q, struct reply *reply)
@@ -436,7 +433,7 @@ void iterate_reply(struct query *q, struct send *s, const struct message *m)
 	bool useless = reply->kind == REPLY_LAME || reply->kind == REPLY_ERROR ||
 		       reply->kind == REPLY_BROKEN;
 	if (reply->kind == REPLY_REFERRAL) {
-		follow_referral(q, reply);
+		follow_referral(q, index, reply);
 		return;
 	}
 	if (minimized && minimize_reply(q, reply))

@@ -97,6 +97,7 @@ void leg_check(struct query *q, struct reply *reply, bool cached)
 {
 	q->reply = reply;
 	q->reply_cached = cached;
+	q->appeal.open = false;
 	q->answer.unproven = false;
 	memset(q->set_checks, 0, sizeof(q->set_checks));
 	memset(q->authority_checks, 0, sizeof(q->authority_checks));

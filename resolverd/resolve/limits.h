@@ -16,6 +16,12 @@ enum {
 	LIMIT_DEPTH = 6,
 	/* Referrals followed for one question; a name has at most 127 labels, real ones under 10. */
 	LIMIT_REFERRALS = 24,
+	/* Times that the parent of a zone is asked once more by one question, as the delegation led to
+	 * no server that answers: two of its servers beside the one that gave it. */
+	LIMIT_APPEALS = 2,
+	/* ... and how long ago a delegation that is cached must have been given for that: all questions
+	 * for a dead zone together ask its parent once in this time (RFC 9520 §3.3). */
+	LIMIT_APPEAL_S = 60,
 	/* CNAME and DNAME hops. Unbound and BIND 11, PowerDNS 10, Knot 13. */
 	LIMIT_ALIASES = 12,
 	/* Name-server names whose addresses are looked up for one delegation: large hosters give

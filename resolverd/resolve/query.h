@@ -162,8 +162,11 @@ struct keyset {
 struct zone_context { /* the zone whose servers are asked now */
 	uint8_t name[DNAME_MAX];
 	const struct settings_zone *configured; /* forward or stub, or NULL */
-	bool place_taken;   /* the next packet was counted when it had to queue: throttle.h */
-	int64_t expires_ms; /* of the delegation: bounds what it refers to */
+	bool place_taken;	 /* the next packet was counted when it had to queue: throttle.h */
+	int64_t expires_ms;	 /* of the delegation: bounds what it refers to */
+	uint64_t delegation;	 /* its fingerprint */
+	struct endpoint told_by; /* the parent's server that gave it; family 0: it was cached */
+	int64_t told_ms;	 /* when */
 	struct server servers[SERVERS_MAX];
 	unsigned server_count;
 	struct ns_name ns_names[NS_NAMES_MAX];
@@ -184,6 +187,16 @@ enum asking_state {
 	ASKING_NOT_YET,
 	ASKING_ELSEWHERE, /* another worker does: its answer is waited for */
 	ASKING_SETTLED,	  /* no more */
+};
+
+struct appeal {		     /* to the parent of a zone of which no server is of use: appeal.h */
+	bool open;	     /* that parent is being asked */
+	bool spent;	     /* all servers have been tried; else they are silent so far */
+	const uint8_t *zone; /* in the arena */
+	uint64_t delegation; /* of that: its fingerprint */
+	struct endpoint told[LIMIT_APPEALS]; /* who gave it; family 0: it was cached */
+	unsigned count;			     /* in all of the question */
+	struct trouble why;
 };
 
 struct query {
@@ -248,6 +261,7 @@ struct query {
 		uint8_t *at;
 		size_t size;
 	} server_names;
+	struct appeal appeal;
 	struct {
 		uint8_t name[DNAME_MAX]; /* minimised question */
 		uint16_t type;

@@ -1,6 +1,7 @@
 #include "resolve/servers.h"
 
 #include "dns/rdata.h"
+#include "resolve/appeal.h"
 #include "resolve/recall.h"
 #include "resolve/upstream.h"
 
@@ -72,7 +73,11 @@ static void add_server(struct query *q, const struct endpoint *address, const ui
 			return; /* many names, one address: asked once */
 	struct server *s = &z->servers[z->server_count++];
 	*s = (struct server){
-		.address = e, .ns_name = ns_name, .budget = settings_budget_of(q->settings, &e)};
+		.address = e,
+		.ns_name = ns_name,
+		.bad = appeal_knows(q, &e),
+		.budget = settings_budget_of(q->settings, &e),
+	};
 	z->counted |= s->budget != NULL;
 }
 
@@ -204,6 +209,8 @@ void servers_use_delegation(struct query *q, const uint8_t *name, const struct d
 {
 	begin_zone(q, name, NULL);
 	q->zone.expires_ms = expires_ms;
+	q->zone.delegation = delegation_fingerprint(d, &q->resolver->table_key);
+	q->zone.told_ms = q->resolver->now.cache_ms;
 	fill_from_delegation(q, d);
 }
 
@@ -223,7 +230,7 @@ static const struct entry *find_delegation(struct resolver *r, const uint8_t *na
 /* ... unpacked into memory of the turn. A refresh asks the parent again before it ends, so that no client
  * waits for that, and a zone that has moved is found where it is now. */
 static struct delegation *cached_delegation(struct query *q, const uint8_t *name,
-					    int64_t *expires_ms, bool *later)
+					    int64_t *expires_ms, int64_t *told_ms, bool *later)
 {
 	struct arena *turn = &q->resolver->turn_arena;
 	const struct entry *e = find_delegation(q->resolver, name, later);
@@ -234,6 +241,7 @@ static struct delegation *cached_delegation(struct query *q, const uint8_t *name
 	if (!d || !packed.at || delegation_unpack(packed, d) != OK)
 		return NULL;
 	*expires_ms = e->expires_ms;
+	*told_ms = entry_fetched_ms(e);
 	return d;
 }
 
@@ -290,15 +298,16 @@ enum err servers_find_cut(struct query *q)
 		labels--;
 	}
 	for (;; name = dname_skip(name, 1), labels--) {
-		int64_t expires_ms;
+		int64_t expires_ms, told_ms;
 		bool later = false;
 		struct delegation *d = NULL;
-		if (!q->from_root && (!zone || labels > stop))
-			d = cached_delegation(q, name, &expires_ms, &later);
+		if (!q->from_root && !appeal_ignores(q, name) && (!zone || labels > stop))
+			d = cached_delegation(q, name, &expires_ms, &told_ms, &later);
 		if (later && recall_leg(q) == RECALL_LATER)
 			return ERR_BUSY;
 		if (d) {
 			servers_use_delegation(q, name, d, expires_ms);
+			q->zone.told_ms = told_ms;
 			servers_note_zone(q, TRACE_SOURCE_CACHE);
 			return OK;
 		}
@@ -449,7 +458,7 @@ static bool is_down(const struct query *q, const struct server *s)
  * May servers of Q's zone be asked for the addresses of N, which is in it? Not if none of them serves
  * the zone, nor where all of them are down, or have failed in this too: that would be as many questions
  * to servers that do not answer as there are names, and each would be waited for. Whoever asks for an address does not ask for others of that zone: they
- * would ask for it. The root is known in full.
+ * would ask for it. The root is known in full, and an appeal asks whom it knows.
  */
 static bool may_ask_inside(const struct query *q, const struct ns_name *n)
 {
@@ -460,7 +469,7 @@ static bool may_ask_inside(const struct query *q, const struct ns_name *n)
 		serves |= !s->lame && !is_down(q, s);
 		answers |= s->fails;
 	}
-	if (!serves || q->zone.inside_failed || q->zone.name[0] == 0)
+	if (!serves || q->zone.inside_failed || q->zone.name[0] == 0 || q->appeal.open)
 		return false;
 	return (n->has_glue || answers) && !(q->internal && is_address);
 }
@@ -531,6 +540,14 @@ static bool all_have_lost(const struct query *q)
 		if (q->zone.servers[i].losses == 0)
 			return false;
 	return true;
+}
+
+bool servers_seem_dead(const struct query *q)
+{
+	for (unsigned i = 0; i < q->zone.server_count; i++)
+		if (!is_down(q, &q->zone.servers[i]))
+			return false;
+	return q->zone.server_count > 0 && all_have_lost(q);
 }
 
 /* Addresses are being looked up for so long that other ways are worth a try; else wake up then. */

@@ -36,6 +36,7 @@ enum trace_kind {
 	TRACE_CHECK, /* the set name, type was validated: code: enum verdict; text: if bogus, why */
 	TRACE_DENIAL,	 /* the denial of name was validated: the same */
 	TRACE_ELSEWHERE, /* bogus data: asked for once more before that is believed */
+	TRACE_APPEAL,	 /* no server of the zone name is of use: its parent is asked once more */
 	TRACE_PATIENCE,	 /* a client could wait no longer: code: enum trace_told */
 	TRACE_END,	 /* it ends: type: rcode; code: enum verdict; value: EDE; text */
 	TRACE_KIND_COUNT

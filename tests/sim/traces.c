@@ -68,6 +68,7 @@ static void check_step(struct reading *x, const struct trace_step *step)
 	case TRACE_GOT:
 	case TRACE_CHECK:
 	case TRACE_DENIAL:
+	case TRACE_APPEAL:
 		if (!step->name)
 			wrong(x, "it says of what");
 		break;

@@ -188,6 +188,36 @@ static void test_rrsets_survive(void **state)
 	}
 }
 
+static bool delegation_equal(const struct delegation *a, const struct delegation *b)
+{
+	static const struct hash_key key = {{1}};
+	return delegation_fingerprint(a, &key) == delegation_fingerprint(b, &key);
+}
+
+static void check_fingerprints(struct rng *rng, const struct delegation *d)
+{
+	struct delegation other = *d;
+	struct delegation_server *last = &other.servers[other.count - 1];
+	for (unsigned k = 0; k < d->count; k++)
+		other.servers[k] = d->servers[d->count - 1 - k];
+	for (unsigned a = 0; a < last->address_count; a++)
+		last->addresses[a] = d->servers[0].addresses[last->address_count - 1 - a];
+	assert_true(delegation_equal(d, &other)); /* the order does not matter */
+	assert_true(delegation_equal(&other, d));
+	if (last->address_count > 0) {
+		last->addresses[rng_below(rng, last->address_count)].addr[0] ^= 1;
+		assert_false(delegation_equal(d, &other));
+		assert_false(delegation_equal(&other, d));
+	}
+	other = *d;
+	other.servers[rng_below(rng, other.count)].name = (const uint8_t *)"\5other";
+	assert_false(delegation_equal(d, &other));
+	other = *d;
+	other.count--;
+	assert_false(delegation_equal(d, &other));
+	assert_false(delegation_equal(&other, d));
+}
+
 static void test_delegations_survive(void **state)
 {
 	(void)state;
@@ -223,6 +253,7 @@ static void test_delegations_survive(void **state)
 				assert_true(endpoint_equal(&got.servers[k].addresses[a],
 							   &d.servers[k].addresses[a]));
 		}
+		check_fingerprints(&rng, &d);
 		assert_int_equal(delegation_unpack(span_of(packed.at, packed.len - 1), &got),
 				 ERR_MALFORMED);
 		if (packed.len < sizeof(buffer.bytes) - 512) {
