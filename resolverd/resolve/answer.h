@@ -42,6 +42,17 @@ struct answer {		      /* everything borrowed from an arena that outlives it */
 	bool local;	  /* local data: told with AA */
 };
 
+/* The answer to (QNAME, QTYPE) before anything is known of it. */
+static inline struct answer answer_of_nothing(const uint8_t *qname, uint16_t qtype)
+{
+	return (struct answer){.qname = qname,
+			       .qtype = qtype,
+			       .verdict = VERDICT_SECURE,
+			       .rank = RANK_SECURE,
+			       .ede = EDE_NONE,
+			       .ttl_s = UINT32_MAX};
+}
+
 /*
  * Put A into the cache, unless that was flushed since its question began. A plain answer (one RRset
  * owned by the question, NOERROR, no proof needed) becomes an ENTRY_RRSET only; anything else is

@@ -121,6 +121,8 @@ static enum step out_of_servers(struct query *q)
 		q->state = QUERY_CUT;
 		return STEP_AGAIN;
 	}
+	if (q->bogus_reply && leg_begin_anew(q))
+		return STEP_AGAIN;
 	if (q->bogus_reply) { /* no other server had better data */
 		q->reply = q->bogus_reply;
 		q->trouble = q->bogus_why;
@@ -129,6 +131,8 @@ static enum step out_of_servers(struct query *q)
 	if (q->zone.server_count == 0)
 		blame_addresses(q);
 	if (q->appeal.open ? appeal_lose(q) : appeal_begin(q, true))
+		return STEP_AGAIN;
+	if (leg_begin_anew(q))
 		return STEP_AGAIN;
 	query_fail(q);
 	return STEP_WAIT;

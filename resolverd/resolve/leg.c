@@ -58,6 +58,19 @@ static void append_authority(struct query *q, const struct rrset *set)
 		a->authority[a->authority_count++] = *set;
 }
 
+static void begin_leg(struct query *q, const uint8_t *name)
+{
+	q->name = name;
+	q->zone.ready = false;
+	q->fallen_from = NULL;
+	q->minimize.off = false;
+	q->minimize.steps = 0;
+	q->referral_count = 0;
+	q->reply = q->doubtful_reply = q->bogus_reply = NULL;
+	q->state = QUERY_LEG;
+	recall_next_leg(q);
+}
+
 /* Begin the leg for TARGET, or end the question if the chain loops or is too long. */
 static enum step next_leg(struct query *q, const uint8_t *target, unsigned hops)
 {
@@ -73,16 +86,21 @@ static enum step next_leg(struct query *q, const uint8_t *target, unsigned hops)
 	}
 	dname_lower(target, name);
 	query_note(q, (struct trace_step){.kind = TRACE_ALIAS, .name = name});
-	q->name = name;
-	q->zone.ready = false;
-	q->fallen_from = NULL;
-	q->minimize.off = false;
-	q->minimize.steps = 0;
-	q->referral_count = 0;
-	q->reply = q->doubtful_reply = q->bogus_reply = NULL;
-	q->state = QUERY_LEG;
-	recall_next_leg(q);
+	begin_leg(q, name);
 	return STEP_AGAIN;
+}
+
+bool leg_begin_anew(struct query *q)
+{
+	if (!q->alias_cached || q->aliases_anew || q->sends >= LIMIT_SENDS_PER_QUERY)
+		return false;
+	query_note(q, (struct trace_step){.kind = TRACE_ELSEWHERE});
+	q->aliases_anew = true;
+	q->answer = answer_of_nothing(q->qname, q->qtype);
+	q->alias_count = 0;
+	q->reply = NULL;
+	begin_leg(q, q->qname);
+	return true;
 }
 
 static enum step finish(struct query *q)
@@ -186,7 +204,7 @@ static bool leg_from_alias(struct query *q, enum step *step)
 	struct rrset cname;
 	struct span target;
 	/* DS is the parent's, which may know of no alias that the zone below tells of. */
-	if (q->qtype == TYPE_CNAME || q->qtype == TYPE_DS)
+	if (q->qtype == TYPE_CNAME || q->qtype == TYPE_DS || q->aliases_anew)
 		return false;
 	const struct entry *e = cache_find(r->client_context.reader, ENTRY_RRSET, q->name,
 					   dname_len(q->name), TYPE_CNAME);
@@ -205,6 +223,7 @@ static bool leg_from_alias(struct query *q, enum step *step)
 	leg_weaken(q, e->verdict);
 	q->answer.rank = MIN(q->answer.rank, e->rank);
 	note_cache(q, TRACE_CACHE_ALIAS, e);
+	q->alias_cached = true;
 	*step = next_leg(q, target.at, 1);
 	return true;
 }
@@ -243,7 +262,8 @@ static bool leg_from_dname(struct query *q, enum step *step)
 	struct resolver *r = q->resolver;
 	struct rrset dname, cname;
 	struct span target;
-	const struct entry *e = q->qtype == TYPE_DS && q->internal ? NULL : find_dname(q);
+	bool unwanted = (q->qtype == TYPE_DS && q->internal) || q->aliases_anew;
+	const struct entry *e = unwanted ? NULL : find_dname(q);
 	if (!e || q->answer.answer_count + 2 > ARRAY_LEN(q->answer.answer))
 		return false;
 	entry_rrset(e, &dname);
@@ -262,6 +282,7 @@ static bool leg_from_dname(struct query *q, enum step *step)
 		return true;
 	}
 	REQUIRE(append_set(q, &cname));
+	q->alias_cached = true;
 	struct rrset_iter it = rrset_records(&cname);
 	REQUIRE(rrset_next(&it, &target));
 	*step = q->qtype == TYPE_CNAME ? finish(q) : next_leg(q, target.at, 1);
@@ -299,7 +320,7 @@ static enum step take_synthesised(struct query *q, const struct answer *a)
 	REQUIRE(set->type == TYPE_CNAME && rrset_next(&it, &target));
 	for (uint32_t i = 0; i < a->authority_count; i++)
 		append_authority(q, &a->authority[i]);
-	q->answer.wildcard = true;
+	q->answer.wildcard = q->alias_cached = true;
 	q->answer.ttl_s = MIN(q->answer.ttl_s, a->ttl_s);
 	if (append_set(q, set))
 		return next_leg(q, target.at, 1);
@@ -347,13 +368,15 @@ enum step leg_step(struct query *q)
 			return STEP_WAIT;
 		if (recalled == RECALL_FOUND && leg_from_cache(q, &step))
 			return step;
-		const struct answer *made = synthesise_answer(q);
+		const struct answer *made = q->aliases_anew ? NULL : synthesise_answer(q);
 		if (made) {
 			metrics_add(r->metrics, METRIC_dnssec_synthesised_total, 1);
 			note_cache(q, TRACE_CACHE_MADE, NULL);
 			return take_synthesised(q, made);
 		}
 		if (leg_failed_lately(q)) {
+			if (leg_begin_anew(q))
+				return STEP_AGAIN;
 			query_fail(q);
 			return STEP_WAIT;
 		}

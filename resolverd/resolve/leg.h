@@ -9,6 +9,12 @@
 enum step leg_step(struct query *q);
 /* A fresh answer to Q's leg, which its servers are being asked for, stands in the cache. */
 bool leg_is_known(const struct query *q);
+/*
+ * An alias that the cache holds has led Q to where there is no way on. What its own servers say now may
+ * lead elsewhere, or tell of the target too: once in a question it begins again with the name that was
+ * asked for, and takes no alias from the cache. False: that would be nothing new.
+ */
+bool leg_begin_anew(struct query *q);
 /* Q's verdict is VERDICT at best. */
 void leg_weaken(struct query *q, enum verdict verdict);
 /* REPLY is what will be validated; CACHED: it came from an unchecked entry, not from a server. */

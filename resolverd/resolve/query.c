@@ -263,12 +263,7 @@ struct query *query_open(struct resolver *r, const uint8_t *name, uint16_t type,
 	q->name = q->qname;
 	q->priming = type == TYPE_NS && name[0] == 0;
 	q->trouble.ede = EDE_NONE;
-	q->answer = (struct answer){.qname = q->qname,
-				    .qtype = type,
-				    .verdict = VERDICT_SECURE,
-				    .rank = RANK_SECURE,
-				    .ede = EDE_NONE,
-				    .ttl_s = UINT32_MAX};
+	q->answer = answer_of_nothing(q->qname, type);
 	struct query **at = table_slot(r, name, type);
 	REQUIRE(!*at);
 	*at = q;

@@ -205,14 +205,16 @@ struct query {
 	struct arena arena;
 	struct budget *budget;
 	enum query_state state;
-	bool running;	 /* in the ready list */
-	bool internal;	 /* no client asked: DS and DNSKEY and address look-ups */
-	bool priming;	 /* the question is the root's NS set */
-	bool primed;	 /* has waited for priming once */
-	bool fresh_only; /* do not take the cache's answer for the question itself */
-	bool refresh;	 /* opened by prefetching */
-	bool anew;	 /* nothing of the chain comes from the cache */
-	bool from_root;	 /* ... nor do delegations */
+	bool running;	   /* in the ready list */
+	bool internal;	   /* no client asked: DS and DNSKEY and address look-ups */
+	bool priming;	   /* the question is the root's NS set */
+	bool primed;	   /* has waited for priming once */
+	bool fresh_only;   /* do not take the cache's answer for the question itself */
+	bool refresh;	   /* opened by prefetching */
+	bool anew;	   /* nothing of the chain comes from the cache */
+	bool from_root;	   /* ... nor do delegations */
+	bool alias_cached; /* an alias of the chain came from the cache */
+	bool aliases_anew; /* none does any more */
 	/* The forward zone of the leg whose servers failed: the zone around it is asked (fallback). */
 	const struct settings_zone *fallen_from;
 	const uint8_t *plain_zone; /* whose servers sent no signatures to who needs this, or NULL */

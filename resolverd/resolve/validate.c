@@ -234,10 +234,13 @@ static enum step on_bogus(struct query *q, bool unproven)
 		query_note(q, (struct trace_step){.kind = TRACE_ELSEWHERE});
 		return leg_ask_in_full(q);
 	}
-	if (unproven) /* by whatever server */
+	bool is_last = unproven /* by whatever server */ || !worth_it || q->reply_cached ||
+		       q->bogus_retries >= BOGUS_RETRIES || !has_other_server(q);
+	if (is_last && worth_it && leg_begin_anew(q))
+		return STEP_AGAIN;
+	if (unproven)
 		return conclude_unproven(q);
-	if (!worth_it || q->bogus_retries >= BOGUS_RETRIES || !has_other_server(q) ||
-	    q->reply_cached)
+	if (is_last)
 		return validate_conclude_bogus(q);
 	q->bogus_retries++;
 	q->zone.servers[q->reply_server].bad = true;
