@@ -121,8 +121,6 @@ static enum step out_of_servers(struct query *q)
 		q->state = QUERY_CUT;
 		return STEP_AGAIN;
 	}
-	if (q->bogus_reply && leg_begin_anew(q))
-		return STEP_AGAIN;
 	if (q->bogus_reply) { /* no other server had better data */
 		q->reply = q->bogus_reply;
 		q->trouble = q->bogus_why;

@@ -65,6 +65,8 @@ static void begin_leg(struct query *q, const uint8_t *name)
 	q->fallen_from = NULL;
 	q->minimize.off = false;
 	q->minimize.steps = 0;
+	q->minimize.denial = NULL;
+	q->minimize.is_tried = false;
 	q->referral_count = 0;
 	q->reply = q->doubtful_reply = q->bogus_reply = NULL;
 	q->state = QUERY_LEG;

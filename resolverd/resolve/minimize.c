@@ -74,6 +74,8 @@ bool minimize_reply(struct query *q, const struct reply *reply)
 		return false;
 	}
 	/* Relaxed (RFC 9156 §2.3): servers that mistreat empty non-terminals get the full question. */
+	if (reply->kind == REPLY_NXDOMAIN && q->settings->dnssec)
+		q->minimize.denial = scrub_keep(reply, &q->arena);
 	q->minimize.off = true;
 	query_wake(q);
 	return true;

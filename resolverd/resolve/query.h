@@ -271,6 +271,10 @@ struct query {
 		bool off;    /* give the full name from now on in this leg */
 		unsigned steps;
 		unsigned labels; /* to show next; 0: from the cut on */
+		/* It was denied, and what is below it was asked for all the same; is_tried: what came
+		 * is bogus, and this is checked instead. */
+		struct reply *denial;
+		bool is_tried;
 	} minimize;
 	unsigned sends; /* of this question */
 	struct send *open[LIMIT_SENDS_OPEN];

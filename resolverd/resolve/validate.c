@@ -169,8 +169,25 @@ static void tell_forwarded(const struct query *q, bool proven)
 	r->forwarded(r->forwarded_context, &f, r->now);
 }
 
+/* What came is bogus, but before that a name above the leg's was denied: if that is proven neither does
+ * the leg's name exist (RFC 8020). True: that is checked now. */
+static bool tries_denial(struct query *q)
+{
+	struct reply *denial = q->minimize.denial;
+	if (!denial || q->minimize.is_tried)
+		return false;
+	q->bogus_reply = q->reply;
+	q->bogus_why = q->trouble;
+	denial->target = q->name;
+	q->minimize.is_tried = true;
+	leg_check(q, denial, false);
+	return true;
+}
+
 static enum step conclude_unproven(struct query *q)
 {
+	if (leg_begin_anew(q))
+		return STEP_AGAIN;
 	tell_forwarded(q, false);
 	q->answer.unproven = true;
 	query_remark(q);
@@ -181,6 +198,8 @@ enum step validate_conclude_bogus(struct query *q)
 {
 	if (q->reply->unsigned_ok) /* nobody has sent signatures: that shows nothing to be bad */
 		return conclude_unproven(q);
+	if (tries_denial(q) || leg_begin_anew(q))
+		return STEP_AGAIN;
 	tell_forwarded(q, false);
 	metrics_add(q->resolver->metrics, METRIC_dnssec_bogus_total, 1);
 	if (q->trouble.ede == EDE_NONE)
@@ -234,13 +253,10 @@ static enum step on_bogus(struct query *q, bool unproven)
 		query_note(q, (struct trace_step){.kind = TRACE_ELSEWHERE});
 		return leg_ask_in_full(q);
 	}
-	bool is_last = unproven /* by whatever server */ || !worth_it || q->reply_cached ||
-		       q->bogus_retries >= BOGUS_RETRIES || !has_other_server(q);
-	if (is_last && worth_it && leg_begin_anew(q))
-		return STEP_AGAIN;
-	if (unproven)
+	if (unproven) /* by whatever server */
 		return conclude_unproven(q);
-	if (is_last)
+	if (!worth_it || q->bogus_retries >= BOGUS_RETRIES || !has_other_server(q) ||
+	    q->reply_cached)
 		return validate_conclude_bogus(q);
 	q->bogus_retries++;
 	q->zone.servers[q->reply_server].bad = true;
@@ -302,6 +318,11 @@ enum step validate_step(struct query *q)
 		v = check_end(q, v);
 	if (v == SECURITY_PENDING)
 		return STEP_WAIT;
+	if (q->minimize.is_tried && q->reply == q->minimize.denial && v != SECURITY_SECURE) {
+		q->reply = q->bogus_reply;
+		q->trouble = q->bogus_why;
+		return validate_conclude_bogus(q);
+	}
 	if (security_is_bad(v))
 		return on_bogus(q, v == SECURITY_UNPROVEN);
 	if (v == SECURITY_SECURE)

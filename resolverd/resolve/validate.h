@@ -14,5 +14,6 @@
 
 /* State QUERY_CHECK. */
 enum step validate_step(struct query *q);
-/* Every server's data was bogus: end the question so. */
+/* Every server's data was bogus: end the question so, unless a name above is denied with proof, or an alias
+ * from the cache has led here. */
 enum step validate_conclude_bogus(struct query *q);
