@@ -59,6 +59,7 @@ develop    | cmd:shellcheck        | shellcheck           | ShellCheck
 develop    | cmd:strace            | strace               | strace
 compare    | cmd:named             | bind9                | bind
 compare    | cmd:kresd             | knot-resolver        | knot-resolver
+compare    | py:cryptography       | python3-cryptography | python3-cryptography
 compare    | cmd:mmdebstrap        | mmdebstrap           | mmdebstrap
 bench      | cmd:pdns_recursor     | pdns-recursor        | pdns-recursor
 bench      | cmd:perf              | linux-perf           | perf

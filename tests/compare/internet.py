@@ -38,6 +38,7 @@ SOUND = {
     "unsigned": {},
     "insecure": {"sign": "ldns", "ds": lambda _: []},       # signed, but no DS tells of it
 }
+INSECURE = ("unsigned", "insecure")     # of these
 BROKEN = {
     "expired": {"sign": "ldns", "validity": ("-60d", "-30d")},
     "future": {"sign": "ldns", "validity": ("+30d", "+60d")},
@@ -69,12 +70,23 @@ class Internet:
     def __init__(self, zones, servers, kinds, labels, types):
         self.zones, self.servers = zones, servers
         self.kinds, self.labels, self.types = kinds, labels, types
+        self.is_made = servers is SERVERS
 
     def kind(self, name):
         """How the zones from below the root down to NAME's are signed."""
         labels = name.rstrip(".").split(".")
         path = [".".join(labels[i:]) + "." for i in reversed(range(len(labels)))]
         return ">".join(self.kinds[zone] for zone in path if zone in self.kinds) or "root"
+
+    def kinds_of(self, name, truth):
+        """The same of NAME and of all names that the true answer leads through."""
+        names = [name] + [line.split()[0] for line in (truth.answer if truth else ())
+                          if " cname " in line or " a " in line]
+        return "; ".join(dict.fromkeys(map(self.kind, names)))
+
+    def is_signed(self, name):
+        """Is each zone from the root down to NAME's signed well, and delegated securely?"""
+        return self.is_made and not any(part.split("-")[0] in INSECURE for part in self.kind(name).split(">"))
 
     def questions(self, rng, count):
         names = [zone.name for zone in self.zones if zone.name not in AVOIDED]

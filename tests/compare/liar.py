@@ -6,8 +6,7 @@ never from the order of questions nor from who
 asks. So resolvers that ask other questions of other
 servers on their way are told the same lies.
 
-What is not tried: signatures by keys of other zones and old copies that were once well signed
-(tests/sim/liar.c has those), malformed messages (tests/fuzz), and lies that depend on time. The root's
+What is not tried: malformed messages (tests/fuzz), and lies that depend on time. The root's
 and the top-level zones' DNSKEY, DS and NS, and addresses of name servers, are told as they are: without
 them a round is SERVFAIL for everybody.
 """
@@ -37,8 +36,8 @@ FALSE = {"A": "192.0.2.66", "AAAA": "2001:db8:66::66", "TXT": '"a lie"', "MX": "
 class Draft:
     """A reply in the making. Sections are lists of dns.rrset.RRset."""
 
-    def __init__(self, reply, chosen, types):
-        self.reply, self.chosen, self.types = reply, chosen, types
+    def __init__(self, reply, chosen, types, keys=None):
+        self.reply, self.chosen, self.types, self.keys = reply, chosen, types, keys
         self.question = reply.question[0]
 
     def sections(self):
@@ -67,6 +66,17 @@ class Draft:
                 other.clear()
                 for rdata in rdatas:
                     other.add(rdata)
+
+    def re_sign(self, how):
+        """HOW(set, its RRSIG) is the set and the RRSIG that stand in their place, or None."""
+        for section, rrset in self.sets():
+            mine = self.signatures(section, rrset)
+            made = how(rrset, mine[0][0]) if mine and self.keys else None
+            if made:
+                self.drop_signatures(section, rrset)
+                other, signature = made
+                section[section.index(rrset)] = other
+                section.append(dns.rrset.from_rdata(other.name, other.ttl, signature))
 
     def zone(self):
         """The zone that the reply speaks for, and a signature of it (or None)."""
@@ -156,6 +166,43 @@ def other_tag(draft):
 def outdate(draft):
     draft.sign(lambda sig: sig.replace(inception=sig.inception - 90 * 86400,
                                        expiration=sig.inception - 60 * 86400))
+
+
+def older(rrset):
+    """What RRSET was once: with other data where there are any."""
+    text = FALSE.get(dns.rdatatype.to_text(rrset.rdtype))
+    return dns.rrset.from_text(rrset.name, rrset.ttl, IN, rrset.rdtype, text) if text else rrset
+
+
+def old_copy(draft, days=60):
+    """As it was, with the signature that it had: of a time that is over."""
+    def how(rrset, signature):
+        if signature.signer not in draft.keys.of:
+            return None
+        was = older(rrset)
+        return was, draft.keys.sign(was, signature.signer, signature.signer, days)
+    draft.re_sign(how)
+
+
+def replay(draft):
+    """The same, and it has not expired yet: nobody can tell that it is old."""
+    old_copy(draft, 3)
+
+
+def signed_by(relation, in_its_name, other_data):
+    """The key of a zone around this one signs; IN_ITS_NAME: as if it were this one's."""
+    def how(draft, rrset, signature):
+        others = draft.keys.relatives(signature.signer)[relation]
+        if signature.signer not in draft.keys.of or not others:
+            return None
+        was = older(rrset) if other_data else rrset
+        made = draft.keys.sign(was, others[0], signature.signer if in_its_name else others[0])
+        return was, made.replace(key_tag=signature.key_tag) if in_its_name else made
+
+    def rule(draft):
+        draft.re_sign(lambda rrset, signature: how(draft, rrset, signature))
+    rule.__name__ = f"signed_by_{relation}{'_in_its_name' * in_its_name}{'_other_data' * other_data}"
+    return rule
 
 
 def other_ttl(draft):
@@ -253,9 +300,14 @@ def no_opt(draft):
 # By function: its name is the rule's. Those that are about sets, and those that are about questions.
 ABOUT_SETS = [drop_signatures, drop_signatures, drop_set, drop_data, replace, replace, replace_unsigned,
               replace_unsigned, add_record, forge, forge, other_labels, other_signer, other_tag, outdate,
-              other_ttl, other_section, other_owner]
+              other_ttl, other_section, other_owner, old_copy, old_copy, replay] + \
+    [signed_by(relation, in_its_name, other_data) for relation in ("parent", "child", "sibling")
+     for in_its_name in (False, True) for other_data in (False, True)]
 ABOUT_QUESTIONS = [invent, invent_forged, add_nsec, add_nsec_forged, add_nsec3, add_nsec3_forged, empty,
                    other_rcode, no_aa, no_opt]
+
+# What a zone's own key says, or that of a zone above, is no lie for who believes signatures.
+AUTHENTIC = ("replay", "signed_by_parent_other_data")
 
 # Other data, and a reason why they need no signature.
 MADE_FOR_EACH_OTHER = [(rule, reason) for rule in (replace_unsigned, invent)
@@ -264,9 +316,9 @@ MADE_FOR_EACH_OTHER = [(rule, reason) for rule in (replace_unsigned, invent)
 
 
 class Liar:
-    def __init__(self, seed):
+    def __init__(self, seed, keys):
         rng = random.Random(f"liar {seed}")
-        self.seed = seed
+        self.seed, self.keys = seed, keys
         self.errors = []        # of the rules themselves: a fault of this program
         self.rules = []
         for rule in rng.choice(MADE_FOR_EACH_OTHER) if rng.random() < 0.25 else \
@@ -276,6 +328,8 @@ class Liar:
         self.one_server = rng.random() < 0.2    # of each zone's two lies
         if tuple(rule for rule, _ in self.rules) in MADE_FOR_EACH_OTHER:
             self.share, self.one_server = 3, False
+        # What the zones' own keys have signed, and still holds, may be told with AD.
+        self.is_authentic = any(rule.__name__ in AUTHENTIC for rule, _ in self.rules)
 
     def __str__(self):
         what = " + ".join(" ".join([rule.__name__, *types]) for rule, types in self.rules)
@@ -296,7 +350,7 @@ class Liar:
                 reply = dns.message.from_wire(wire)
                 if reply.question and not reply.flags & dns.flags.TC:
                     for rule, types in self.rules:
-                        rule(Draft(reply, self.chosen, types))
+                        rule(Draft(reply, self.chosen, types, self.keys))
                     return reply.to_wire(max_size=65535)
             except Exception as error:      # the wire goes on; the run fails in the end
                 self.errors.append(f"{self}: {type(error).__name__}: {error}")
