@@ -76,14 +76,16 @@ static struct throttle_place place_of(const struct throttle_want *want)
 		.packets = (uint16_t)want->packets};
 }
 
-/* Nobody is in line, or WANT's client holds no more than is free for all, counting by weight. */
+/* Nobody is in line, or WANT's client holds no more than is free for all, counting by weight, but for the
+ * last quarter: a few who weigh much would leave nothing. */
 static bool has_share(const struct throttle *t, const struct throttle_want *want,
 		      const struct throttle_place *place, uint64_t all)
 {
 	uint64_t taken = atomic_load_explicit(&t->places[place->server], memory_order_relaxed);
 	uint64_t held = atomic_load_explicit(&t->places_of[place->account], memory_order_relaxed);
 	uint64_t left = all > taken ? all - taken : 0;
-	return taken == 0 || held + want->packets <= left * want->weight;
+	uint64_t weight = left * 4 > all ? want->weight : 1;
+	return taken == 0 || held + want->packets <= left * weight;
 }
 
 uint32_t throttle_take(struct throttle *t, const struct throttle_want *want, uint32_t patience_ms,

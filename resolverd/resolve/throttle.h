@@ -12,7 +12,7 @@
  *
  * The line for a server has as many places as leave in the time that a client would wait, and nobody may
  * hold more of them, by weight, than are left free: one client alone gets half of a line, two get a
- * third each, and there is always room for one who has none. Which client is which the caller says by a
+ * third each, and there is always room for one who has none: of the last quarter weights say nothing. Which client is which the caller says by a
  * keyed hash; two that share an account share its places.
  *
  * Where the network card tells of the drops (net/allowance.h), all rates follow that too, up and down:

@@ -5,6 +5,7 @@
 #include "resolve/limits.h"
 #include "sim/attacks.h"
 #include "sim/bricks.h"
+#include "sim/greedy.h"
 #include "sim/oracle.h"
 #include "sim/reasons.h"
 #include "sim/rests.h"
@@ -694,6 +695,7 @@ static const struct profile profiles[] = {
 	{"refused", 1, build_refused, finish_refused},
 	{"crowd", 1, build_crowd, finish_crowd},
 	{"shared", 2, build_shared, finish_shared},
+	{"greedy", 1, build_greedy, finish_greedy},
 	{"flood", 1, build_flood, finish_flood},
 	{"ghost", 2, build_ghost, NULL},
 	{"poison", 3, build_poison, NULL},
