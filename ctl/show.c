@@ -119,6 +119,24 @@ static void print_descriptors(struct invocation *in, const json_t *d)
 	       reply_bool(d, "few") ? ": too few, raise LimitNOFILE" : "", colour_off(in));
 }
 
+/* Only what was short. */
+static void print_shares(struct invocation *in, const json_t *s)
+{
+	static const struct {
+		const char *key, *words;
+	} pools[] = {
+		{"connections", "TCP connections"},	{"clients", "queries that waited"},
+		{"questions", "questions in progress"}, {"line", "questions in line"},
+		{"http", "HTTP connections"},		{"answers", "answers (response-rate)"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(pools); i++)
+		if (reply_int(s, pools[i].key) > 0)
+			printf("%-18s %s%" PRId64 " %s%s\n", "refused by share",
+			       colour_on(in, COLOUR_YELLOW), reply_int(s, pools[i].key),
+			       pools[i].words, colour_off(in));
+}
+
 void show_status(struct invocation *in, const json_t *r)
 {
 	int64_t workers = reply_int(r, "workers"), turning = reply_int(r, "workers_turning");
@@ -143,6 +161,7 @@ void show_status(struct invocation *in, const json_t *r)
 	print_cache(json_object_get(r, "cache"));
 	print_memory(json_object_get(r, "memory"));
 	print_descriptors(in, json_object_get(r, "descriptors"));
+	print_shares(in, json_object_get(r, "shares"));
 	if (reply_int(r, "negative_anchors") > 0)
 		printf("%-18s %s%" PRId64 "%s\n", "negative anchors", colour_on(in, COLOUR_YELLOW),
 		       reply_int(r, "negative_anchors"), colour_off(in));

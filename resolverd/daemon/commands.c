@@ -92,6 +92,17 @@ static json_t *memory_json(const struct holdings *h)
 			 "resident_bytes", (json_int_t)holdings_resident(), "accounts", accounts);
 }
 
+static json_t *shares_json(const struct commands *c)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "connections",
+			 (json_int_t)sum(c, METRIC_shares_tcp_total), "clients",
+			 (json_int_t)sum(c, METRIC_shares_clients_total), "questions",
+			 (json_int_t)sum(c, METRIC_shares_questions_total), "line",
+			 (json_int_t)sum(c, METRIC_shares_line_total), "http",
+			 (json_int_t)http_refused(c->http), "answers",
+			 (json_int_t)sum(c, METRIC_answers_limited_total));
+}
+
 static void status(void *context, struct call *call)
 {
 	const struct commands *c = context;
@@ -111,7 +122,7 @@ static void status(void *context, struct call *call)
 	}
 	call_reply(call,
 		   json_pack("{s:s, s:i, s:I, s:o, s:o, s:i, s:i, s:I, s:I, s:f, s:f, s:f, s:o, "
-			     "s:o, s:o, s:I, s:s, s:o}",
+			     "s:o, s:o, s:o, s:I, s:s, s:o}",
 			     "version", RESOLVERD_VERSION, "pid", (int)getpid(), "uptime_s",
 			     (json_int_t)((now.mono_us - c->started_us) / 1000000), "config",
 			     words_text(path, strlen(path)), "listen", listen_json(c), "workers",
@@ -120,7 +131,7 @@ static void status(void *context, struct call *call)
 			     rates.queries_per_s, "hit_percent", rates.hit_percent,
 			     "servfail_percent", rates.servfail_percent, "cache", words_cache(c),
 			     "memory", memory_json(c->holdings), "descriptors", descriptors_json(c),
-			     "negative_anchors",
+			     "shares", shares_json(c), "negative_anchors",
 			     (json_int_t)config->settings.negative_anchor_count +
 				     (json_int_t)c->negative->count,
 			     "log_level", level_words[log_get_level()], "warnings",
