@@ -101,6 +101,7 @@ enum err disk_open_with(const struct disk_settings *settings, const struct disk_
 	d->io = io;
 	d->tuning = *tuning;
 	d->limit_bytes = settings->size_bytes;
+	d->in_memory_bytes = settings->in_memory_bytes;
 	d->trouble.state = DISK_OFF;
 	init_locks(d);
 	disk_lookups_init(&d->lookups);

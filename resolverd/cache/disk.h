@@ -47,6 +47,8 @@ struct disk_hot;    /* one thread */
 struct disk_settings {
 	const char *path;  /* an existing directory; NULL or "": no disk tier */
 	size_t size_bytes; /* of the map file, allocated at once; at least DISK_SIZE_MIN is used */
+	/* The most of that where the directory is memory (tmpfs), which counts as ours; 0: all of it. */
+	size_t in_memory_bytes;
 };
 
 enum {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <lmdb.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -72,6 +73,7 @@ void disk_file_init(struct disk_file *f, const struct disk_io *io, const char *p
 		.io = io,
 		.path = path,
 		.limit_bytes = (limit + unit - 1) / unit * unit,
+		.in_memory_bytes = SIZE_MAX,
 		.lock_fd = -1,
 		.fd = -1,
 	};
@@ -185,15 +187,50 @@ static void prune_aside(const struct disk_file *f, size_t keep)
 	}
 }
 
+/* What is written there is memory of ours. Where that cannot be told it is taken for a disk. */
+static bool is_in_memory(const struct disk_file *f)
+{
+	struct statfs fs;
+	return f->io->fstatfs(f->fd, &fs) == 0 &&
+	       (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
 /* Blocks for BYTES, without changing the length. False only if there is no room. */
 static bool allocate(const struct disk_file *f, size_t bytes, int mode)
 {
+	if (f->in_memory)
+		return true;
 	if (f->io->fallocate(f->fd, mode, 0, (off_t)bytes) == 0)
 		return true;
 	if (state_of(errno) == DISK_FULL)
 		return false;
 	log_notice("disk space for the cache cannot be reserved: path=%s errno=%d", f->path, errno);
 	return true;
+}
+
+/* A file in memory: as configured, or half of what the file system may yet take. A ramfs has no limit, and
+ * says that it has nothing. */
+static enum err settle_in_memory(struct disk_file *f, size_t used, struct disk_trouble *trouble)
+{
+	struct statvfs vfs;
+	size_t unit = 64 * 1024;
+	if (f->io->fstatvfs(f->fd, &vfs) != 0)
+		return fail(trouble, f, "see how much room there is", errno);
+	uint64_t free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize + used;
+	size_t limit = MIN(f->limit_bytes, f->in_memory_bytes / unit * unit);
+	f->map_bytes = MAX(limit, used);
+	if (vfs.f_blocks > 0 && free_bytes / 2 < f->map_bytes)
+		f->map_bytes = MAX((size_t)(free_bytes / 2) / unit * unit, used);
+	if (f->map_bytes < DISK_SIZE_MIN) {
+		explain(trouble, DISK_FULL, "%s: no room for a cache file of %zu bytes", f->path,
+			f->limit_bytes);
+		return ERR_NO_SPACE;
+	}
+	explain(trouble, DISK_GOOD,
+		"%s is memory: nothing is reserved, what is kept there, up to %zu bytes, counts as "
+		"memory of the daemon, and is gone when the machine ends",
+		f->path, f->map_bytes);
+	return OK;
 }
 
 /*
@@ -203,6 +240,9 @@ static bool allocate(const struct disk_file *f, size_t bytes, int mode)
 static enum err reserve(struct disk_file *f, size_t used, struct disk_trouble *trouble)
 {
 	struct statvfs vfs;
+	f->in_memory = is_in_memory(f);
+	if (f->in_memory)
+		return settle_in_memory(f, used, trouble);
 	f->map_bytes = MAX(f->limit_bytes, used);
 	if (allocate(f, f->map_bytes, FALLOC_FL_KEEP_SIZE))
 		return OK;

@@ -10,7 +10,9 @@
  * SIGBUS) nor MDB_NOSYNC (a power cut would cost the file). The file has its full size from the start,
  * with fallocate() where the file system can, so that commits do not fail for a neighbour's growth.
  * Not posix_fallocate(): where the file system cannot, it writes to every block, which takes
- * minutes.
+ * minutes. Where the file system is memory itself nothing is reserved: pages that are allocated there
+ * count for the daemon's control group, and the kernel would end the daemon for it at the start. Such a
+ * file takes what is written, and no more than half of what the file system has left.
  *
  * Left over: LMDB's writer reads pages through its map, so a file that is truncated by somebody, or
  * a sector that fails, between disk_check() and a write can still end the process. The size is
@@ -23,10 +25,12 @@
 
 struct disk_file { /* writer */
 	const struct disk_io *io;
-	const char *path;   /* the directory */
-	size_t limit_bytes; /* as configured */
-	int lock_fd, fd;    /* -1: closed */
+	const char *path;	/* the directory */
+	size_t limit_bytes;	/* as configured */
+	size_t in_memory_bytes; /* the most of that in memory */
+	int lock_fd, fd;	/* -1: closed */
 	bool read_only;
+	bool in_memory; /* the file system is */
 	size_t map_bytes;
 	struct MDB_env *env; /* NULL: closed or read-only */
 	struct MDB_txn *txn; /* NULL: none */

@@ -42,6 +42,7 @@ const struct disk_io disk_io_real = {
 	.flock = flock,
 	.fstat = fstat,
 	.fstatvfs = fstatvfs,
+	.fstatfs = fstatfs,
 	.fallocate = fallocate,
 	.ftruncate = ftruncate,
 	.fsync = fsync,

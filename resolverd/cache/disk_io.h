@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
 
@@ -19,6 +20,7 @@ struct disk_io { /* immutable */
 	int (*flock)(int fd, int operation);
 	int (*fstat)(int fd, struct stat *out);
 	int (*fstatvfs)(int fd, struct statvfs *out);
+	int (*fstatfs)(int fd, struct statfs *out);
 	int (*fallocate)(int fd, int mode, off_t offset, off_t len);
 	int (*ftruncate)(int fd, off_t len);
 	int (*fsync)(int fd);

@@ -82,7 +82,7 @@ struct disk {
 	const struct disk_io *io; /* immutable */
 	struct disk_tuning tuning;
 	char *path; /* NULL: off */
-	size_t limit_bytes;
+	size_t limit_bytes, in_memory_bytes;
 	struct disk_writer *writer; /* its own thread; NULL: off */
 
 	struct disk_pending pending; /* has locks of its own */

@@ -391,7 +391,7 @@ static void report_good(struct disk_writer *w)
 	struct disk_trouble t = w->remark;
 	unsigned percent = used_percent(w);
 	w->at_limit = percent >= (w->at_limit ? (unsigned)LIMIT_OVER_PERCENT : w->limit_percent);
-	if (w->at_limit && t.reason[0] == '\0')
+	if (w->at_limit)
 		snprintf(
 			t.reason, sizeof(t.reason),
 			"the cache file is at its limit of %zu bytes (cache.disk): the oldest that "
@@ -560,6 +560,8 @@ enum err disk_writer_start(struct disk *d)
 	w->limit_percent = LIMIT_PERCENT_MOST;
 	disk_file_init(&w->file, d->io, d->path, d->limit_bytes);
 	d->limit_bytes = w->file.limit_bytes;
+	if (d->in_memory_bytes > 0)
+		w->file.in_memory_bytes = MAX(d->in_memory_bytes, (size_t)DISK_SIZE_MIN);
 	w->items = calloc(DISK_BATCH_RECORDS, sizeof(struct disk_item *));
 	if (!w->items) {
 		free(w);

@@ -7,10 +7,14 @@
 
 #include "base/log.h"
 #include "cache/disk_lookup.h"
+#include "daemon/memory.h"
 
 enum {
 	/* Of the memory that the cache has, the part that is filled ahead of demand. */
 	LOAD_DIVISOR = 2,
+	/* Of the memory that there is for the daemon, the part that its file may take if it is memory: the
+	 * cache takes a quarter by itself. */
+	MEMORY_DIVISOR = 8,
 	/* The loading thread stops after the record at hand, unless the disk hangs. */
 	LOADER_WAIT_S = 1,
 	/* Of the names above one that is looked for, those with few labels: where cuts are. */
@@ -484,7 +488,8 @@ enum err warm_open(const char *path, size_t size_bytes, struct warm **out)
 {
 	struct warm *w = calloc(1, sizeof(*w));
 	struct disk_settings settings = {.path = size_bytes > 0 ? path : NULL,
-					 .size_bytes = size_bytes};
+					 .size_bytes = size_bytes,
+					 .in_memory_bytes = memory_available("") / MEMORY_DIVISOR};
 	if (!w)
 		return ERR_NO_MEMORY;
 	w->is_on = size_bytes > 0;

@@ -3,8 +3,10 @@ import glob
 import gzip
 import os
 import select
+import shutil
 import signal
 import socket
+import tempfile
 import threading
 import time
 
@@ -374,6 +376,31 @@ class Limit(RestartCase):
         self.assertEqual(len(self.ask_all([self.query(name) for name in last], 10)), len(last))
         asked = {q.name for q in self.asked()}
         self.assertLess(len(asked & {name + "." for name in last}), 50)
+
+
+class Memory(RestartCase):
+    """A directory that is memory counts as the daemon's: nothing of it is taken ahead."""
+
+    def test_tmpfs(self):
+        path = tempfile.mkdtemp(dir="/dev/shm")
+        self.addCleanup(shutil.rmtree, path)
+        self.daemon.configure({"cache": {"path": path, "disk": "1G"}})
+        self.daemon.start()
+        self.assertStatus(self.ask("www.plain.com"), "NOERROR")
+        control = self.control()
+        self.addCleanup(control.close)
+
+        def disk():
+            return control.call("Status")["cache"]["disk"]
+        self.until(lambda: disk()["counters"]["commits"] > 0)
+        self.assertEqual(disk()["state"], "good")
+        self.assertIn("is memory: nothing is reserved", disk()["reason"])
+        self.assertIn("is memory: nothing is reserved", self.daemon.said())
+        taken = os.stat(os.path.join(path, "data.mdb")).st_blocks * 512
+        self.assertLess(taken, 1 << 20)
+        self.restart()
+        self.assertStatus(self.ask("www.plain.com"), "NOERROR")
+        self.assertEqual(self.net.queries("www.plain.com."), [])
 
 
 class Faults(RestartCase):

@@ -6,7 +6,7 @@ static void kept_over_a_restart(void **state)
 {
 	(void)state;
 	struct now now = unit_now(0);
-	struct disk *d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
+	struct disk *d = unit_open(&unit_dir, UNIT_MAP_BYTES, unit_disk_io());
 	struct disk_reader *r = unit_reader(d);
 	assert_int_equal(unit_status(d).state, DISK_GOOD);
 	unit_put(d, 1, TYPE_ONE, 11, now);
@@ -20,7 +20,7 @@ static void kept_over_a_restart(void **state)
 	disk_reader_free(r);
 	disk_close(d); /* writes what waits */
 
-	d = unit_open(&unit_dir, UNIT_MAP_BYTES, &disk_io_real);
+	d = unit_open(&unit_dir, UNIT_MAP_BYTES, unit_disk_io());
 	r = unit_reader(d);
 	assert_int_equal(unit_get(r, 1, TYPE_ONE, now), 13);
 	assert_int_equal(unit_get(r, 1, TYPE_TWO, now), 12);

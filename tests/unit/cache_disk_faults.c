@@ -4,6 +4,7 @@
  * Always: nothing crashes, nothing wrong is served, a failure has a state and a reason, and when
  * the fault is gone the disk tier recovers by itself.
  */
+#include <linux/magic.h>
 #include <lmdb.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -16,6 +17,7 @@
 	X(flock)                                                                                   \
 	X(fstat)                                                                                   \
 	X(fstatvfs)                                                                                \
+	X(fstatfs)                                                                                 \
 	X(fallocate)                                                                               \
 	X(ftruncate)                                                                               \
 	X(fsync)                                                                                   \
@@ -88,6 +90,14 @@ static int fault_fstat(int fd, struct stat *out)
 static int fault_fstatvfs(int fd, struct statvfs *out)
 {
 	return fails_errno(CALL_fstatvfs) ? -1 : disk_io_real.fstatvfs(fd, out);
+}
+
+/* A disk, whatever the directory is. */
+static int fault_fstatfs(int fd, struct statfs *out)
+{
+	int result = fails_errno(CALL_fstatfs) ? -1 : disk_io_real.fstatfs(fd, out);
+	out->f_type = 0xEF53;
+	return result;
 }
 
 static int fault_fallocate(int fd, int mode, off_t offset, off_t len)
@@ -204,6 +214,7 @@ static const struct {
 	{CALL_flock, {ENOLCK, EWOULDBLOCK, EINVAL}, 2},
 	{CALL_fstat, {EIO}, 6},
 	{CALL_fstatvfs, {EIO}, 1},
+	{CALL_fstatfs, {EIO}, 1},
 	{CALL_fallocate, {ENOSPC, EOPNOTSUPP, EIO, EDQUOT}, 4},
 	{CALL_ftruncate, {EIO, EROFS, ENOSPC}, 4},
 	{CALL_fsync, {EIO}, 3},
@@ -377,6 +388,37 @@ static void missing_directory(void **state)
 	disk_close(d);
 }
 
+static int fstatfs_memory(int fd, struct statfs *out)
+{
+	int result = fstatfs(fd, out);
+	out->f_type = TMPFS_MAGIC;
+	return result;
+}
+
+/* A directory that is memory: nothing is taken before it is needed, nor more than the share. */
+static void memory_directory(void **state)
+{
+	(void)state;
+	struct disk_io io = disk_io_real;
+	struct disk_settings settings = {
+		.path = unit_dir.path, .size_bytes = (size_t)1 << 30, .in_memory_bytes = 4 << 20};
+	struct stat st;
+	struct disk *d;
+	char path[512];
+	io.fstatfs = fstatfs_memory;
+	assert_int_equal(disk_open_with(&settings, &io, &quick, &d), OK);
+	struct disk_status s = unit_status(d);
+	assert_int_equal(s.state, DISK_GOOD);
+	assert_non_null(strstr(s.reason, "is memory: nothing is reserved"));
+	assert_int_equal(s.map_bytes, settings.in_memory_bytes);
+	unit_put(d, 1, TYPE_ONE, 1, unit_now(0));
+	assert_int_equal(disk_sync(d), OK);
+	unit_dir_file(&unit_dir, "data.mdb", path);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true((uint64_t)st.st_blocks * 512 < 1 << 20);
+	disk_close(d);
+}
+
 static atomic_bool gate; /* no commit while it is set */
 
 static int gated_txn_commit(struct MDB_txn *txn)
@@ -436,7 +478,7 @@ static struct disk *child_open(size_t size)
 {
 	struct disk_settings settings = {.path = unit_dir.path, .size_bytes = size};
 	struct disk *d;
-	REQUIRE(disk_open_with(&settings, &disk_io_real, &quick, &d) == OK);
+	REQUIRE(disk_open_with(&settings, unit_disk_io(), &quick, &d) == OK);
 	return d;
 }
 
@@ -593,7 +635,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		unit_test_in_dir(forbidden_directory), unit_test_in_dir(full_directory),
 		unit_test_in_dir(read_only_directory), unit_test_in_dir(missing_directory),
-		unit_test_in_dir(hanging_disk),	       unit_test_in_dir(each_call_fails),
+		unit_test_in_dir(memory_directory),    unit_test_in_dir(hanging_disk),
+		unit_test_in_dir(each_call_fails),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -230,6 +230,22 @@ static inline uint32_t unit_get(struct disk_reader *r, unsigned number, uint16_t
 	return unit_find(r, name, type, now);
 }
 
+static inline int unit_fstatfs_disk(int fd, struct statfs *out)
+{
+	int result = fstatfs(fd, out);
+	out->f_type = 0xEF53;
+	return result;
+}
+
+/* The real calls, for which every directory is on a disk. */
+static inline const struct disk_io *unit_disk_io(void)
+{
+	static struct disk_io io;
+	io = disk_io_real;
+	io.fstatfs = unit_fstatfs_disk;
+	return &io;
+}
+
 static inline struct disk *unit_open(const struct unit_dir *dir, size_t size,
 				     const struct disk_io *io)
 {
