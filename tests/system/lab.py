@@ -261,6 +261,13 @@ class Lab:
             raise RuntimeError(f"{' '.join(command)}: {done.stderr or done.stdout}")
         return done.stdout
 
+    def shim(self, name):
+        """What is to be preloaded, made of NAME.c, which stands beside this file."""
+        path = os.path.join(self.dir, name + ".so")
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".c")
+        self.tool("cc", "-O1", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path, source, "-ldl")
+        return path
+
     def wait_for(self, address, port, name, who, timeout_s=40):
         """Until ADDRESS answers NAME SOA with NOERROR."""
         deadline = time.monotonic() + timeout_s

@@ -45,6 +45,7 @@ class Walk(SandboxCase):
             "identity": "one", "version": "two", "answer-non-recursive": True,
             "control": {"socket": None, "readonly": "all"},
             "metrics": {"listen": ["127.0.0.1:9253", "[::1]:9253"]},
+            "memory": {"limit": "512M"},
             "cache": {"memory": "16M", "disk": "16M", "min-ttl": 1},
             "root-hints": self.net.hints,
             "dnssec": {"trust-anchors": self.net.trust_anchors, "auto-trust-anchors": True,

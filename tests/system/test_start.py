@@ -7,16 +7,6 @@ import time
 import case
 from control import Ctl, Varlink
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-def shim(name):
-    """What is to be preloaded, made of NAME.c."""
-    path = os.path.join(case.NET.dir, name + ".so")
-    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path,
-                    os.path.join(HERE, name + ".c"), "-ldl"], check=True)
-    return path
-
 
 class StartCase(case.FreshCase):
     def begin(self, config=None, wrapper=()):
@@ -55,7 +45,7 @@ class Descriptors(StartCase):
 class Hangup(StartCase):
     def test_before_it_serves(self):
         """SIGHUP before the configuration is read is a reload once it serves, not the end."""
-        self.begin(wrapper=["env", "LD_PRELOAD=" + shim("hangup")])
+        self.begin(wrapper=["env", "LD_PRELOAD=" + self.net.shim("hangup")])
         self.until(lambda: "configuration reloaded" in self.daemon.said())
         self.assertData(self.ask("www.signed.org"), "198.18.1.1")
 
@@ -122,7 +112,7 @@ class WithoutIPv6(StartCase):
     """The kernel does not have the family."""
 
     def begin_without(self, **config):
-        self.begin(config, ["env", "LD_PRELOAD=" + shim("noipv6")])
+        self.begin(config, ["env", "LD_PRELOAD=" + self.net.shim("noipv6")])
         self.ctl = Ctl(self.net, self.daemon)
 
     def warnings(self):

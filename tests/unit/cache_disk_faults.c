@@ -419,6 +419,48 @@ static void memory_directory(void **state)
 	disk_close(d);
 }
 
+/* A file system, no memory, that has 4 MB left: more is refused, as by ext4. */
+static int fstatfs_small(int fd, struct statfs *out)
+{
+	int result = fstatfs(fd, out);
+	out->f_type = EXT4_SUPER_MAGIC;
+	return result;
+}
+
+static int fallocate_small(int fd, int mode, off_t offset, off_t len)
+{
+	if (offset + len > 4 << 20) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return disk_io_real.fallocate(fd, mode, offset, len);
+}
+
+static int fstatvfs_small(int fd, struct statvfs *out)
+{
+	int result = fstatvfs(fd, out);
+	out->f_bavail = (fsblkcnt_t)(4 << 20) / out->f_frsize;
+	return result;
+}
+
+/* Half of what is left is taken; the operator's files need some too. */
+static void nearly_full_disk(void **state)
+{
+	(void)state;
+	struct disk_io io = disk_io_real;
+	struct disk_settings settings = {.path = unit_dir.path, .size_bytes = (size_t)1 << 30};
+	struct disk *d;
+	io.fstatfs = fstatfs_small;
+	io.fallocate = fallocate_small;
+	io.fstatvfs = fstatvfs_small;
+	assert_int_equal(disk_open_with(&settings, &io, &quick, &d), OK);
+	struct disk_status s = unit_status(d);
+	assert_int_equal(s.state, DISK_GOOD);
+	assert_non_null(strstr(s.reason, "the disk is nearly full"));
+	assert_int_equal(s.map_bytes, 2 << 20);
+	disk_close(d);
+}
+
 static atomic_bool gate; /* no commit while it is set */
 
 static int gated_txn_commit(struct MDB_txn *txn)
@@ -636,7 +678,7 @@ int main(void)
 		unit_test_in_dir(forbidden_directory), unit_test_in_dir(full_directory),
 		unit_test_in_dir(read_only_directory), unit_test_in_dir(missing_directory),
 		unit_test_in_dir(memory_directory),    unit_test_in_dir(hanging_disk),
-		unit_test_in_dir(each_call_fails),
+		unit_test_in_dir(nearly_full_disk),    unit_test_in_dir(each_call_fails),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
