@@ -5,7 +5,7 @@
  * is given up after five seconds, never repeated. Cheap enough to share a machine of two cores with
  * the server.
  *
- * usage: load udp|tcp ADDRESS ZONE FIRST NAMES COUNT CONNECTIONS WINDOW [RATE [STRIDE]]
+ * usage: load [-b SOURCE] udp|tcp ADDRESS ZONE FIRST NAMES COUNT CONNECTIONS WINDOW [RATE [STRIDE]]
  *
  * COUNT questions are asked, for NAMES names from FIRST on in turn, each STRIDE (1) after the last.
  * A "%u" in ZONE becomes the number of the question modulo 300, so that questions spread over many
@@ -56,7 +56,7 @@ struct connection {
 
 struct load {
 	bool tcp;
-	struct sockaddr_in server;
+	struct sockaddr_in source, server;
 	const char *zone;
 	uint64_t first, names, count, stride;
 	uint32_t connection_count, window;
@@ -124,6 +124,7 @@ static void open_connection(const struct load *load, struct connection *c)
 
 	c->fd = socket(AF_INET, (load->tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
 	if (c->fd < 0 ||
+	    bind(c->fd, (const struct sockaddr *)&load->source, sizeof(load->source)) ||
 	    connect(c->fd, (const struct sockaddr *)&load->server, sizeof(load->server)))
 		err(1, "connect");
 	if (fcntl(c->fd, F_SETFL, O_NONBLOCK))
@@ -326,10 +327,18 @@ static uint64_t number(const char *text, uint64_t min, uint64_t max)
 
 int main(int argc, char **argv)
 {
-	struct load load = {.server = {.sin_family = AF_INET, .sin_port = htons(PORT)}};
+	struct load load = {.source = {.sin_family = AF_INET},
+			    .server = {.sin_family = AF_INET, .sin_port = htons(PORT)}};
 
+	if (argc > 2 && strcmp(argv[1], "-b") == 0) {
+		if (inet_pton(AF_INET, argv[2], &load.source.sin_addr) != 1)
+			errx(64, "%s is not an IPv4 address", argv[2]);
+		argc -= 2;
+		argv += 2;
+	}
 	if (argc < 9 || argc > 11)
-		errx(64, "usage: load udp|tcp ADDRESS ZONE FIRST NAMES COUNT CONNECTIONS WINDOW "
+		errx(64, "usage: load [-b SOURCE] udp|tcp ADDRESS ZONE FIRST NAMES COUNT "
+			 "CONNECTIONS WINDOW "
 			 "[RATE [STRIDE]]");
 	load.tcp = strcmp(argv[1], "tcp") == 0;
 	if (inet_pton(AF_INET, argv[2], &load.server.sin_addr) != 1)
