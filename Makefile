@@ -248,6 +248,10 @@ fresh: ## demo and check on machines as they come (root; FRESH=...)
 	@packaging/deps.sh fresh
 	@tests/fresh/run $(FRESH)
 
+siege: $(DAEMON) $(BENCHES) ##- everything at once against one daemon in little memory (root; SIEGE=--short)
+	@packaging/deps.sh
+	@tests/siege/run $(SIEGE) $(B)
+
 packages: ## Debian, RPM, arm64: built twice alike, inspected (root)
 	@packaging/deps.sh package
 	@tests/packaging/run
