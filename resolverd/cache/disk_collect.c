@@ -37,7 +37,8 @@ static bool add_removal(struct disk_removals *r, struct span key, size_t max)
 	    sizeof(r->bytes) - r->used < sizeof(len) + key.len)
 		return false;
 	memcpy(r->bytes + r->used, &len, sizeof(len));
-	memcpy(r->bytes + r->used + sizeof(len), key.at, key.len);
+	if (len > 0)
+		memcpy(r->bytes + r->used + sizeof(len), key.at, len);
 	r->used += sizeof(len) + key.len;
 	r->count++;
 	return true;

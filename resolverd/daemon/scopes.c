@@ -228,7 +228,7 @@ static void flush_differences(struct scopes *s, const struct scope *fresh, size_
 
 static void keep(struct scopes *s)
 {
-	size_t size = s->count * RECORD_MAX;
+	size_t size = (s->count + 1) * RECORD_MAX; /* none of them is no failure of malloc's */
 	uint8_t *bytes = s->waits ? NULL : malloc(size);
 
 	if (!bytes)

@@ -357,7 +357,7 @@ static bool next_query(struct tcp_connection *c, struct span *bytes, struct span
 	c->skip -= past;
 	if (past > 0)
 		*bytes = span_of(bytes->at + past, bytes->len - past);
-	if (bytes->len < STREAM_LENGTH_SIZE)
+	if (!bytes->at || bytes->len < STREAM_LENGTH_SIZE)
 		return false;
 	size_t len = (size_t)bytes->at[0] << 8 | bytes->at[1];
 	if (len <= TCP_QUERY_MAX)

@@ -351,8 +351,10 @@ void waiters_recalled(struct query *q)
 
 void waiters_answer(struct query *q)
 {
-	while (q->waiters)
-		answer_waiter(q, q->waiters);
+	for (struct waiter *w = q->waiters, *next; w; w = next) {
+		next = w->next;
+		answer_waiter(q, w);
+	}
 }
 
 void waiters_deadline(struct resolver *r)
@@ -372,8 +374,10 @@ void waiters_gone(struct resolver *r, uint64_t token)
 
 void waiters_abandon(struct query *q)
 {
-	while (q->waiters)
-		release(q->resolver, q->waiters);
+	for (struct waiter *w = q->waiters, *next; w; w = next) {
+		next = w->next;
+		release(q->resolver, w);
+	}
 }
 
 void waiters_deinit(struct resolver *r)
