@@ -7,13 +7,19 @@
 void disk_lookups_init(struct disk_lookups *l)
 {
 	pthread_mutex_init(&l->lock, NULL);
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&l->wake, NULL);
+	pthread_cond_init(&l->ended, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	l->last = &l->first;
 }
 
 void disk_lookups_deinit(struct disk_lookups *l)
 {
 	pthread_cond_destroy(&l->wake);
+	pthread_cond_destroy(&l->ended);
 	pthread_mutex_destroy(&l->lock);
 }
 
@@ -60,6 +66,8 @@ static void *lookup_main(void *context)
 		pthread_mutex_lock(&l->lock);
 		t->since_us = 0;
 	}
+	t->ended = true;
+	pthread_cond_signal(&l->ended);
 	pthread_mutex_unlock(&l->lock);
 	return NULL;
 }
@@ -136,6 +144,19 @@ enum err disk_post(struct disk *d, struct disk_job *job)
 	return err;
 }
 
+/* T has been told to end. False: it has not by UNTIL. */
+static bool join(struct disk_lookups *l, struct disk_lookup_thread *t, const struct timespec *until)
+{
+	pthread_mutex_lock(&l->lock);
+	for (int error = 0; !t->ended && error == 0;)
+		error = pthread_cond_timedwait(&l->ended, &l->lock, until);
+	bool ended = t->ended;
+	pthread_mutex_unlock(&l->lock);
+	if (ended)
+		pthread_join(t->thread, NULL);
+	return ended;
+}
+
 enum err disk_lookups_stop(struct disk *d, const struct timespec *until)
 {
 	struct disk_lookups *l = &d->lookups;
@@ -149,7 +170,7 @@ enum err disk_lookups_stop(struct disk *d, const struct timespec *until)
 		struct disk_lookup_thread *t = &l->threads[i];
 		if (!t->reader)
 			continue; /* ended at the last try */
-		if (pthread_clockjoin_np(t->thread, NULL, CLOCK_MONOTONIC, until) != 0) {
+		if (!join(l, t, until)) {
 			err = ERR_BUSY;
 			continue;
 		}

@@ -45,11 +45,12 @@ struct disk_lookup_thread { /* its own, but for what is marked */
 	pthread_t thread;
 	struct disk_reader *reader;
 	int64_t since_us; /* lock: when its job began; 0: it has none */
+	bool ended;	  /* lock */
 };
 
 struct disk_lookups {
 	pthread_mutex_t lock;
-	pthread_cond_t wake;
+	pthread_cond_t wake, ended; /* threads wait, and whoever waits for their end */
 	/* lock */
 	struct disk_job *first, **last;
 	unsigned waiting, idle;

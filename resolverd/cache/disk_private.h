@@ -104,8 +104,9 @@ struct disk {
 
 	pthread_mutex_t lock;  /* the rest */
 	pthread_cond_t wake;   /* the writer waits */
-	pthread_cond_t served; /* callers of disk_sync(), disk_flush() and disk_open() wait */
+	pthread_cond_t served; /* callers of disk_sync(), _flush(), _open() and _close() wait */
 	bool stop;
+	bool ended;				 /* the writer has come to its end */
 	bool opened;				 /* the first try is over, whatever came of it */
 	bool told_hung;				 /* what the log knows */
 	struct disk_item *shelf[DISK_BLOBS_MAX]; /* blobs as they stood in the file then */

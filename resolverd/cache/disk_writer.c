@@ -539,6 +539,10 @@ static void *writer_main(void *context)
 		go_on = wait_for_round(w, round_us, &ticket, &force);
 		run_round(w, ticket, force);
 	}
+	pthread_mutex_lock(&w->disk->lock);
+	w->disk->ended = true;
+	pthread_cond_broadcast(&w->disk->served);
+	pthread_mutex_unlock(&w->disk->lock);
 	return NULL;
 }
 
@@ -593,9 +597,15 @@ enum err disk_writer_stop(struct disk *d, const struct timespec *until)
 	pthread_mutex_lock(&d->lock);
 	d->stop = true;
 	pthread_cond_signal(&d->wake);
+	/* Only what has ended is joined, as nothing portable joins in a bounded time. */
+	for (int error = 0; w->has_thread && !d->ended && error == 0;)
+		error = pthread_cond_timedwait(&d->served, &d->lock, until);
+	bool over = !w->has_thread || d->ended;
 	pthread_mutex_unlock(&d->lock);
-	if (w->has_thread && pthread_clockjoin_np(w->thread, NULL, CLOCK_MONOTONIC, until) != 0)
+	if (!over)
 		return ERR_BUSY;
+	if (w->has_thread)
+		pthread_join(w->thread, NULL);
 	free_writer(w);
 	d->writer = NULL;
 	return OK;
