@@ -182,6 +182,7 @@ class Activation(ServiceCase):
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         udp.bind(("127.0.0.1", 53))
         tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)   # connections of the class before
         tcp.bind(("127.0.0.1", 53))
         tcp.listen(1024)
         self.addCleanup(udp.close)
