@@ -13,7 +13,7 @@ import case
 from control import Ctl
 
 SILENT_ZONES = 300
-PORT = 5454             # of the silent servers
+PORT = 5455             # of the silent servers
 IP_PKTINFO = 8          # linux/in.h; Python 3.11's socket lacks it
 FLOOD_S = 9
 INNOCENTS_PER_S = 25

@@ -1,5 +1,6 @@
 """Memory that cannot be had, at every place where some is asked for: nothing ends the daemon but at
 its start, with a message and a status; whoever asked meanwhile gets one answer less."""
+import contextlib
 import itertools
 import mmap
 import os
@@ -125,7 +126,13 @@ class Starved(case.FreshCase):
                       ["explain", "www.badsig.org"], ["trace", "www.signed.org"], ["upstreams"],
                       ["anchors"], ["top"], ["cache", "show", "www.signed.org"], ["config", "show"],
                       ["forward", "list"], ["nta", "list"], ["prefetch", "list"]):
-            self.walk(" ".join(words), lambda words=words: self.ctl.run(*words, timeout=5))
+            self.walk(" ".join(words), lambda words=words: self.try_verb(words))
+            self.assertIn(self.ctl.run(*words).returncode, (0, 1))
+
+    def try_verb(self, words):
+        """While no memory can be had at all, the end of a trace may not come."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.ctl.run(*words, timeout=1)
 
     def test_reload(self):
         self.daemon.start()
