@@ -148,7 +148,8 @@ enum err disk_record_peek(struct span start, struct disk_peek *out)
 	*out = (struct disk_peek){
 		.generation = head.generation,
 		.hits = e.hits,
-		.fetched_unix_ms = e.expires_ms - (int64_t)e.ttl_s * 1000,
+		/* What is damaged may say anything: it wraps, and is looked at later. */
+		.fetched_unix_ms = (int64_t)((uint64_t)e.expires_ms - (uint64_t)e.ttl_s * 1000),
 		.expires_unix_ms = e.expires_ms,
 		.format = head.format,
 	};
