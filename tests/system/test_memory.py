@@ -87,6 +87,7 @@ class Ceiling(case.DaemonCase):
         status = Ctl(self.net, self.daemon).json("status")
         return {a["name"]: a for a in status["memory"]["accounts"]}, status["memory"]
 
+    @case.slow
     def test_all_at_once(self):
         """No account passes its limit, the process not the ceiling, and a hot name is answered."""
         group = MemoryGroup(self.daemon.process.pid, LIMIT_MB * MB)

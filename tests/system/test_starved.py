@@ -116,6 +116,7 @@ class Starved(case.FreshCase):
             self.try_ask("alias.signed.org", do=True)
         self.walk("validation", action)
 
+    @case.slow
     def test_telling(self):
         """What the operator asks for."""
         self.daemon.start()
