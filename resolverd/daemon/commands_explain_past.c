@@ -4,8 +4,8 @@
 #include "daemon/commands_explain.h"
 #include "daemon/flushes.h"
 #include "daemon/trace_words.h"
-#include "resolve/prefetch_claim.h"
 #include "resolve/prefetch_plan.h"
+#include "resolve/prefetch_shared.h"
 
 enum { RECENT_MAX = 5 }; /* traces told of: the last failures, and the last of all */
 
@@ -154,7 +154,7 @@ void explain_popularity(struct explain *x, const struct entry *e)
 	const struct prefetch_rule *rule = prefetch_rule_for(all, x->name);
 	struct popularity p = popularity_read(e);
 	uint32_t now_s = (uint32_t)((uint64_t)x->now.cache_ms / 1000);
-	uint64_t hash = claim_hash(x->c->prefetch, x->name, dname_len(x->name), x->type);
+	uint64_t hash = claims_hash(&x->c->prefetch->claims, x->name, dname_len(x->name), x->type);
 	char last[WORDS_TIME_SIZE], gap[WORDS_TIME_SIZE], due[WORDS_TIME_SIZE];
 
 	if (p.hits == 0)
@@ -168,7 +168,7 @@ void explain_popularity(struct explain *x, const struct entry *e)
 			    p.hits, last, gap);
 	if (!all->enabled)
 		return;
-	if (!claim_is_taken(x->c->prefetch, hash, now_s)) {
+	if (!claims_is_taken(&x->c->prefetch->claims, hash, now_s)) {
 		explain_say(x, "It is not kept fresh: %s.",
 			    prefetch_is_hot(&p, rule, e->ttl_s, x->now)
 				    ? "no worker has taken it up yet"

@@ -4,8 +4,8 @@
 #include "daemon/commands_words.h"
 #include "daemon/trace_words.h"
 #include "resolve/answer.h"
-#include "resolve/prefetch_claim.h"
 #include "resolve/prefetch_plan.h"
+#include "resolve/prefetch_shared.h"
 
 enum {
 	/* A question ends within LIMIT_QUERY_MS; the worker gives up after that by itself. */
@@ -27,9 +27,10 @@ struct list {
 
 static bool is_kept(const struct commands *c, const struct entry *e, struct now now)
 {
-	uint64_t hash = claim_hash(c->prefetch, entry_name(e), e->name_len, e->type);
+	uint64_t hash = claims_hash(&c->prefetch->claims, entry_name(e), e->name_len, e->type);
 
-	return claim_is_taken(c->prefetch, hash, (uint32_t)((uint64_t)now.cache_ms / 1000));
+	return claims_is_taken(&c->prefetch->claims, hash,
+			       (uint32_t)((uint64_t)now.cache_ms / 1000));
 }
 
 /* What a client could be answered with, if it is kept. A claim has no name in it: whether a name is

@@ -23,7 +23,7 @@
 #include "net/socket.h"
 #include "resolve/askable.h"
 #include "resolve/asking.h"
-#include "resolve/prefetch_claim.h"
+#include "resolve/prefetch_shared.h"
 #include "resolve/throttle.h"
 
 struct worker;

@@ -4,36 +4,13 @@
 
 #include "resolve/query.h"
 
-/* A claim in one word: 24 bits of the hash, 8 of the owner, 32 of the millisecond when it runs out. */
-static uint64_t claim_of(uint64_t hash, uint8_t owner, uint32_t until_ms)
-{
-	return (hash >> 40) << 40 | (uint64_t)owner << 32 | until_ms;
-}
-
-static bool is_of(uint64_t claim, uint64_t hash)
-{
-	return claim >> 40 == hash >> 40;
-}
-
-static uint8_t owner_of(uint64_t claim)
-{
-	return (uint8_t)(claim >> 32);
-}
-
-/* The clock wraps every 49 days; an empty place is one that has run out, or is taken for live once. */
-static bool is_live(uint64_t claim, uint32_t now_ms)
-{
-	uint32_t left_ms = (uint32_t)claim - now_ms;
-	return claim != 0 && left_ms > 0 && left_ms <= ASKING_HOLD_MS;
-}
-
 enum err asking_new(struct asking_shared **out)
 {
 	struct asking_shared *a = aligned_alloc(_Alignof(struct asking_shared), sizeof(*a));
 	if (!a)
 		return ERR_NO_MEMORY;
 	memset(a, 0, sizeof(*a));
-	hash_key_init(&a->key);
+	claims_init(&a->claims, ASKING_HOLD_MS - 1);
 	*out = a;
 	return OK;
 }
@@ -43,45 +20,9 @@ void asking_free(struct asking_shared *a)
 	free(a);
 }
 
-uint8_t asking_owner(struct asking_shared *a)
-{
-	return (uint8_t)(atomic_fetch_add(&a->owners, 1) % ASKING_OWNERS_MAX);
-}
-
-/* What the owner has put into the cache before he releases is there for whoever sees that. */
 bool asking_claim(struct asking_shared *a, uint64_t hash, uint8_t owner, uint32_t now_ms)
 {
-	_Atomic uint64_t *bucket = a->claims[hash % ASKING_BUCKETS], *room = NULL;
-	uint64_t mine = claim_of(hash, owner, now_ms + ASKING_HOLD_MS), old = 0;
-	for (unsigned i = 0; i < ASKING_WAYS; i++) {
-		uint64_t claim = atomic_load_explicit(&bucket[i], memory_order_acquire);
-		bool live = is_live(claim, now_ms);
-		if (live && is_of(claim, hash)) {
-			if (owner_of(claim) != owner)
-				return false;
-			room = &bucket[i];
-			old = claim;
-			break;
-		}
-		if (!live && !room) {
-			room = &bucket[i];
-			old = claim;
-		}
-	}
-	/* Whoever is faster has it; that both find a place of their own is rare and harmless. */
-	return !room || atomic_compare_exchange_strong_explicit(
-				room, &old, mine, memory_order_relaxed, memory_order_relaxed);
-}
-
-void asking_release(struct asking_shared *a, uint64_t hash, uint8_t owner)
-{
-	_Atomic uint64_t *bucket = a->claims[hash % ASKING_BUCKETS];
-	for (unsigned i = 0; i < ASKING_WAYS; i++) {
-		uint64_t claim = atomic_load_explicit(&bucket[i], memory_order_relaxed);
-		if (is_of(claim, hash) && owner_of(claim) == owner)
-			atomic_compare_exchange_strong_explicit(
-				&bucket[i], &claim, 0, memory_order_release, memory_order_relaxed);
-	}
+	return claims_take(&a->claims, hash, owner, now_ms + ASKING_HOLD_MS - 1, now_ms);
 }
 
 /* ---- of questions ---- */
@@ -120,8 +61,7 @@ bool asking_begin(struct query *q)
 	if (!r->asking || q->asking != ASKING_NOT_YET)
 		return false;
 	q->asking = ASKING_SETTLED;
-	q->asking_hash = hash_bytes(&r->asking->key, span_of(q->qname, dname_len(q->qname))) ^
-			 q->qtype * 0x9e3779b97f4a7c15u;
+	q->asking_hash = claims_hash(&r->asking->claims, q->qname, dname_len(q->qname), q->qtype);
 	if (claim(q) || !may_wait(q))
 		return false;
 	q->asking = ASKING_ELSEWHERE;
@@ -159,6 +99,7 @@ void asking_renew(struct query *q)
 void asking_end(struct query *q)
 {
 	if (q->asked_here)
-		asking_release(q->resolver->asking, q->asking_hash, q->resolver->asking_owner);
+		claims_release(&q->resolver->asking->claims, q->asking_hash,
+			       q->resolver->asking_owner);
 	q->asked_here = false;
 }

@@ -41,14 +41,14 @@ enum err prefetch_new(struct resolver *r, struct prefetch_shared *shared, struct
 	p->buckets = calloc(BUCKETS, sizeof(*p->buckets));
 	if (!shared && prefetch_shared_new(&p->own) == OK) {
 		shared = p->own; /* its key from the seed, so that a run can be repeated */
-		rng_bytes(&r->rng, shared->key.bytes, sizeof(shared->key.bytes));
+		rng_bytes(&r->rng, shared->claims.key.bytes, sizeof(shared->claims.key.bytes));
 	}
 	if (!p->buckets || !shared || rotations_new(&p->rotations) != OK) {
 		prefetch_free(p);
 		return ERR_NO_MEMORY;
 	}
 	p->shared = shared;
-	p->owner = (uint8_t)(atomic_fetch_add(&shared->owners, 1) % CLAIM_OWNERS_MAX);
+	p->owner = claims_owner(&shared->claims);
 	*out = p;
 	return OK;
 }
@@ -153,7 +153,7 @@ static void let_go(struct prefetch *p, struct kept *k)
 		k->query->kept = NULL;
 		p->running--;
 	}
-	claim_release(p->shared, k->hash, p->owner);
+	claims_release(&p->shared->claims, k->hash, p->owner);
 	atomic_fetch_sub_explicit(&p->shared->kept, 1, memory_order_relaxed);
 	p->count--;
 	free(k);
@@ -231,8 +231,8 @@ void kept_plan(struct prefetch *p, struct kept *k)
 			    (int64_t)prefetch_patience_ms(&k->popularity, rule, k->ttl_s);
 	int64_t claim_ms = MAX(MAX(until_ms, due_ms), now.cache_ms) + CLAIM_SLACK_MS;
 	if (!prefetch_is_hot(&k->popularity, rule, k->ttl_s, now) ||
-	    !claim_take(p->shared, k->hash, p->owner, (uint32_t)(claim_ms / 1000),
-			kept_seconds_of(now))) {
+	    !claims_take(&p->shared->claims, k->hash, p->owner, (uint32_t)(claim_ms / 1000),
+			 kept_seconds_of(now))) {
 		let_go(p, k);
 		return;
 	}
@@ -293,7 +293,7 @@ static void consider(struct prefetch *p, const struct entry *e, const uint8_t *q
 	qtype = kept_type(e, qtype);
 	if (!can_be_kept(p, e) || !prefetch_is_hot(&popularity, rule, e->ttl_s, now))
 		return;
-	uint64_t hash = claim_hash(p->shared, qname, dname_len(qname), qtype);
+	uint64_t hash = claims_hash(&p->shared->claims, qname, dname_len(qname), qtype);
 	struct kept *k = *find_slot(p, hash, qname, qtype);
 	p->resolver->now = now;
 	if (k) {
@@ -303,7 +303,7 @@ static void consider(struct prefetch *p, const struct entry *e, const uint8_t *q
 		return;
 	}
 	uint32_t now_s = kept_seconds_of(now);
-	if (claim_is_taken(p->shared, hash, now_s))
+	if (claims_is_taken(&p->shared->claims, hash, now_s))
 		set_mark(e, true);
 	else
 		keep(p, e, qname, qtype, hash);
@@ -349,8 +349,9 @@ bool prefetch_holds(const struct prefetch *p, const struct entry *stale, const u
 	const struct prefetch_rule *rule = prefetch_rule_for(s, qname);
 	if (!s->enabled || now.cache_ms - stale->expires_ms > (int64_t)rule->hold_ms)
 		return false;
-	uint64_t hash = claim_hash(p->shared, qname, dname_len(qname), kept_type(stale, qtype));
-	return claim_is_taken(p->shared, hash, kept_seconds_of(now));
+	uint64_t hash =
+		claims_hash(&p->shared->claims, qname, dname_len(qname), kept_type(stale, qtype));
+	return claims_is_taken(&p->shared->claims, hash, kept_seconds_of(now));
 }
 
 /* ---- refreshing ------------------------------------------------------------------------------ */
@@ -481,7 +482,7 @@ bool prefetch_is_pressed(const struct prefetch *p, const struct query *q)
 static uint32_t take_packet(struct prefetch *p, _Atomic uint64_t *buckets, struct span key,
 			    uint32_t rate)
 {
-	uint64_t hash = hash_bytes(&p->shared->key, key);
+	uint64_t hash = hash_bytes(&p->shared->claims.key, key);
 	struct throttle_limit limit = throttle_limit_of(MAX(rate, 1u), 1);
 	return throttle_pass(&buckets[hash % PREFETCH_UPSTREAM_SLOTS], &limit,
 			     resolver_shared_now(p->resolver));

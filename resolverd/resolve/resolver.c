@@ -50,7 +50,7 @@ enum err resolver_new(const struct resolver_parts *parts, struct resolver **out)
 	r->throttle = parts->throttle ? parts->throttle : &r->own_throttle;
 	r->own_addresses = parts->own_addresses;
 	r->asking = parts->asking;
-	r->asking_owner = parts->asking ? asking_owner(parts->asking) : 0;
+	r->asking_owner = parts->asking ? claims_owner(&parts->asking->claims) : 0;
 	r->rng = parts->rng;
 	r->recall = parts->recall;
 	r->recall_context = parts->recall_context;

@@ -136,9 +136,9 @@ void life_begin(struct sim *s)
 	if (s->settings.aggressive_nsec)
 		REQUIRE(ranges_new((size_t)1 << 20, &l->ranges) == OK);
 	REQUIRE(prefetch_shared_new(&l->prefetch) == OK);
-	memset(l->prefetch->key.bytes, (int)s->seed, sizeof(l->prefetch->key.bytes));
+	memset(l->prefetch->claims.key.bytes, (int)s->seed, sizeof(l->prefetch->claims.key.bytes));
 	REQUIRE(asking_new(&l->asking) == OK);
-	memset(l->asking->key.bytes, (int)s->seed, sizeof(l->asking->key.bytes));
+	memset(l->asking->claims.key.bytes, (int)s->seed, sizeof(l->asking->claims.key.bytes));
 	l->throttle = (struct throttle){0};
 	if (l->warm) {
 		disk_await_opened(warm_disk(l->warm));

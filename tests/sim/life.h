@@ -9,7 +9,7 @@
  */
 #include "daemon/warm.h"
 #include "resolve/asking.h"
-#include "resolve/prefetch_claim.h"
+#include "resolve/prefetch_shared.h"
 #include "resolve/resolver.h"
 #include "resolve/throttle.h"
 

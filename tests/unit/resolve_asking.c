@@ -13,7 +13,7 @@ static void test_claims(void **state)
 	const uint64_t one = UINT64_C(0x123456) << 40 | 7, other = UINT64_C(0x654321) << 40 | 7;
 
 	assert_int_equal(asking_new(&a), OK);
-	assert_int_not_equal(asking_owner(a), asking_owner(a));
+	assert_int_not_equal(claims_owner(&a->claims), claims_owner(&a->claims));
 	assert_true(asking_claim(a, one, 0, NOW_MS));
 	assert_false(asking_claim(a, one, 1, NOW_MS));
 	assert_true(asking_claim(a, other, 1, NOW_MS)); /* the same bucket */
@@ -23,9 +23,9 @@ static void test_claims(void **state)
 	/* A reply renews it. */
 	assert_true(asking_claim(a, one, 1, NOW_MS + 2 * ASKING_HOLD_MS - 1));
 	assert_false(asking_claim(a, one, 0, NOW_MS + 2 * ASKING_HOLD_MS));
-	asking_release(a, one, 0); /* not his */
+	claims_release(&a->claims, one, 0); /* not his */
 	assert_false(asking_claim(a, one, 0, NOW_MS + 2 * ASKING_HOLD_MS));
-	asking_release(a, one, 1);
+	claims_release(&a->claims, one, 1);
 	assert_true(asking_claim(a, one, 0, NOW_MS + 2 * ASKING_HOLD_MS));
 	asking_free(a);
 }
@@ -51,10 +51,10 @@ static void test_full(void **state)
 	struct asking_shared *a;
 
 	assert_int_equal(asking_new(&a), OK);
-	for (uint64_t i = 1; i <= 2 * ASKING_WAYS; i++)
+	for (uint64_t i = 1; i <= 2 * CLAIMS_WAYS; i++)
 		assert_true(asking_claim(a, i << 40 | 7, 0, NOW_MS));
-	for (uint64_t i = 1; i <= 2 * ASKING_WAYS; i++)
-		assert_true(asking_claim(a, i << 40 | 7, 1, NOW_MS) == (i > ASKING_WAYS));
+	for (uint64_t i = 1; i <= 2 * CLAIMS_WAYS; i++)
+		assert_true(asking_claim(a, i << 40 | 7, 1, NOW_MS) == (i > CLAIMS_WAYS));
 	asking_free(a);
 }
 

@@ -1,8 +1,8 @@
 /* The arithmetic of prefetching, claims, and the buckets that bound it. */
 #include "unit/base_unit.h"
 
-#include "resolve/prefetch_claim.h"
 #include "resolve/prefetch_plan.h"
+#include "resolve/prefetch_shared.h"
 #include "resolve/throttle.h"
 
 static const int64_t start_ms = 1790000000000;
@@ -195,25 +195,25 @@ static void test_claims(void **state)
 	(void)state;
 	struct prefetch_shared *s;
 	assert_int_equal(prefetch_shared_new(&s), OK);
-	uint64_t a = claim_hash(s, (const uint8_t *)"\1a", 3, 1);
-	uint64_t b = claim_hash(s, (const uint8_t *)"\1a", 3, 28);
+	uint64_t a = claims_hash(&s->claims, (const uint8_t *)"\1a", 3, 1);
+	uint64_t b = claims_hash(&s->claims, (const uint8_t *)"\1a", 3, 28);
 	assert_true(a != b);
-	assert_false(claim_is_taken(s, a, 100));
-	assert_true(claim_take(s, a, 0, 110, 100));
-	assert_true(claim_is_taken(s, a, 110));
-	assert_false(claim_is_taken(s, b, 110));
-	assert_false(claim_take(s, a, 1, 120, 110)); /* another's, and live */
-	assert_true(claim_take(s, a, 0, 115, 110));  /* one's own is renewed */
-	assert_false(claim_take(s, a, 1, 120, 115));
-	assert_true(claim_take(s, a, 1, 120, 116)); /* it has run out */
-	assert_false(claim_take(s, a, 0, 130, 117));
-	claim_release(s, a, 0); /* not his */
-	assert_true(claim_is_taken(s, a, 117));
-	claim_release(s, a, 1);
-	assert_false(claim_is_taken(s, a, 117));
+	assert_false(claims_is_taken(&s->claims, a, 100));
+	assert_true(claims_take(&s->claims, a, 0, 110, 100));
+	assert_true(claims_is_taken(&s->claims, a, 110));
+	assert_false(claims_is_taken(&s->claims, b, 110));
+	assert_false(claims_take(&s->claims, a, 1, 120, 110)); /* another's, and live */
+	assert_true(claims_take(&s->claims, a, 0, 115, 110));  /* one's own is renewed */
+	assert_false(claims_take(&s->claims, a, 1, 120, 115));
+	assert_true(claims_take(&s->claims, a, 1, 120, 116)); /* it has run out */
+	assert_false(claims_take(&s->claims, a, 0, 130, 117));
+	claims_release(&s->claims, a, 0); /* not his */
+	assert_true(claims_is_taken(&s->claims, a, 117));
+	claims_release(&s->claims, a, 1);
+	assert_false(claims_is_taken(&s->claims, a, 117));
 	/* A full bucket denies nothing. */
-	for (uint64_t i = 0; i < 2 * CLAIM_WAYS; i++)
-		assert_true(claim_take(s, (i + 1) << 40 | 7, 0, 200, 118));
+	for (uint64_t i = 0; i < 2 * CLAIMS_WAYS; i++)
+		assert_true(claims_take(&s->claims, (i + 1) << 40 | 7, 0, 200, 118));
 	prefetch_shared_free(s);
 }
 
