@@ -24,33 +24,6 @@ void ledger_set_limit(struct ledger *l, enum ledger_account which, size_t limit_
 	atomic_store_explicit(&l->accounts[which].limit_bytes, limit_bytes, memory_order_relaxed);
 }
 
-bool ledger_take(struct ledger *l, enum ledger_account which, size_t bytes)
-{
-	if (!l)
-		return true;
-	_Atomic size_t *used = &l->accounts[which].used_bytes;
-	size_t limit = atomic_load_explicit(&l->accounts[which].limit_bytes, memory_order_relaxed);
-	size_t now = atomic_load_explicit(used, memory_order_relaxed);
-
-	do {
-		if (now > limit || bytes > limit - now)
-			return false;
-	} while (!atomic_compare_exchange_weak_explicit(
-		used, &now, now + bytes, memory_order_relaxed, memory_order_relaxed));
-	note_most(l, which, now + bytes);
-	return true;
-}
-
-void ledger_give(struct ledger *l, enum ledger_account which, size_t bytes)
-{
-	if (!l)
-		return;
-	size_t before = atomic_fetch_sub_explicit(&l->accounts[which].used_bytes, bytes,
-						  memory_order_relaxed);
-
-	REQUIRE(before >= bytes); /* counted wrong: from here on no limit would mean anything */
-}
-
 void ledger_tell(struct ledger *l, enum ledger_account which, size_t *told_bytes, size_t now_bytes)
 {
 	if (!l || now_bytes == *told_bytes)

@@ -4,14 +4,11 @@
  * it may be. Limits of one question, connection or client bound nothing in total; these do. Together
  * they are what daemon/shares.h makes of the ceiling.
  *
- * It counts and does not allocate. What shares a pool takes before it allocates and gives back when it
- * has freed (ledger_take, ledger_give). Who is alone with a share of an account - a worker - keeps to
- * that share by itself, without a word to anybody, and tells now and then how much it holds
- * (ledger_tell). Whoever is told no sheds what is its own: nobody frees another's memory, so there is
- * no order of locks and no way for one account to starve another.
+ * It counts and neither allocates nor refuses. Whoever has a share of an account keeps to that by
+ * himself, sheds what is his own when it is full, and tells now and then how much he holds: nobody frees
+ * another's memory, so there is no order of locks and no way for one account to starve another.
  *
- * Everything may be called from any thread, and with a NULL ledger, for which nothing is counted and
- * there is room for everything.
+ * Everything may be called from any thread, and with a NULL ledger, for which nothing is counted.
  */
 #include <stdatomic.h>
 #include <stdint.h>
@@ -25,7 +22,7 @@
 	X(questions, "questions in progress; the largest are given up")                            \
 	X(input, "messages over TCP that have not come to their end; the oldest give way")         \
 	X(output, "answers over TCP that clients have not read; theirs are closed")                \
-	X(disk, "entries that wait to be written; new ones are left out")                          \
+	X(disk, "entries that wait to be written; the oldest are left out")                        \
 	X(recorder, "traces of past questions; the oldest give way")                               \
 	X(log, "lines that wait to be written; new ones are left out")
 
@@ -40,13 +37,8 @@ struct ledger { /* zero-initialised: all limits are 0 until ledger_set_limit() *
 	} accounts[LEDGER_COUNT];
 };
 
-/* LIMIT of WHICH. What is held beyond it already stays until it is given back. */
+/* LIMIT of WHICH, as it is told to those who keep to it, and to the operator. */
 void ledger_set_limit(struct ledger *l, enum ledger_account which, size_t limit_bytes);
-
-/* BYTES more for WHICH, about to be allocated. False, and nothing is taken: its limit is reached. */
-MUST_USE bool ledger_take(struct ledger *l, enum ledger_account which, size_t bytes);
-/* ... are free again. */
-void ledger_give(struct ledger *l, enum ledger_account which, size_t bytes);
 
 /* Somebody with a share of WHICH holds NOW bytes of it, where *TOLD was told before: zero at first, the
  * caller's own. NOW 0 at its end. */
