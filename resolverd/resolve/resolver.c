@@ -14,15 +14,22 @@
 #include "resolve/waiters.h"
 
 enum {
-	KEYS_MAX = 4096,	   /* parsed keys: about 2 kB each */
-	STEP_BYTES_MAX = 16 << 20, /* what all clients of a name get at once, at 4 kB each */
-	TURN_BYTES_MAX = 1 << 20,  /* a 64 kB reply is held a few times while it is judged */
-	TURN_BYTES_KEPT = 64 << 10 /* of that, so that a reply need not allocate */,
-	STEPS_PER_WAKE_MAX = 64, /* states run in a row: a chain of 12 hops takes under 40 */
-	STALL_MS = 500, /* late by so much: no turn of the loop takes that long by itself */
-	ACTIONS_BESIDES =
-		16, /* of a step that are nobody's who waits: one for the event that it is for */
-	STALL_GRACE_MS = 50, /* time to read what came in meanwhile, before anything is overdue */
+	/* Parsed keys: about 2 kB each. */
+	KEYS_MAX = 4096,
+	/* What all clients of a name get at once, at 4 kB each. */
+	STEP_BYTES_MAX = 16 << 20,
+	/* A 64 kB reply is held a few times while it is judged. */
+	TURN_BYTES_MAX = 1 << 20,
+	/* Of that, so that a reply need not allocate. */
+	TURN_BYTES_KEPT = 64 << 10,
+	/* States run in a row: a chain of 12 hops takes under 40. */
+	STEPS_PER_WAKE_MAX = 64,
+	/* Late by so much: no turn of the loop takes that long by itself. */
+	STALL_MS = 500,
+	/* Time to read what came in meanwhile, before anything is overdue. */
+	STALL_GRACE_MS = 50,
+	/* Actions of a step that are nobody's who waits: one for the event that it is for. */
+	ACTIONS_BESIDES = 16,
 };
 
 /* --- making and freeing ------------------------------------------------------------------- */
@@ -147,8 +154,10 @@ bool resolver_reserve(struct resolver *r, size_t more)
 
 void resolver_act(struct resolver *r, const struct action *action)
 {
-	/* An action lost would leave a client without an answer or a send without an end. */
-	REQUIRE(r->action_count < r->action_capacity);
+	/* There is room (resolver_reserve()). If there were not, an action that is lost would leave a
+	 * client without an answer or a send without an end, and one written all the same spoil memory. */
+	if (UNLIKELY(r->action_count == r->action_capacity))
+		REQUIRE(resolver_reserve(r, 1));
 	r->actions[r->action_count++] = *action;
 }
 

@@ -43,10 +43,11 @@ enum {
 	SENDS_FOUND_MS = 1000,
 };
 
-enum send_standing {		       /* of a send over UDP */
-		     SEND_NOT_COUNTED, /* over TCP, or closed */
-		     SEND_LIVE,	       /* its reply is waited for */
-		     SEND_LATE,	       /* its reply is only welcome */
+/* Of a send over UDP. */
+enum send_standing {
+	SEND_NOT_COUNTED, /* over TCP, or closed */
+	SEND_LIVE,	  /* its reply is waited for */
+	SEND_LATE,	  /* its reply is only welcome */
 };
 
 struct sends { /* one resolver */
