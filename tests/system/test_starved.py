@@ -131,7 +131,7 @@ class Starved(case.FreshCase):
             self.assertIn(self.ctl.run(*words).returncode, (0, 1))
 
     def try_verb(self, words):
-        """While no memory can be had at all, the end of a trace may not come."""
+        """A trace waits fifteen seconds for a report that no memory can be had for."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.ctl.run(*words, timeout=1)
 
