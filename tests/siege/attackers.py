@@ -34,6 +34,20 @@ def question_of(packet):
     return at + 5, labels
 
 
+def serve(address):
+    """A name server's sockets."""
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.bind((address, 53))
+    return udp, socket.create_server((address, 53), backlog=4096)
+
+
+def truncate(udp):
+    """Whatever came: the answer is too long for UDP."""
+    packet, peer = udp.recvfrom(4096)
+    end, _ = question_of(packet)
+    udp.sendto(packet[:2] + b"\x86\0\0\1\0\0\0\0\0\0" + packet[12:end], peer)
+
+
 def connect(address, port, source):
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     sock.bind((source, 0))
@@ -68,7 +82,7 @@ def trickle(address, port, count, head, crumb, sources):
 
 def half_frames(address):
     """Messages over TCP of which most never comes."""
-    trickle(address, 53, 1500, b"\xff\xff" + bytes(8000), b"\0" * 100, HOGS)
+    trickle(address, 53, 1500, struct.pack("!H", 4000) + bytes(3900), b"\0", HOGS)
 
 
 def held_connections(address):
@@ -113,20 +127,13 @@ def icmp(address):
 def giant(address):
     """A server whose every answer is a referral with five hundred name servers, over TCP."""
     del address
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    udp.bind((GIANT, 53))
-    tcp.bind((GIANT, 53))
-    tcp.listen(200)
+    udp, tcp = serve(GIANT)
     clients = {}
     while True:
         ready, _, _ = select.select([udp, tcp, *clients], [], [])
         for sock in ready:
             if sock is udp:
-                packet, peer = udp.recvfrom(4096)
-                end, _ = question_of(packet)
-                udp.sendto(packet[:2] + b"\x82\x00\0\1\0\0\0\0\0\0" + packet[12:end], peer)
+                truncate(udp)
             elif sock is tcp:
                 clients[tcp.accept()[0]] = b""
             else:
@@ -141,18 +148,15 @@ def giant(address):
 
 
 def answer_giant(sock, stream):
+    """What was asked is a zone of its own, with name servers in it: half of them one and the same."""
     if len(stream) < 14:
         return
     packet = stream[2:2 + struct.unpack("!H", stream[:2])[0]]
-    end, labels = question_of(packet)
-    # One label deeper each time, so that one referral follows another.
-    depth = min(6, len(labels) - 1)
-    owner = 12 + sum(1 + len(label) for label in labels[:depth and len(labels) - 3])
+    end, _ = question_of(packet)
     records = b""
     for i in range(500):
-        rdata = b"\2ns" + struct.pack("!H", 0xc000 | owner) if i % 2 else \
-            bytes([4]) + b"n%03d" % (i % 500) + struct.pack("!H", 0xc000 | owner)
-        records += struct.pack("!HHHIH", 0xc000 | owner, 2, 1, 300, len(rdata)) + rdata
+        rdata = (b"\2ns" if i % 2 else b"\4n%03d" % i) + b"\xc0\x0c"
+        records += struct.pack("!HHHIH", 0xc00c, 2, 1, 300, len(rdata)) + rdata
     reply = packet[:2] + b"\x80\0" + struct.pack("!4H", 1, 0, 500, 0) + packet[12:end] + records
     sock.send(struct.pack("!H", len(reply)) + reply)
 
@@ -160,12 +164,7 @@ def answer_giant(sock, stream):
 def truncating(address):
     """A server that truncates everything and is silent over TCP."""
     del address
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    udp.bind((TRUNCATING, 53))
-    tcp.bind((TRUNCATING, 53))
-    tcp.listen(4096)
+    udp, tcp = serve(TRUNCATING)
     kept = []
     while True:
         for sock in select.select([udp, tcp], [], [])[0]:
@@ -174,9 +173,7 @@ def truncating(address):
                 if len(kept) > 5000:
                     kept.pop(0).close()
                 continue
-            packet, peer = udp.recvfrom(4096)
-            end, _ = question_of(packet)
-            udp.sendto(packet[:2] + b"\x86\x00\0\1\0\0\0\0\0\0" + packet[12:end], peer)
+            truncate(udp)
 
 
 def silent(address):
