@@ -41,26 +41,28 @@ uint64_t claims_hash(const struct claims *c, const uint8_t *name, size_t len, ui
 
 bool claims_take(struct claims *c, uint64_t hash, uint8_t owner, uint32_t until, uint32_t now)
 {
-	_Atomic uint64_t *bucket = c->places[hash % CLAIMS_BUCKETS], *room = NULL;
+	_Atomic uint64_t *bucket = c->places[hash % CLAIMS_BUCKETS];
 	uint64_t mine = claim_of(hash, owner, until), old = 0;
+	unsigned room = CLAIMS_WAYS; /* none */
 	for (unsigned i = 0; i < CLAIMS_WAYS; i++) {
 		uint64_t claim = atomic_load_explicit(&bucket[i], memory_order_acquire);
 		bool live = is_live(c, claim, now);
 		if (live && is_of(claim, hash)) {
 			if (owner_of(claim) != owner)
 				return false;
-			room = &bucket[i];
+			room = i;
 			old = claim;
 			break;
 		}
-		if (!live && !room) {
-			room = &bucket[i];
+		if (!live && room == CLAIMS_WAYS) {
+			room = i;
 			old = claim;
 		}
 	}
 	/* Whoever is faster has it; that both find a place of their own is rare and harmless. */
-	return !room || atomic_compare_exchange_strong_explicit(
-				room, &old, mine, memory_order_relaxed, memory_order_relaxed);
+	return room == CLAIMS_WAYS ||
+	       atomic_compare_exchange_strong_explicit(&bucket[room], &old, mine,
+						       memory_order_relaxed, memory_order_relaxed);
 }
 
 void claims_release(struct claims *c, uint64_t hash, uint8_t owner)
