@@ -205,6 +205,12 @@ static int add_rules(scmp_filter_ctx filter)
 						    allowed_as[i].mask, allowed_as[i].want);
 		status = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, allowed_as[i].call, 1, &is);
 	}
+	/* The C library blocks all signals around a new process, and a trap that is blocked ends the daemon:
+	 * plainly an error then, which nobody counts. */
+	struct scmp_arg_cmp process = SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0);
+	if (status == 0)
+		status = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+						&process);
 	/* Its flags lie in memory, where no filter sees them; the C library then takes clone(). */
 	if (status == 0)
 		status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
