@@ -204,7 +204,8 @@ enum security chain_ds(struct query *q, const uint8_t *zone, struct proven *ds)
 	const struct answer *a;
 	if (cached_secure(q, zone, TYPE_DS, ds))
 		return ds_is_usable(q, ds, NULL) ? SECURITY_SECURE : SECURITY_INSECURE;
-	if (cached_secure(q, zone, TYPE_CNAME, ds))
+	/* An alias is no cut, but for one that a zone has at its own top (against RFC 1034 §3.6.2). */
+	if (cached_secure(q, zone, TYPE_CNAME, ds) && !dname_equal(ds->signer, zone))
 		return SECURITY_NO_CUT;
 	switch (query_need(q, zone, TYPE_DS, false, &a)) {
 	case OK:
