@@ -59,6 +59,14 @@ bool cut_is_elsewhere(const struct query *q, const uint8_t *name)
 	return cut && !dname_is_within(q->name, cut);
 }
 
+bool cut_is_known(const struct query *q, const uint8_t *name)
+{
+	uint8_t lower[DNAME_MAX];
+	dname_lower(name, lower);
+	return !query_is_forwarded(q) && dname_is_below(lower, q->zone.name) &&
+	       deepest_cut(q, lower, dname_skip(lower, 1), false);
+}
+
 static uint32_t seconds_until(const struct query *q, int64_t expires_ms)
 {
 	return (uint32_t)((expires_ms - q->resolver->now.cache_ms + 999) / 1000);

@@ -13,3 +13,5 @@ const uint8_t *cut_below(const struct query *q, const uint8_t *name, const uint8
 bool cut_store(struct query *q, const uint8_t *name, struct span packed, int64_t expires_ms);
 /* NAME (any case), to which an alias leads, is for others to tell than the servers that Q asks now. */
 bool cut_is_elsewhere(const struct query *q, const uint8_t *name);
+/* NAME (any case) lies below the zone that Q asks, and is known to be delegated itself. */
+bool cut_is_known(const struct query *q, const uint8_t *name);

@@ -397,6 +397,25 @@ static bool is_elsewhere(const void *context, const uint8_t *name)
 	return cut_is_elsewhere(context, name);
 }
 
+static bool is_delegated(const void *context, const uint8_t *name)
+{
+	return cut_is_known(context, name);
+}
+
+/* DS was answered with what the zone below has. What the referral to that has told of its DS holds yet, be it
+ * that no client could be told it. */
+static void recall_ds(struct query *q, struct reply *reply)
+{
+	struct resolver *r = q->resolver;
+	struct answer *a = arena_alloc(&r->turn_arena, sizeof(*a));
+	const struct entry *e = answer_find(r->client_context.reader, q->name, dname_len(q->name),
+					    TYPE_DS, true, r->now);
+	if (a && e && entry_is_fresh(e, r->now) && e->rank == RANK_REFERRAL &&
+	    answer_from_entry(e, q->name, TYPE_DS, r->now, &r->turn_arena, a) == OK &&
+	    a->answer_count <= 1)
+		leg_reply_of(a, reply);
+}
+
 static void out_of_memory(struct query *q)
 {
 	query_trouble(q, EDE_OTHER, "memory of the question is used up");
@@ -423,12 +442,15 @@ void iterate_reply(struct query *q, struct send *s, const struct message *m)
 				 .forward = zone && zone->forward,
 				 .priming = q->priming,
 				 .is_elsewhere = is_elsewhere,
+				 .is_delegated = is_delegated,
 				 .context = q};
 	if (!reply || scrub_reply(&in, turn, reply) != OK) {
 		out_of_memory(q);
 		return;
 	}
 	reply->unsigned_ok = !s->with_edns || m->opt_offset == 0;
+	if (reply->of_child)
+		recall_ds(q, reply);
 	bool hearsay = is_hearsay(q, reply, m->flags);
 	note_reply(q, s, m, reply, hearsay);
 	upstream_cancel_all(q);

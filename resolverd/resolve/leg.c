@@ -133,6 +133,19 @@ static void note_cache(struct query *q, enum trace_cache what, const struct entr
 					  .value = (uint32_t)MAX(age_ms, (int64_t)0)});
 }
 
+void leg_reply_of(const struct answer *a, struct reply *out)
+{
+	out->rcode = a->rcode;
+	out->kind = a->answer_count > 0		 ? REPLY_ANSWER
+		    : a->rcode == RCODE_NXDOMAIN ? REPLY_NXDOMAIN
+						 : REPLY_NODATA;
+	out->set_count = a->answer_count;
+	memcpy(out->sets, a->answer, a->answer_count * sizeof(a->answer[0]));
+	out->authority_count = a->authority_count;
+	memcpy(out->authority, a->authority, a->authority_count * sizeof(a->authority[0]));
+	out->negative_ttl_s = a->ttl_s;
+}
+
 /* Sets from an unchecked entry (a referral's DS or its denial) go through validation first. */
 static bool load_unchecked(struct query *q, const struct answer *a)
 {
@@ -140,15 +153,7 @@ static bool load_unchecked(struct query *q, const struct answer *a)
 	if (!reply || a->answer_count > 1)
 		return false;
 	reply->target = q->name;
-	reply->rcode = a->rcode;
-	reply->kind = a->answer_count > 0	   ? REPLY_ANSWER
-		      : a->rcode == RCODE_NXDOMAIN ? REPLY_NXDOMAIN
-						   : REPLY_NODATA;
-	reply->set_count = a->answer_count;
-	memcpy(reply->sets, a->answer, a->answer_count * sizeof(a->answer[0]));
-	reply->authority_count = a->authority_count;
-	memcpy(reply->authority, a->authority, a->authority_count * sizeof(a->authority[0]));
-	reply->negative_ttl_s = a->ttl_s;
+	leg_reply_of(a, reply);
 	leg_check(q, reply, true);
 	return true;
 }

@@ -19,6 +19,8 @@ bool leg_begin_anew(struct query *q);
 void leg_weaken(struct query *q, enum verdict verdict);
 /* REPLY is what will be validated; CACHED: it came from an unchecked entry, not from a server. */
 void leg_check(struct query *q, struct reply *reply, bool cached);
+/* What A says, which the cache holds, as if it had been told in OUT now. It has one set at most. */
+void leg_reply_of(const struct answer *a, struct reply *out);
 /* What a referral said, and the cache kept, is not enough: ask the leg's servers. */
 enum step leg_ask_in_full(struct query *q);
 /* The leg's sets have been validated with VERDICT: append them and go on. */

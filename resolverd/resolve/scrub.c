@@ -109,11 +109,36 @@ static enum err follow_dname(struct scrub *s, const uint8_t *owner)
 	return OK;
 }
 
+/* The set has a signature that claims to be from above its owner. */
+static bool is_signed_above(const struct rrset *set)
+{
+	struct rrset_iter it = rrset_sigs(set);
+	struct span rdata;
+	struct rrsig_view sig;
+	while (rrset_next(&it, &rdata))
+		if (rdata_rrsig(rdata, &sig) == OK && dname_is_below(set->owner, sig.signer))
+			return true;
+	return false;
+}
+
+/* DS of a name that is known to be delegated is asked for, and the server has answered as the zone below
+ * would, whose data is the alias (RFC 4035 §3.1.4.1). One that the zone above has signed is its own. */
+static bool is_of_child(const struct scrub *s, const struct rrset *cname)
+{
+	const struct scrub_input *in = s->in;
+	return in->qtype == TYPE_DS && s->out->alias_count == 0 && in->is_delegated &&
+	       in->is_delegated(in->context, s->name) && !is_signed_above(cname);
+}
+
 static enum err follow_cname(struct scrub *s)
 {
 	struct rrset cname;
 	struct span target;
 	enum err err = gather(s, SECTION_ANSWER, s->name, TYPE_CNAME, &cname);
+	if (err == OK && is_of_child(s, &cname)) {
+		s->out->of_child = true;
+		return ERR_NOT_FOUND;
+	}
 	if (err == OK)
 		err = single_rdata(&cname, &target);
 	if (err == OK)
@@ -327,6 +352,29 @@ static enum err take_referral(struct scrub *s, const uint8_t *owner)
 	return take_delegation(s, &ns);
 }
 
+/* DS of OWNER is asked for, and the zone above, whose data that is, answers by a referral to OWNER: what
+ * goes with it, DS or the proof that there is none, is the answer (RFC 4035 §3.1.4). The zone below has
+ * none to give. Without an SOA the proof's own TTL says how long it holds (RFC 9077). */
+static enum err take_ds_of_referral(struct scrub *s, const uint8_t *owner)
+{
+	struct reply *out = s->out;
+	struct rrset ds;
+	enum err err = gather(s, SECTION_AUTHORITY, owner, TYPE_DS, &ds);
+	if (err == OK)
+		err = push_set(s, &ds);
+	if (err != ERR_NOT_FOUND) {
+		out->kind = REPLY_ANSWER;
+		return err;
+	}
+	out->kind = REPLY_NODATA;
+	out->doubtful = out->authority_count == 0;
+	if (!out->doubtful)
+		out->negative_ttl_s = UINT32_MAX;
+	for (uint32_t i = 0; i < out->authority_count; i++)
+		out->negative_ttl_s = MIN(out->negative_ttl_s, out->authority[i].ttl_s);
+	return OK;
+}
+
 /* With NS and no SOA it is a referral (RFC 2308 §2.2), which a forwarder has no business to send. */
 static bool has_ns(const struct scrub *s)
 {
@@ -371,6 +419,8 @@ static enum err classify_end(struct scrub *s)
 		return OK;
 	}
 	if (!s->in->forward && find_cut(s, out->target, owner)) {
+		if (at_start && s->in->qtype == TYPE_DS && dname_equal(owner, s->in->qname))
+			return take_ds_of_referral(s, owner);
 		if (at_start)
 			return take_referral(s, owner);
 		out->kind = REPLY_ALIAS;
@@ -419,6 +469,15 @@ static bool is_beside_referral(const struct scrub *s, uint8_t cut[static DNAME_M
 	return s->m->counts[SECTION_ANSWER] > 0 && find_cut(s, name, cut);
 }
 
+/* The zone below has spoken in place of that above: all that says is that there is a cut. */
+static void take_nothing(struct reply *out)
+{
+	out->kind = REPLY_NODATA;
+	out->rcode = RCODE_NOERROR;
+	out->doubtful = true;
+	out->negative_ttl_s = LIMIT_BARE_DENIAL_S;
+}
+
 static enum err scrub_chain(struct scrub *s)
 {
 	struct reply *out = s->out;
@@ -437,6 +496,10 @@ static enum err scrub_chain(struct scrub *s)
 	if (err != ERR_EXISTS && err != ERR_NOT_FOUND)
 		return err;
 	bool found = err == ERR_EXISTS;
+	if (out->of_child) {
+		take_nothing(out);
+		return OK;
+	}
 	err = take_authority(s);
 	if (err != OK)
 		return err;

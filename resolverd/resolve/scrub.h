@@ -8,7 +8,8 @@
  * end; of the authority section the SOA and the denial records of the asked
  * zone, or a referral strictly below it; of the additional section only glue for that referral,
  * and only names inside the asked zone. Data told without authority beside a referral to the zone that they
- * lie in are not taken: the referral is. Of the zone's own NS set beside an authoritative answer only
+ * lie in are not taken: the referral is. Nor is an alias at a name that is known to be delegated, where DS is
+ * asked for: it is of the zone below; and a referral to that name answers with its DS or its proof. Of the zone's own NS set beside an authoritative answer only
  * the TTL is taken. Everything else is ignored (RFC 2181 §5.4.1, RFC 5452 §6).
  */
 #include "base/arena.h"
@@ -39,7 +40,9 @@ struct scrub_input {
 	/* An alias leads to NAME, which others than the sender tell of, as the caller knows; NULL: he
 	 * knows nothing. */
 	bool (*is_elsewhere)(const void *context, const uint8_t *name);
-	const void *context;
+	/* NAME is known to be delegated by the zone asked; NULL as above. */
+	bool (*is_delegated)(const void *context, const uint8_t *name);
+	const void *context; /* of both */
 };
 
 struct reply {
@@ -49,6 +52,7 @@ struct reply {
 	/* A denial for which neither an SOA nor a proof speaks: by a balancer without members, a
 	 * secondary that has lost its zone, a server that knows addresses only. */
 	bool doubtful;
+	bool of_child; /* of these: DS was answered with what the zone below has, which is left out */
 	bool unsigned_ok;      /* lack of signatures says nothing: asked or answered without EDNS */
 	const uint8_t *target; /* end of the chain; qname if there is no alias */
 	unsigned alias_count;  /* hops taken in this reply */
