@@ -207,14 +207,25 @@ enum err cache_restore(struct cache *c, const struct entry *e, struct now now)
 	return shard_restore(shard_of(c, &key), &key, e, now);
 }
 
-bool cache_remove(struct cache *c, enum entry_kind kind, const uint8_t *name, uint16_t type)
+static bool remove_key(struct cache *c, enum entry_kind kind, const uint8_t *name, uint16_t type,
+		       bool below)
 {
 	uint8_t lower[DNAME_MAX];
 	struct shard_key key = {.name = lower,
 				.name_len = dname_lower(name, lower),
 				.type = type,
 				.kind = (uint8_t)kind};
-	return shard_remove(shard_of(c, &key), &key);
+	return shard_remove(shard_of(c, &key), &key, below);
+}
+
+bool cache_remove(struct cache *c, enum entry_kind kind, const uint8_t *name, uint16_t type)
+{
+	return remove_key(c, kind, name, type, false);
+}
+
+bool cache_remove_below(struct cache *c, enum entry_kind kind, const uint8_t *name, uint16_t type)
+{
+	return remove_key(c, kind, name, type, true);
 }
 
 struct flush {

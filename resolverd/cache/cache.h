@@ -20,13 +20,15 @@ enum { CACHE_MEMORY_MIN = 128 * 1024 };
 
 /*
  * Who is told what changes, so that it can be kept elsewhere: E has just been stored, popularity
- * and all, or what stood under a key is out of date and was removed. In the order of the changes to
- * each key, for a shard is locked meanwhile: quick, waits for nothing, calls nothing of the cache.
- * Not told are evictions, which are for want of room only, flushes, and what cache_restore() brings.
+ * and all, or what stood under a key is out of date and was removed; SEEN: it stood here, else only the
+ * sink itself may know of it. In the order of the changes to each key, for a shard is locked meanwhile:
+ * quick, waits for nothing, calls nothing of the cache. Not told are evictions, which are for want of
+ * room only, flushes, and what cache_restore() brings.
  */
 struct cache_sink {
 	void (*put)(void *context, const struct entry *e, struct now now);
-	void (*remove)(void *context, enum entry_kind kind, const uint8_t *name, uint16_t type);
+	void (*remove)(void *context, enum entry_kind kind, const uint8_t *name, uint16_t type,
+		       bool seen);
 	void *context;
 };
 
@@ -98,6 +100,8 @@ bool cache_flushed_since(const struct cache_since *since);
 
 /* Remove one key. Returns whether it was there. */
 bool cache_remove(struct cache *c, enum entry_kind kind, const uint8_t *name, uint16_t type);
+/* The same where the sink may keep what was never here, or is here no more: it is told in any case. */
+bool cache_remove_below(struct cache *c, enum entry_kind kind, const uint8_t *name, uint16_t type);
 /* Remove every entry of NAME with TYPE (0: any type), all kinds, and the answer that NAME does not
  * exist; with SUBTREE also everything below NAME; and the answers to other questions whose aliases
  * lead there. Returns how many. Walks the whole table in steps, holding one shard's lock at a

@@ -282,24 +282,32 @@ void disk_put(struct disk *d, const struct entry *e, struct now now)
 	disk_queue(d, item);
 }
 
+static void queue_removal(struct disk *d, const struct disk_key *key, bool seen)
+{
+	struct disk_item *item = disk_item_new(key, 0);
+	if (item) {
+		item->removal = true;
+		item->precious = seen;
+	}
+	disk_queue(d, item);
+}
+
 void disk_remove_key(struct disk *d, struct span key)
 {
 	struct disk_key copy = {.len = key.len};
 	REQUIRE(key.len <= DISK_KEY_MAX);
 	memcpy(copy.bytes, key.at, key.len);
-	struct disk_item *item = disk_item_new(&copy, 0);
-	if (item)
-		item->removal = item->precious = true;
-	disk_queue(d, item);
+	queue_removal(d, &copy, true);
 }
 
-void disk_remove(struct disk *d, enum entry_kind kind, const uint8_t *name, uint16_t type)
+void disk_remove(struct disk *d, enum entry_kind kind, const uint8_t *name, uint16_t type,
+		 bool seen)
 {
 	struct disk_key key;
 	if (is_mute(d))
 		return;
 	disk_key_entry(&key, kind, name, type);
-	disk_remove_key(d, disk_key_span(&key));
+	queue_removal(d, &key, seen);
 }
 
 enum err disk_wait(struct disk *d)

@@ -151,9 +151,11 @@ enum err disk_pending_add(struct disk_pending *p, struct disk_item *item, bool *
 			item->due_us = MIN(item->due_us, (*old)->due_us);
 		unlink_item(p, s, old);
 	}
-	*dropped = item->removal ? 0 : make_room(p, s, cost(item));
-	/* Removals always find room: they are few, and to drop one would bring something back. */
-	bool fits = item->removal || atomic_load(&p->used_bytes) + cost(item) <= p->limit_bytes;
+	/* Removals of what was there always find room: they are few, and to drop one would bring something
+	 * back. */
+	bool must = item->removal && item->precious;
+	*dropped = must ? 0 : make_room(p, s, cost(item));
+	bool fits = must || atomic_load(&p->used_bytes) + cost(item) <= p->limit_bytes;
 	if (fits) {
 		atomic_fetch_add(&p->used_bytes, cost(item));
 		link_item(s, bucket, item);

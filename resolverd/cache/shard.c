@@ -474,15 +474,16 @@ enum err shard_restore(struct shard *s, const struct shard_key *key, const struc
 	return err;
 }
 
-bool shard_remove(struct shard *s, const struct shard_key *key)
+bool shard_remove(struct shard *s, const struct shard_key *key, bool below)
 {
 	struct entry *e;
 	pthread_mutex_lock(&s->lock);
 	uint32_t n = find_node(s, key, &e);
 	if (n != 0)
 		remove_node(s, n);
-	if (n != 0 && s->sink)
-		s->sink->remove(s->sink->context, (enum entry_kind)key->kind, key->name, key->type);
+	if ((n != 0 || below) && s->sink)
+		s->sink->remove(s->sink->context, (enum entry_kind)key->kind, key->name, key->type,
+				n != 0);
 	reclaim(s, RECLAIM_STEP);
 	pthread_mutex_unlock(&s->lock);
 	return n != 0;

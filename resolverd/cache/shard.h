@@ -88,7 +88,8 @@ MUST_USE enum err shard_put(struct shard *s, const struct shard_key *key, const 
 /* Unless there is an entry; the sink is not told. */
 MUST_USE enum err shard_restore(struct shard *s, const struct shard_key *key, const struct entry *e,
 				struct now now);
-bool shard_remove(struct shard *s, const struct shard_key *key);
+/* BELOW: the sink is told though nothing is there. */
+bool shard_remove(struct shard *s, const struct shard_key *key, bool below);
 
 /*
  * Call FN for the entries in some buckets, from *POSITION (0 at first) on, with the lock held;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "cache/disk_lookup.h"
 #include "daemon/memory.h"
+#include "dns/types.h"
 
 enum {
 	/* Of the memory that the cache has, the part that is filled ahead of demand. */
@@ -67,13 +68,14 @@ struct mailbox {
 struct look {
 	struct cache *cache;
 	struct now now;
-	int64_t denied_ms, answered_ms; /* when the name was last denied, and answered; 0: never */
-	size_t count;
-	struct restored {
+	size_t count; /* that are in the cache now, and were not */
+	size_t seen_count;
+	struct seen {
 		int64_t fetched_ms;
 		enum entry_kind kind;
 		uint16_t type;
-	} restored[DISK_NAME_ENTRIES_MAX];
+		bool is_answer, is_restored;
+	} seen[DISK_NAME_ENTRIES_MAX];
 };
 
 struct warm_reader { /* one thread */
@@ -89,9 +91,10 @@ static void sink_put(void *context, const struct entry *e, struct now now)
 	disk_put(context, e, now);
 }
 
-static void sink_remove(void *context, enum entry_kind kind, const uint8_t *name, uint16_t type)
+static void sink_remove(void *context, enum entry_kind kind, const uint8_t *name, uint16_t type,
+			bool seen)
 {
-	disk_remove(context, kind, name, type);
+	disk_remove(context, kind, name, type, seen);
 }
 
 const struct cache_sink *warm_sink(const struct warm *w)
@@ -257,32 +260,49 @@ static bool is_answer(const struct entry *e)
 
 static bool restore(void *context, const struct entry *e)
 {
-	struct look *r = context;
-	int64_t fetched_ms = e->expires_ms - (int64_t)e->ttl_s * 1000;
-	int64_t *latest_ms = e->type == 0 ? &r->denied_ms : &r->answered_ms;
+	struct look *l = context;
+	struct seen *seen = &l->seen[l->seen_count++];
+	*seen = (struct seen){
+		.fetched_ms = entry_fetched_ms(e),
+		.kind = (enum entry_kind)e->kind,
+		.type = e->type,
+		.is_answer = is_answer(e),
+		.is_restored = cache_restore(l->cache, e, l->now) == OK,
+	};
+	l->count += seen->is_restored;
+	return l->seen_count < ARRAY_LEN(l->seen);
+}
 
-	if (is_answer(e))
-		*latest_ms = MAX(*latest_ms, fetched_ms);
-	if (cache_restore(r->cache, e, r->now) == OK)
-		r->restored[r->count++] = (struct restored){
-			.fetched_ms = is_answer(e) ? fetched_ms : INT64_MAX,
-			.kind = (enum entry_kind)e->kind,
-			.type = e->type,
-		};
-	return r->count < ARRAY_LEN(r->restored);
+/* NEWS, had it been learned while OLD was in memory, would have outdated it: an answer of another kind to the
+ * same question, that there is no such name or that there is, and that what was an alias is none. */
+static bool supersedes(const struct seen *news, const struct seen *old)
+{
+	bool was_alias = old->kind == ENTRY_RRSET && old->type == TYPE_CNAME;
+	if (!news->is_answer || !old->is_answer || news->fetched_ms <= old->fetched_ms)
+		return false;
+	if (news->type == old->type)
+		return news->kind != old->kind;
+	if (news->type == 0 || old->type == 0)
+		return true;
+	/* DS is the parent's, and what speaks of names beside them may stand at an alias. */
+	return was_alias && news->kind == ENTRY_RRSET && news->type != TYPE_DS &&
+	       news->type != TYPE_NSEC && news->type != TYPE_NSEC3;
 }
 
 /* An answer in place of another is removed from disk only if memory still knew the old one, so an
  * answer may stand there beside the later news that there is no such name, and would outlive that.
  * Returns how many. */
-static size_t remove_superseded(const struct look *r, const uint8_t *name)
+static size_t remove_superseded(const struct look *l, const uint8_t *name)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < r->count; i++) {
-		const struct restored *e = &r->restored[i];
-		if (e->fetched_ms < (e->type == 0 ? r->answered_ms : r->denied_ms))
-			count += cache_remove(r->cache, e->kind, name, e->type);
+	for (size_t i = 0; i < l->seen_count; i++) {
+		const struct seen *old = &l->seen[i];
+		bool superseded = false;
+		for (size_t k = 0; k < l->seen_count && !superseded && old->is_restored; k++)
+			superseded = supersedes(&l->seen[k], old);
+		if (superseded)
+			count += cache_remove(l->cache, old->kind, name, old->type);
 	}
 	return count;
 }
@@ -294,8 +314,7 @@ static enum err look_for(struct look *l, struct disk_reader *reader, const uint8
 	const struct disk_load what = {.name = name, .now = l->now, .fn = restore, .context = l};
 	size_t count;
 	enum err err = OK;
-	l->count = 0;
-	l->denied_ms = l->answered_ms = 0;
+	l->count = l->seen_count = 0;
 	if (wait)
 		(void)disk_load_name(reader, name, l->now, restore, l);
 	else
@@ -387,7 +406,7 @@ static enum recall send_letter(struct warm_reader *r, const uint8_t *name, uint6
 	struct mailbox *box = r->box;
 	struct letter *l = calloc(1, sizeof(*l));
 	if (!l)
-		return RECALL_NOTHING;
+		return RECALL_UNKNOWN;
 	l->job.run = run_letter;
 	l->box = box;
 	l->token = token;
@@ -401,7 +420,7 @@ static enum recall send_letter(struct warm_reader *r, const uint8_t *name, uint6
 	pthread_mutex_lock(&box->lock);
 	release_mailbox(box);
 	free(l);
-	return RECALL_NOTHING;
+	return RECALL_UNKNOWN;
 }
 
 bool warm_next_letter(struct warm_reader *r, uint64_t *token, bool *found)
@@ -469,7 +488,7 @@ enum recall warm_recall(void *reader, const uint8_t *name, uint64_t token, struc
 	struct warm_reader *r = reader;
 	struct look l = {.cache = r->box->cache, .now = now};
 	if (!warm_is_taken(r->warm))
-		return RECALL_NOTHING;
+		return RECALL_UNKNOWN;
 	if (look_for(&l, r->reader, name, false) == OK)
 		return l.count > 0 ? RECALL_FOUND : RECALL_NOTHING;
 	return token ? send_letter(r, name, token, now) : RECALL_LATER;

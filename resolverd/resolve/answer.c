@@ -26,6 +26,19 @@ static enum err put(const struct entry_parts *parts, const struct cache_since *t
 	return cache_put_since(to, entry_make(parts, bytes), now);
 }
 
+/* The same for what clients are told as good. Ranks decide between what stands beside each other in replies
+ * (RFC 2181 §5.4.1); of two answers to the same question that were accepted the later is better, as where a
+ * zone is signed no more, or the public tree has answered for a forwarder that is back. */
+static enum err put_newest(const struct entry_parts *parts, const struct cache_since *to,
+			   struct now now, struct arena *scratch)
+{
+	enum err err = put(parts, to, now, scratch);
+	if (err != ERR_EXISTS || parts->rank < RANK_FORWARDED || parts->verdict == VERDICT_BOGUS)
+		return err;
+	(void)cache_remove(to->cache, parts->kind, parts->name, parts->type);
+	return put(parts, to, now, scratch);
+}
+
 static struct entry_parts rrset_parts(const struct rrset *set)
 {
 	return (struct entry_parts){
@@ -247,7 +260,7 @@ static enum err store_rendered(const struct answer *a, bool with_dnssec,
 		parts.flags |= ENTRY_HAS_SIGS;
 	parts.payload[0] = rendering.table;
 	parts.payload[1] = rendering.body;
-	return put(&parts, to, now, scratch);
+	return put_newest(&parts, to, now, scratch);
 }
 
 static enum err store_plain(const struct answer *a, const struct cache_since *to, struct now now,
@@ -259,7 +272,7 @@ static enum err store_plain(const struct answer *a, const struct cache_since *to
 	parts.sig_count = set.sig_count;
 	parts.payload[0] = set.payload[0];
 	parts.payload[1] = set.payload[1];
-	return put(&parts, to, now, scratch);
+	return put_newest(&parts, to, now, scratch);
 }
 
 /* A changed answer replaces the old one at once, also where it was of another kind. */
@@ -282,12 +295,12 @@ static void remove_others(const struct answer *a, const struct cache_since *to, 
 	}
 }
 
-void answer_store(const struct answer *a, const struct cache_since *to, struct now now,
+bool answer_store(const struct answer *a, const struct cache_since *to, struct now now,
 		  struct arena *scratch)
 {
 	if (a->no_store || a->ttl_s == 0 ||
 	    (a->rcode != RCODE_NOERROR && a->rcode != RCODE_NXDOMAIN))
-		return;
+		return false;
 	unsigned stored = 0;
 	bool plain = is_plain(a);
 	/* The plain form lacks only a wildcard's proof. */
@@ -302,6 +315,7 @@ void answer_store(const struct answer *a, const struct cache_since *to, struct n
 	/* Bogus data, and what a parent tells in passing, take no other's place. */
 	if (stored && a->verdict != VERDICT_BOGUS && a->rank >= RANK_FORWARDED)
 		remove_others(a, to, stored);
+	return stored != 0;
 }
 
 /* ---- out of the cache ------------------------------------------------------------------------ */

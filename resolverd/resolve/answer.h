@@ -37,9 +37,9 @@ struct answer {		      /* everything borrowed from an arena that outlives it */
 	bool stale;	 /* came from expired data: TTLs are the stale TTL */
 	bool from_cache; /* taken from the cache whole: nothing new to store */
 	bool synthesised; /* made from cached denial records (RFC 8198) */
-	bool no_store;	  /* must not enter the cache */
-	bool unproven;	  /* "bogus" for want of keys that nobody told: not bad, but failed */
-	bool local;	  /* local data: told with AA */
+	bool no_store; /* no word about the name: not kept, and told only where nothing better is */
+	bool unproven; /* "bogus" for want of keys that nobody told: not bad, but failed */
+	bool local;    /* local data: told with AA */
 };
 
 /* The answer to (QNAME, QTYPE) before anything is known of it. */
@@ -60,9 +60,9 @@ static inline struct answer answer_of_nothing(const uint8_t *qname, uint16_t qty
  * ENTRY_ANSWER_DO. NXDOMAIN is stored under type
  * 0 when the denial concerns the question itself (no alias hop before it). A bogus answer is stored
  * with its data (for CD clients) for at most LIMIT_BOGUS_S. Answers that do not fit ENTRY_MAX are
- * not cached. SCRATCH holds the rendering.
+ * not cached. SCRATCH holds the rendering. Returns whether it is there now.
  */
-void answer_store(const struct answer *a, const struct cache_since *to, struct now now,
+bool answer_store(const struct answer *a, const struct cache_since *to, struct now now,
 		  struct arena *scratch);
 
 /* One RRset as an ENTRY_RRSET under its owner's name. VERDICT is not VERDICT_SECURE. */

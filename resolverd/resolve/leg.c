@@ -4,6 +4,7 @@
 #include "cache/entry.h"
 #include "dns/rdata.h"
 #include "resolve/cut.h"
+#include "resolve/outdate.h"
 #include "resolve/recall.h"
 #include "resolve/synthesise.h"
 
@@ -100,6 +101,7 @@ bool leg_begin_anew(struct query *q)
 	q->aliases_anew = true;
 	q->answer = answer_of_nothing(q->qname, q->qtype);
 	q->alias_count = 0;
+	q->legs_told = 0;
 	q->reply = NULL;
 	begin_leg(q, q->qname);
 	return true;
@@ -235,30 +237,30 @@ static bool leg_from_alias(struct query *q, enum step *step)
 	return true;
 }
 
-/* The DNAME at OWNER, which is validated, tells of the leg's name too: nothing else exists below it
+/* The DNAME at OWNER, which is validated, tells of NAME too: nothing else exists below it
  * (RFC 6672 §2.4), but for what the operator has configured there, and a zone that is still thought to
  * be there. */
-static bool dname_reaches(const struct query *q, const uint8_t *owner)
+static bool dname_reaches(const struct query *q, const uint8_t *name, const uint8_t *owner)
 {
-	const struct settings_zone *zone = settings_zone_for(q->settings, q->name, q->qtype);
-	if (!q->settings->dnssec || settings_is_insecure(q->settings, q->name))
+	const struct settings_zone *zone = settings_zone_for(q->settings, name, q->qtype);
+	if (!q->settings->dnssec || settings_is_insecure(q->settings, name))
 		return false;
-	return !(zone && dname_is_below(zone->name, owner)) && !cut_below(q, q->name, owner);
+	return !(zone && dname_is_below(zone->name, owner)) && !cut_below(q, name, owner);
 }
 
 /* Only what is validated answers for other names than that with which it came (RFC 6672 §3.4): else
  * who forges one name would forge all below the owner that he puts beside it. */
-static const struct entry *find_dname(const struct query *q)
+const struct entry *leg_find_dname(const struct query *q, const uint8_t *name)
 {
 	struct resolver *r = q->resolver;
-	for (const uint8_t *at = q->name; at[0] != 0;) {
+	for (const uint8_t *at = name; at[0] != 0;) {
 		at = dname_skip(at, 1);
 		const struct entry *e = cache_find(r->client_context.reader, ENTRY_RRSET, at,
 						   dname_len(at), TYPE_DNAME);
 		if (!e || !entry_is_fresh(e, r->now) || e->verdict != VERDICT_SECURE ||
 		    (e->flags & ENTRY_WILDCARD))
 			continue;
-		return dname_reaches(q, at) ? e : NULL;
+		return dname_reaches(q, name, at) ? e : NULL;
 	}
 	return NULL;
 }
@@ -270,7 +272,7 @@ static bool leg_from_dname(struct query *q, enum step *step)
 	struct rrset dname, cname;
 	struct span target;
 	bool unwanted = (q->qtype == TYPE_DS && q->internal) || q->aliases_anew;
-	const struct entry *e = unwanted ? NULL : find_dname(q);
+	const struct entry *e = unwanted ? NULL : leg_find_dname(q, q->name);
 	if (!e || q->answer.answer_count + 2 > ARRAY_LEN(q->answer.answer))
 		return false;
 	entry_rrset(e, &dname);
@@ -571,6 +573,8 @@ enum step leg_checked(struct query *q, enum verdict verdict)
 	/* A client has joined a question of our own, which a referral could answer: him it cannot. */
 	if (q->waiters && rank_of(q, verdict) < RANK_FORWARDED)
 		return leg_ask_in_full(q);
+	if (!q->reply_cached)
+		outdate_begin_leg(q);
 	store_sets(q, reply, verdict);
 	leg_weaken(q, verdict);
 	a->rank = MIN(a->rank, rank_of(q, verdict));

@@ -15,6 +15,8 @@ bool leg_is_known(const struct query *q);
  * asked for, and takes no alias from the cache. False: that would be nothing new.
  */
 bool leg_begin_anew(struct query *q);
+/* The DNAME in the cache that, as it is validated, redirects NAME too (RFC 6672 §3.4), or NULL. */
+const struct entry *leg_find_dname(const struct query *q, const uint8_t *name);
 /* Q's verdict is VERDICT at best. */
 void leg_weaken(struct query *q, enum verdict verdict);
 /* REPLY is what will be validated; CACHED: it came from an unchecked entry, not from a server. */

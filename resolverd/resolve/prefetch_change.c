@@ -7,16 +7,21 @@
 #include "dns/text.h"
 #include "dns/types.h"
 
-bool prefetch_same_data(const struct answer *a, const struct answer *b)
+bool prefetch_same_data_from(const struct answer *a, const struct answer *b, uint32_t first)
 {
-	if (a->rcode != b->rcode || a->answer_count != b->answer_count)
+	if (a->rcode != b->rcode || a->answer_count + first != b->answer_count)
 		return false;
 	for (uint32_t i = 0; i < a->answer_count; i++) {
-		const struct rrset *x = &a->answer[i], *y = &b->answer[i];
+		const struct rrset *x = &a->answer[i], *y = &b->answer[first + i];
 		if (!dname_equal(x->owner, y->owner) || !rrset_same_data(x, y))
 			return false;
 	}
 	return true;
+}
+
+bool prefetch_same_data(const struct answer *a, const struct answer *b)
+{
+	return prefetch_same_data_from(a, b, 0);
 }
 
 /* A's chain in words, "CNAME a.example. A 192.0.2.1" or "NXDOMAIN", into OUT; returns OUT. */

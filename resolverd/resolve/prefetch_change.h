@@ -6,6 +6,8 @@
 
 /* The same rcode and the same records along the whole chain; TTLs and signatures do not count. */
 bool prefetch_same_data(const struct answer *a, const struct answer *b);
+/* The same with the part of B's chain that begins with set FIRST (its count: what its end denies). */
+bool prefetch_same_data_from(const struct answer *a, const struct answer *b, uint32_t first);
 
 /* The change in words: a chain such as "CNAME a.example. A 192.0.2.1", or "NXDOMAIN". */
 enum { PREFETCH_DATA_TEXT_SIZE = 256 };

@@ -8,7 +8,7 @@
 static bool is_good(const struct answer *a)
 {
 	return (a->rcode == RCODE_NOERROR || a->rcode == RCODE_NXDOMAIN) &&
-	       a->verdict != VERDICT_BOGUS;
+	       a->verdict != VERDICT_BOGUS && !a->no_store;
 }
 
 /* What is about to be replaced by Q's answer, in memory of the turn; NULL if there is nothing. */
@@ -118,7 +118,7 @@ static void succeed(struct prefetch *p, struct kept *k, const struct query *q)
 	bool held = now.cache_ms < kept_hold_until_ms(k, rule);
 	k->retry_ms =
 		MAX(now.cache_ms + (held ? KEPT_FORWARD_RETRY_MS : KEPT_REST_MS), k->expires_ms);
-	if (q->answer.ttl_s == 0 && !k->forwarded)
+	if ((q->answer.ttl_s == 0 || !e) && !k->forwarded)
 		k->ttl_s = 0; /* cannot be kept: kept_plan() lets it go */
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "resolve/outdate.h"
 #include "resolve/recall.h"
 #include "resolve/servers.h"
 #include "resolve/upstream.h"
@@ -671,6 +672,26 @@ static void store_failure(struct query *q)
 		log_debug("failure not cached");
 }
 
+/* Q has come to its answer: it is kept, if it may be, and outdates what was known before in any case. */
+static void keep_answer(struct query *q)
+{
+	struct resolver *r = q->resolver;
+	const struct answer *a = &q->answer;
+	bool good = !a->no_store && !a->from_cache && a->rcode != RCODE_SERVFAIL;
+	if (query_is_unproven(q)) {
+		store_failure(q);
+		good = false;
+	}
+	if (q->refresh)
+		good &= prefetch_accept(r->prefetch, q);
+	/* What settings of before have brought may lie on the other side of a forward zone's
+	 * border, or of a trust anchor, and what was there has been forgotten when they changed. */
+	bool stored = good && q->settings == r->settings &&
+		      answer_store(a, &q->since, r->now, &r->turn_arena);
+	if (good && a->verdict != VERDICT_BOGUS && a->rank >= RANK_FORWARDED)
+		outdate_older(q, stored);
+}
+
 void query_finish(struct query *q)
 {
 	struct resolver *r = q->resolver;
@@ -681,18 +702,7 @@ void query_finish(struct query *q)
 	if (a->ttl_s == UINT32_MAX)
 		a->ttl_s = 0;
 	a->fetched_ms = r->now.cache_ms;
-	bool store = !a->no_store && !a->from_cache && a->rcode != RCODE_SERVFAIL && a->ttl_s > 0;
-	if (query_is_unproven(q)) {
-		store_failure(q);
-		store = false;
-	}
-	/* What settings of before have brought may lie on the other side of a forward zone's
-	 * border, or of a trust anchor, and what was there has been forgotten when they changed. */
-	store &= q->settings == r->settings;
-	if (q->refresh)
-		store &= prefetch_accept(r->prefetch, q);
-	if (store)
-		answer_store(a, &q->since, r->now, &r->turn_arena);
+	keep_answer(q);
 	if (q->waiters || !(q->internal || q->refresh || q->watched))
 		prefetch_answered(r->prefetch, q);
 	note_end(q);

@@ -256,6 +256,9 @@ struct query {
 	const uint8_t *name; /* the leg's owner name, lower case, in the arena */
 	unsigned alias_count, referral_count;
 	struct answer answer;
+	/* Bits, by the sets of the answer with which legs begin: told by servers, not by the cache; of a
+	 * name of which the slower tier has told what it keeps. */
+	uint32_t legs_told, legs_recalled;
 
 	/* asking */
 	struct zone_context zone;
@@ -306,6 +309,7 @@ struct query {
 
 	struct { /* what the slower tier knows of the leg's name: recall.c */
 		bool asked, waits;
+		bool known;	/* has told all */
 		uint64_t token; /* 0: nothing is to come */
 		uint64_t end_ms;
 		struct query *next; /* of the same bucket */

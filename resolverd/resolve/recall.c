@@ -25,6 +25,13 @@ enum recall recall_begin(struct resolver *r, const uint8_t *name, uint64_t *toke
 	return r->recall(r->recall_context, name, *token, r->now);
 }
 
+void recall_note(struct query *q, enum recall what)
+{
+	q->recall.known |= what == RECALL_NOTHING || what == RECALL_FOUND;
+	if (q->recall.known && q->name == q->qname)
+		q->legs_recalled |= 1;
+}
+
 void recall_wait(struct query *q, uint64_t token)
 {
 	struct resolver *r = q->resolver;
@@ -47,6 +54,7 @@ enum recall recall_leg(struct query *q)
 		return RECALL_NOTHING;
 	q->recall.asked = true;
 	enum recall what = recall_begin(q->resolver, q->name, &token);
+	recall_note(q, what);
 	if (what != RECALL_LATER)
 		return what;
 	recall_wait(q, token);
@@ -90,7 +98,7 @@ void recall_forget(struct query *q)
 void recall_next_leg(struct query *q)
 {
 	recall_forget(q);
-	q->recall.asked = false;
+	q->recall.asked = q->recall.known = false;
 }
 
 static struct query *find(struct resolver *r, uint64_t token)
@@ -120,6 +128,7 @@ void recall_event(struct resolver *r, const struct event *ev)
 	}
 	bool waited = q->recall.waits;
 	recall_forget(q);
+	recall_note(q, ev->found ? RECALL_FOUND : RECALL_UNKNOWN); /* it may have given up */
 	if (ev->found)
 		waiters_recalled(q);
 	if (waited) {

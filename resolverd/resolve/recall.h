@@ -16,6 +16,8 @@ enum recall recall_leg(struct query *q);
 /* For a question that is not open yet: RECALL_LATER wants recall_wait() with *TOKEN as soon as it is. */
 enum recall recall_begin(struct resolver *r, const uint8_t *name, uint64_t *token);
 void recall_wait(struct query *q, uint64_t token);
+/* WHAT was said of the name of Q's leg. */
+void recall_note(struct query *q, enum recall what);
 
 /* Q is not to run on yet. */
 bool recall_is_waited_for(struct query *q);

@@ -113,9 +113,10 @@ typedef void resolver_forwarded_fn(void *context, const struct resolver_forwarde
  * Memory does not know: bring what a slower tier keeps under NAME (lower case) into the cache, by
  * cache_restore(). Called within a step, so it waits for nothing and nobody: what cannot be had at once
  * is asked for, with what is kept under the names above, and EV_RECALLED with TOKEN is told when it is
- * there. TOKEN 0: it is not to be asked for.
+ * there. TOKEN 0: it is not to be asked for. RECALL_UNKNOWN is nothing for now: it cannot be asked, and may
+ * yet keep something.
  */
-enum recall { RECALL_NOTHING, RECALL_FOUND, RECALL_LATER };
+enum recall { RECALL_NOTHING, RECALL_FOUND, RECALL_LATER, RECALL_UNKNOWN };
 typedef enum recall resolver_recall_fn(void *context, const uint8_t *name, uint64_t token,
 				       struct now now);
 

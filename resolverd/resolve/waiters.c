@@ -156,17 +156,23 @@ static ptrdiff_t answer_now(struct resolver *r, const struct event *ev, struct c
 				 sizeof(r->reply_buffer));
 }
 
-/* Once more, if memory did not know the question's NAME but now does; *TOKEN, if that will be known
- * later. A question in progress has looked there already. */
+/* What the slower tier says of a question's name. */
+struct recalled {
+	enum recall what;
+	uint64_t token; /* 0: nothing is to come */
+};
+
+/* Once more, if memory did not know the question's NAME but now does. A question in progress has looked
+ * there already. */
 static ptrdiff_t answer_recalled(struct resolver *r, const struct event *ev, const uint8_t *name,
-				 struct client *client, uint64_t *token)
+				 struct client *client, struct recalled *said)
 {
 	if (query_find(r, name, client->qtype))
 		return 0;
-	enum recall what = recall_begin(r, name, token);
-	if (what != RECALL_LATER)
-		*token = 0;
-	if (what != RECALL_FOUND)
+	said->what = recall_begin(r, name, &said->token);
+	if (said->what != RECALL_LATER)
+		said->token = 0;
+	if (said->what != RECALL_FOUND)
 		return 0;
 	ptrdiff_t len = answer_now(r, ev, client);
 	metrics_add(r->metrics, METRIC_cache_recalled_total, len > 0);
@@ -202,7 +208,7 @@ void waiters_admit(struct resolver *r, const struct event *ev)
 {
 	struct client client;
 	uint8_t lower[DNAME_MAX];
-	uint64_t token = 0;
+	struct recalled said = {.what = RECALL_UNKNOWN};
 	ptrdiff_t len = answer_now(r, ev, &client);
 	if (len == RESOLVER_IGNORE) {
 		struct action drop = {.kind = ACT_DROP, .token = ev->token};
@@ -211,7 +217,7 @@ void waiters_admit(struct resolver *r, const struct event *ev)
 	}
 	dname_lower(client.qname, lower);
 	if (len == 0)
-		len = answer_recalled(r, ev, lower, &client, &token);
+		len = answer_recalled(r, ev, lower, &client, &said);
 	if (len == 0 && keep_popular(r, lower, &client))
 		len = answer_now(r, ev, &client);
 	client.token = ev->token;
@@ -228,8 +234,10 @@ void waiters_admit(struct resolver *r, const struct event *ev)
 		struct shares_holder holder = shares_holder_of(&client.peer, client.trusted);
 		query_take_over(q, &holder);
 	}
-	if (q && token != 0)
-		recall_wait(q, token);
+	if (q)
+		recall_note(q, said.what);
+	if (q && said.token != 0)
+		recall_wait(q, said.token);
 	/* Who waits for the slower tier may yet be answered from there. */
 	if (!q || !q->recall.waits)
 		metrics_add(r->metrics, METRIC_cache_misses_total, 1);
@@ -258,7 +266,7 @@ static const struct entry *find_stale(struct resolver *r, const struct query *q,
 static void answer_waiter(struct query *q, struct waiter *w)
 {
 	struct resolver *r = q->resolver;
-	bool failed = q->answer.rcode == RCODE_SERVFAIL ||
+	bool failed = q->answer.rcode == RCODE_SERVFAIL || q->answer.no_store ||
 		      (query_is_unproven(q) && !client_checking_disabled(&w->client));
 	const struct entry *stale = failed ? find_stale(r, q, w) : NULL;
 	size_t len =

@@ -690,7 +690,7 @@ static void same_as_a_model(void **state)
 				 unit_serial_entry(&e, name, types[type], round, ttl_s, now), now);
 			m.serials[number][type] = round;
 		} else if (dice < 600) {
-			disk_remove(m.disk, ENTRY_RRSET, name, types[type]);
+			disk_remove(m.disk, ENTRY_RRSET, name, types[type], true);
 			m.serials[number][type] = 0;
 		} else if (dice < 610) {
 			model_flush(&m, number);

@@ -288,7 +288,7 @@ static void live_through(const struct disk_io *io, const struct disk_tuning *tun
 	for (unsigned i = 0; i < 25; i++)
 		check_resident(r, i, now);
 	unit_number_name(3, name);
-	disk_remove(d, ENTRY_RRSET, name, TYPE_ONE);
+	disk_remove(d, ENTRY_RRSET, name, TYPE_ONE, true);
 	unit_number_name(4, name);
 	check_result(d, disk_flush(d, name, 0, false), "flush");
 	assert_int_equal(unit_get(r, 3, TYPE_ONE, now), 0);

@@ -300,7 +300,7 @@ static void newest_wins(void **state)
 		if (table[i].serial)
 			unit_put(d, 1, TYPE_ONE, table[i].serial, unit_now(0));
 		if (table[i].remove)
-			disk_remove(d, ENTRY_RRSET, name, TYPE_ONE);
+			disk_remove(d, ENTRY_RRSET, name, TYPE_ONE, true);
 		if (table[i].flush)
 			disk_flush_begin(d, name, 0, false);
 		atomic_store(&gate.reads, false);

@@ -579,7 +579,7 @@ static void test_walk_stops(void **state)
 
 struct told {
 	struct cache_sink sink;
-	unsigned puts, removals;
+	unsigned puts, removals, unseen;
 	uint32_t ttl_s, hits; /* of the last put */
 	uint16_t type;	      /* of the last removal */
 };
@@ -593,12 +593,14 @@ static void tell_put(void *context, const struct entry *e, struct now now)
 	t->hits = e->hits;
 }
 
-static void tell_removal(void *context, enum entry_kind kind, const uint8_t *name, uint16_t type)
+static void tell_removal(void *context, enum entry_kind kind, const uint8_t *name, uint16_t type,
+			 bool seen)
 {
 	struct told *t = context;
 	(void)kind;
 	(void)name;
 	t->removals++;
+	t->unseen += !seen;
 	t->type = type;
 }
 
@@ -641,8 +643,13 @@ static void test_sink(void **state)
 	assert_false(cache_remove(c, ENTRY_RRSET, name.wire, TYPE_A));
 	assert_int_equal(t.removals, 1);
 	assert_int_equal(t.type, TYPE_A);
+	assert_int_equal(t.unseen, 0);
+	/* What only the sink may know of is out of date there too. */
+	assert_false(cache_remove_below(c, ENTRY_RRSET, name.wire, TYPE_A));
+	assert_int_equal(t.removals, 2);
+	assert_int_equal(t.unseen, 1);
 	assert_int_equal(cache_flush(c, other.wire, TYPE_A, false), 1);
-	assert_int_equal(t.removals, 1); /* flushes are for each tier itself */
+	assert_int_equal(t.removals, 2); /* flushes are for each tier itself */
 	cache_reader_free(r);
 	cache_free(c);
 }

@@ -57,6 +57,7 @@ static void learn(struct life *l, const struct news *n)
 {
 	static const uint8_t empty_answer[12];		      /* six counts of nothing */
 	static const uint8_t record[] = {4, 0, 192, 0, 2, 1}; /* its length in host order */
+	static const uint8_t alias[] = {1, 0, 0};	      /* to the root */
 	_Alignas(8) uint8_t room[512];
 	bool is_set = n->kind == ENTRY_RRSET;
 	const struct entry_parts parts = {
@@ -69,8 +70,9 @@ static void learn(struct life *l, const struct news *n)
 		.verdict = VERDICT_SECURE,
 		.ede = EDE_NONE,
 		.rr_count = is_set,
-		.payload = {is_set ? span_of(record, sizeof(record))
-				   : span_of(empty_answer, sizeof(empty_answer))}};
+		.payload = {!is_set		    ? span_of(empty_answer, sizeof(empty_answer))
+			    : n->type == TYPE_CNAME ? span_of(alias, sizeof(alias))
+						    : span_of(record, sizeof(record))}};
 	assert_true(entry_size(&parts) <= sizeof(room));
 	assert_int_equal(cache_put(l->cache, entry_make(&parts, room), l->now), OK);
 }
@@ -101,6 +103,18 @@ static void latest_wins(void **state)
 		 {ENTRY_ANSWER, NXDOMAIN, 86400, RANK_SECURE},
 		 {ENTRY_RRSET, TYPE_ONE, 60, RANK_SECURE},
 		 false},
+		{"denied since, and kept as another kind",
+		 {ENTRY_RRSET, TYPE_ONE, 86400, RANK_SECURE},
+		 {ENTRY_ANSWER, TYPE_ONE, 60, RANK_ANSWER},
+		 false},
+		{"no alias any more",
+		 {ENTRY_RRSET, TYPE_CNAME, 86400, RANK_SECURE},
+		 {ENTRY_RRSET, TYPE_ONE, 60, RANK_SECURE},
+		 false},
+		{"RFC 4035 §2.5: DS beside an alias says nothing of it",
+		 {ENTRY_RRSET, TYPE_CNAME, 86400, RANK_SECURE},
+		 {ENTRY_RRSET, TYPE_DS, 60, RANK_SECURE},
+		 true},
 		{"another type",
 		 {ENTRY_RRSET, TYPE_ONE, 86400, RANK_SECURE},
 		 {ENTRY_RRSET, TYPE_TWO, 60, RANK_SECURE},
@@ -133,10 +147,43 @@ static void latest_wins(void **state)
 	}
 }
 
+/* What is outdated by an answer that is not kept goes from disk too, also if memory has forgotten it. */
+static void outdated_below(void **state)
+{
+	(void)state;
+	static const struct news news = {ENTRY_RRSET, TYPE_ONE, 86400, RANK_SECURE};
+	static const struct {
+		const char *why;
+		bool below, is_found;
+	} table[] = {
+		{"memory knew nothing of it, and the disk was not told", false, true},
+		{"memory knew nothing of it", true, false},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct life l;
+		begin(&l, 0);
+		learn(&l, &news);
+		end(&l);
+		begin(&l, 10);
+		assert_false((table[i].below ? cache_remove_below : cache_remove)(
+			l.cache, news.kind, l.name, news.type));
+		/* At once, and in the next life. */
+		for (int again = 0; again < 2; again++) {
+			if (warm_fetch(l.reader, l.name, l.now) != table[i].is_found)
+				fail_msg("%s", table[i].why);
+			end(&l);
+			begin(&l, 20);
+		}
+		end(&l);
+		unit_dir_count(&unit_dir, "", true);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		unit_test_in_dir(latest_wins),
+		unit_test_in_dir(outdated_below),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
