@@ -132,6 +132,11 @@ enum {
 	 * not to keep it (RFC 2308 §5); but a dual-stack client asks for AAAA with each A, and each
 	 * time the question would go round all servers. */
 	LIMIT_BARE_DENIAL_S = 5,
+	/* Before an expired alias chain is told as it was, its target is asked for, then the next one of the
+	 * chain: a known server answers in a tenth of that, and all of it together leaves a client's time
+	 * whole. */
+	LIMIT_LEAD_MS = 200,
+	LIMIT_LEADS = 3,
 	/* Work goes on behind the answer for this long in all, for the cache's sake. */
 	LIMIT_QUERY_MS = 10000,
 	/* Time that a disk has to tell what memory does not know, before servers are asked beside it:

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "resolve/lead.h"
 #include "resolve/prefetch_kept.h"
 #include "resolve/prefetch_rotation.h"
 #include "resolve/servers.h"
@@ -375,6 +376,8 @@ static void wake(struct prefetch *p, struct kept *k)
 	const struct prefetch_rule *rule = prefetch_rule_for(kept_settings_of(p), k->qname);
 	if (k->query) {
 		servers_allow_probe(k->query);
+		if (now.cache_ms >= k->expires_ms) /* what is held meanwhile ends as it does now */
+			(void)lead_from(p->resolver, k->qname, k->qtype, k->query->name);
 		set_wake(p, k, now_mono_ms(now) + PUSH_MS);
 		return;
 	}

@@ -1,6 +1,7 @@
 /*
  * The end of a refresh: whether what came may replace what is there, and what it means for the name.
  */
+#include "resolve/lead.h"
 #include "resolve/prefetch_change.h"
 #include "resolve/prefetch_kept.h"
 #include "resolve/prefetch_rotation.h"
@@ -82,7 +83,7 @@ bool prefetch_accept(struct prefetch *p, struct query *q)
 	return false;
 }
 
-static void fail(struct prefetch *p, struct kept *k)
+static void fail(struct prefetch *p, struct kept *k, const struct query *q)
 {
 	struct resolver *r = p->resolver;
 	const struct prefetch_rule *rule = prefetch_rule_for(kept_settings_of(p), k->qname);
@@ -94,6 +95,8 @@ static void fail(struct prefetch *p, struct kept *k)
 	k->retry_ms = r->now.cache_ms + pause_ms + rng_below(&r->rng, pause_ms / 4 + 1);
 	if (k->failures < UINT8_MAX)
 		k->failures++;
+	if (!q->shortage)
+		(void)lead_from(r, k->qname, k->qtype, q->name);
 }
 
 static void succeed(struct prefetch *p, struct kept *k, const struct query *q)
@@ -135,6 +138,6 @@ void prefetch_finished(struct prefetch *p, struct query *q)
 	else if (is_good(&q->answer))
 		succeed(p, k, q);
 	else
-		fail(p, k);
+		fail(p, k, q);
 	kept_plan(p, k);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "resolve/lead.h"
 #include "resolve/outdate.h"
 #include "resolve/recall.h"
 #include "resolve/servers.h"
@@ -703,6 +704,7 @@ void query_finish(struct query *q)
 		a->ttl_s = 0;
 	a->fetched_ms = r->now.cache_ms;
 	keep_answer(q);
+	lead_end(q);
 	if (q->waiters || !(q->internal || q->refresh || q->watched))
 		prefetch_answered(r->prefetch, q);
 	note_end(q);

@@ -32,6 +32,7 @@
 #include "resolve/trace.h"
 
 struct kept;
+struct lead;
 struct query;
 struct waiter;
 
@@ -243,6 +244,7 @@ struct query {
 	struct waiter *waiters;
 	unsigned waiter_count;
 	struct parent_link *parents;
+	struct lead *leads; /* expired chains that it will end: lead.h */
 
 	/* for who keeps traces */
 	uint8_t number; /* in the budget's trace */

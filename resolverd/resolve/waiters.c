@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "resolve/lead.h"
 #include "resolve/recall.h"
 #include "resolve/servers.h"
 
@@ -33,13 +34,25 @@ static void put_back(struct resolver *r, struct waiter *w)
 	r->waiter_pool = w;
 }
 
-/* Take W off its question and all lists, and into the pool. */
-static void release(struct resolver *r, struct waiter *w)
+/* W waits for Q from now on. */
+static void join_waiters(struct query *q, struct waiter *w)
+{
+	w->query = q;
+	w->previous = NULL;
+	w->next = q->waiters;
+	if (q->waiters)
+		q->waiters->previous = w;
+	q->waiters = w;
+	q->waiter_count++;
+	q->budget->held_bytes += sizeof(*w);
+	query_weigh(q);
+	if (q->clients++ == 0)
+		q->client = w->client.peer;
+}
+
+static void leave_waiters(struct waiter *w)
 {
 	struct query *q = w->query;
-	struct waiter **at = waiter_slot(r, w->client.token);
-	REQUIRE(*at == w); /* else it would stay in the table, and be used once freed */
-	*at = w->hash_next;
 	if (w->previous)
 		w->previous->next = w->next;
 	else
@@ -49,6 +62,15 @@ static void release(struct resolver *r, struct waiter *w)
 	q->waiter_count--;
 	q->budget->held_bytes -= sizeof(*w);
 	query_weigh(q);
+}
+
+/* Take W off its question and all lists, and into the pool. */
+static void release(struct resolver *r, struct waiter *w)
+{
+	struct waiter **at = waiter_slot(r, w->client.token);
+	REQUIRE(*at == w); /* else it would stay in the table, and be used once freed */
+	*at = w->hash_next;
+	leave_waiters(w);
 	heap_remove(&r->client_timers, &w->deadline);
 	r->waiter_count--;
 	put_back(r, w);
@@ -105,26 +127,26 @@ static bool add_waiter(struct query *q, const struct client *client)
 	if (!w)
 		return false;
 	w->client = *client;
-	w->query = q;
 	if (heap_set(&r->client_timers, &w->deadline,
 		     now_mono_ms(r->now) + patience_ms(q, client)) != OK) {
 		put_back(r, w);
 		return false;
 	}
-	w->next = q->waiters;
-	if (q->waiters)
-		q->waiters->previous = w;
-	q->waiters = w;
-	q->waiter_count++;
-	q->budget->held_bytes += sizeof(*w);
-	query_weigh(q);
+	join_waiters(q, w);
 	struct waiter **at = &r->waiter_table[waiter_bucket(client->token)];
 	w->hash_next = *at;
 	*at = w;
 	r->waiter_count++;
-	if (q->clients++ == 0)
-		q->client = client->peer;
 	return true;
+}
+
+/* A client waits for Q: it goes first from now on. */
+static void hurry(struct query *q)
+{
+	if (!q->budget->refresh)
+		return;
+	q->budget->refresh = false;
+	q->throttled_until_ms = 0;
 }
 
 /* --- coming --------------------------------------------------------------------------------- */
@@ -197,10 +219,7 @@ static bool keep_popular(struct resolver *r, const uint8_t *name, const struct c
 static void join(struct resolver *r, struct query *q)
 {
 	metrics_add(r->metrics, METRIC_queries_coalesced_total, 1);
-	if (q->budget->refresh) { /* it goes first from now on */
-		q->budget->refresh = false;
-		q->throttled_until_ms = 0;
-	}
+	hurry(q);
 	servers_allow_probe(q);
 }
 
@@ -255,20 +274,73 @@ static void send_answer(struct resolver *r, struct waiter *w, size_t len)
 }
 
 /* Expired data that may still be served for W's question (RFC 8767), or NULL. */
-static const struct entry *find_stale(struct resolver *r, const struct query *q,
-				      const struct waiter *w)
+static const struct entry *find_stale(struct resolver *r, const struct waiter *w)
 {
-	const struct entry *e = answer_find(r->client_context.reader, q->qname, dname_len(q->qname),
-					    q->qtype, w->client.dnssec_ok, r->now);
+	uint8_t name[DNAME_MAX];
+	size_t len = dname_lower(w->client.qname, name);
+	const struct entry *e = answer_find(r->client_context.reader, name, len, w->client.qtype,
+					    w->client.dnssec_ok, r->now);
 	return e && client_may_use_stale(&r->client_context, &w->client, e, r->now) ? e : NULL;
+}
+
+/* W, about to be told an expired chain, waits for the target of the alias where Q has got to instead; false:
+ * it need not. */
+static bool lead_on(struct resolver *r, struct waiter *w)
+{
+	const struct query *q = w->query;
+	struct shares_holder holder = shares_holder_of(&w->client.peer, w->client.trusted);
+	uint64_t now_ms = now_mono_ms(r->now);
+	uint64_t end_ms =
+		MIN(now_ms + LIMIT_LEAD_MS, w->client.arrived_ms + q->settings->client_ms);
+	uint8_t name[DNAME_MAX];
+	if (w->leads == LIMIT_LEADS || end_ms <= now_ms || q->shortage ||
+	    !client_recursion_desired(&w->client))
+		return false;
+	dname_lower(w->client.qname, name);
+	struct query *target = lead_from(r, name, w->client.qtype, q->name);
+	if (!target || target == q || target->waiter_count >= LIMIT_WAITERS ||
+	    heap_set(&r->client_timers, &w->deadline, end_ms) != OK)
+		return false;
+	w->leads++;
+	leave_waiters(w);
+	join_waiters(target, w);
+	hurry(target);
+	query_take_over(target, &holder);
+	return true;
+}
+
+/* W was led to the question that has just ended, or has waited for it long enough: it is told what its own
+ * name has come to be known as meanwhile. */
+static void answer_led(struct resolver *r, struct waiter *w)
+{
+	struct client_error error = {.rcode = RCODE_SERVFAIL, .ede = EDE_NO_REACHABLE_AUTHORITY};
+	const struct entry *stale = find_stale(r, w);
+	size_t len;
+	if (stale && entry_is_fresh(stale, r->now))
+		len = client_reply_entry(&r->client_context, &w->client, stale, r->now,
+					 CLIENT_FRESH, r->reply_buffer, sizeof(r->reply_buffer));
+	else if (stale)
+		len = client_reply_entry(&r->client_context, &w->client, stale, r->now,
+					 CLIENT_STALE, r->reply_buffer, sizeof(r->reply_buffer));
+	else
+		len = client_reply_error(&r->client_context, &w->client, &error, r->reply_buffer,
+					 sizeof(r->reply_buffer));
+	send_answer(r, w, len);
 }
 
 static void answer_waiter(struct query *q, struct waiter *w)
 {
 	struct resolver *r = q->resolver;
+	if (w->leads > 0) {
+		if (q->answer.rcode != RCODE_SERVFAIL || !lead_on(r, w))
+			answer_led(r, w);
+		return;
+	}
 	bool failed = q->answer.rcode == RCODE_SERVFAIL || q->answer.no_store ||
 		      (query_is_unproven(q) && !client_checking_disabled(&w->client));
-	const struct entry *stale = failed ? find_stale(r, q, w) : NULL;
+	const struct entry *stale = failed ? find_stale(r, w) : NULL;
+	if (stale && lead_on(r, w))
+		return;
 	size_t len =
 		stale ? client_reply_entry(&r->client_context, &w->client, stale, r->now,
 					   CLIENT_STALE, r->reply_buffer, sizeof(r->reply_buffer))
@@ -311,9 +383,15 @@ static void note_told(struct query *q, enum trace_told what)
 static void on_patience_over(struct resolver *r, struct waiter *w)
 {
 	struct query *q = w->query;
-	const struct entry *stale = find_stale(r, q, w);
+	const struct entry *stale = find_stale(r, w);
 	uint64_t end_ms = w->client.arrived_ms + q->settings->client_ms;
 	size_t len;
+	if (stale && lead_on(r, w))
+		return;
+	if (w->leads > 0) {
+		answer_led(r, w);
+		return;
+	}
 	if (stale) {
 		note_told(q, TRACE_TOLD_STALE);
 		len = client_reply_entry(&r->client_context, &w->client, stale, r->now,

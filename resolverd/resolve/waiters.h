@@ -11,6 +11,7 @@ struct waiter {
 	struct heap_node deadline;
 	struct waiter *next, *previous; /* of the question */
 	struct waiter *hash_next;	/* by token */
+	uint8_t leads; /* times that it was led on to the target of a stale alias */
 };
 
 enum { WAITERS_BUCKETS = 8192 };
