@@ -129,10 +129,15 @@ static inline bool entry_ends_soon(const struct entry *e, struct now now)
 {
 	return (e->expires_ms - now.cache_ms) * 10 <= (int64_t)e->ttl_s * 1000;
 }
-/* Whole seconds left, 0 if expired. */
+/* Whole seconds left, 0 if expired. What is fresh has one at least: 0 would forbid to keep it, and bring
+ * whoever keeps answers back at once. So at worst it lives a second too long there. */
 static inline uint32_t entry_ttl_left_s(const struct entry *e, struct now now)
 {
-	return entry_is_fresh(e, now) ? (uint32_t)((e->expires_ms - now.cache_ms) / 1000) : 0;
+	int64_t left_ms = e->expires_ms - now.cache_ms;
+	if (left_ms <= 0)
+		return 0;
+	uint32_t left_s = (uint32_t)(left_ms / 1000);
+	return left_s + (left_s == 0);
 }
 
 /* The RRset of an ENTRY_RRSET, borrowed; owner in lower case, ttl_s the original. */

@@ -382,14 +382,15 @@ const struct entry *answer_find(struct cache_reader *r, const uint8_t *qname, si
 	return find_more(&f, e, qtype);
 }
 
-/* Seconds that are left of TTL_S; none too many. */
+/* Seconds that are left of TTL_S, a record's in E; none too many, but one of what is fresh. */
 static uint32_t ttl_left_s(const struct entry *e, struct now now, uint32_t ttl_s)
 {
 	int64_t age_ms = now.cache_ms - entry_fetched_ms(e);
 	if (age_ms <= 0)
 		return ttl_s;
 	int64_t age_s = (age_ms + 999) / 1000;
-	return age_s < ttl_s ? ttl_s - (uint32_t)age_s : 0;
+	uint32_t least_s = MIN(ttl_s, entry_is_fresh(e, now) ? 1u : 0u);
+	return age_s < ttl_s ? ttl_s - (uint32_t)age_s : least_s;
 }
 
 /* Put the body back behind its question. */

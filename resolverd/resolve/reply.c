@@ -608,14 +608,15 @@ static void write_body(struct reply *r, const struct answer_view *v, uint8_t *at
 	memcpy(at + end, body + end, v->body.len - end);
 }
 
-/* Each record has aged since it came, but not below zero; nor is it told for longer than CAP_S. */
+/* Each record has aged since it came, but not below a second, unless it came with none: it is fresh, or its
+ * AGE_S is 0. Nor is it told for longer than CAP_S. */
 static void age_body(const struct answer_view *v, uint8_t *at, uint32_t age_s, uint32_t cap_s)
 {
 	for (size_t i = 0; i < v->ttl_count; i++) {
 		uint16_t offset;
 		memcpy(&offset, v->ttl_offsets + i * sizeof(offset), sizeof(offset));
 		uint32_t ttl_s = load_u32(at + offset);
-		ttl_s = ttl_s > age_s ? ttl_s - age_s : 0;
+		ttl_s = ttl_s > age_s ? ttl_s - age_s : MIN(ttl_s, 1u);
 		store_u32(at + offset, MIN(ttl_s, cap_s));
 	}
 }
@@ -680,7 +681,8 @@ static inline uint32_t told_ttl_s(struct client_context *ctx, const struct entry
 	return left_s - spread_s(ctx, left_s);
 }
 
-/* Seconds since E was fetched, begun ones included: nothing outlives its TTL by a fraction. */
+/* Seconds since E was fetched, begun ones included: only in its last second anything outlives its TTL by a
+ * fraction. */
 static uint32_t entry_age_s(const struct entry *e, struct now now)
 {
 	int64_t age_ms = now.cache_ms - entry_fetched_ms(e);

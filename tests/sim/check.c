@@ -193,6 +193,7 @@ static void note_freshness(struct checked *x, const struct oracle *o)
 	if (x->s->settings.dnssec && o->verdict == SIM_BOGUS && ttl_s != UINT32_MAX &&
 	    ttl_s > LIMIT_BOGUS_S)
 		wrong(x, "bogus data is kept for a short time (RFC 4035 4.7)", "");
+	x->c->ends_soon = ttl_s <= 1;
 	if (ttl_s != UINT32_MAX && (has_soa || has_final))
 		x->c->fresh_until_us = x->s->now_us + (uint64_t)ttl_s * 1000000;
 }

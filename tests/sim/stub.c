@@ -70,9 +70,9 @@ static const struct stub *find_fresh(const struct sim *s, const struct stub *c)
 {
 	for (unsigned i = 0; i < s->stubs.count; i++) {
 		const struct stub *o = s->stubs.list[i];
-		if (o->fresh_until_us > s->now_us + MILLISECOND_US && o->qtype == c->qtype &&
-		    o->dnssec_ok == c->dnssec_ok && o->checking_disabled == c->checking_disabled &&
-		    dname_equal(o->qname, c->qname))
+		if (o->fresh_until_us > s->now_us + MILLISECOND_US && !o->ends_soon &&
+		    o->qtype == c->qtype && o->dnssec_ok == c->dnssec_ok &&
+		    o->checking_disabled == c->checking_disabled && dname_equal(o->qname, c->qname))
 			return o;
 	}
 	return NULL;

@@ -46,6 +46,7 @@ struct stub {
 	bool truncated;
 	uint16_t answer_count;
 	uint64_t fresh_until_us; /* the answer may be kept so long */
+	bool ends_soon;		 /* of which no more is left than a second, or less */
 	uint64_t sends_before;	 /* the network's count when it asked */
 };
 

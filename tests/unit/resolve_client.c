@@ -421,8 +421,8 @@ static const struct {
 } aged[] = {
 	{"RFC 1035 §3.2.1: a begun second is gone", 1, "plain.example.", "",
 	 "NOERROR rd = plain.example. 299 A 192.0.2.1"},
-	{"RFC 1035 §3.2.1: to the last one", 299500, "plain.example.", "",
-	 "NOERROR rd = plain.example. 0 A 192.0.2.1"},
+	{"RFC 1035 §3.2.1: to the last one, which is told to its end", 299500, "plain.example.", "",
+	 "NOERROR rd = plain.example. 1 A 192.0.2.1"},
 	{"RFC 1035 §3.2.1: and no further", 300000, "plain.example.", "", "resolve"},
 	{"RFC 1035 §3.2.1: each record for itself", 4000, "db.example.", "",
 	 "NOERROR rd = db.example. 56 CNAME db.cluster.example. = db.cluster.example. 1 A "
@@ -471,7 +471,7 @@ static void test_spread(void **state)
 		{"an RRset", "plain.example.", 0, 20, 240, 300},
 		{"what is left of it", "plain.example.", 298000, 50, 1, 2},
 		{"its last second", "plain.example.", 299000, 50, 1, 1},
-		{"nothing is left", "plain.example.", 299500, 50, 0, 0},
+		{"its end", "plain.example.", 299500, 50, 1, 1},
 		{"a chain goes by its shortest TTL", "db.example.", 0, 40, 58, 60},
 	};
 	struct rig *g = rig_new();
