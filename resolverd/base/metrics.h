@@ -77,6 +77,8 @@
 	X(prefetch_changed_total, "refreshes that brought other data")                             \
 	X(prefetch_flips_doubted_total, "refreshes that denied what was there, to be confirmed")   \
 	X(prefetch_flips_averted_total, "of these, those that another server did not confirm")     \
+	X(prefetch_returns_doubted_total,                                                          \
+	  "refreshes that would have gone back to what was just replaced, asked once more")        \
 	X(prefetch_throttled_total, "times that due refreshes waited for the rate limit")          \
 	X(prefetch_held_total, "expired answers served at once while being refreshed")             \
 	X(network_changes_total,                                                                   \

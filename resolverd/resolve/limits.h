@@ -137,6 +137,10 @@ enum {
 	 * whole. */
 	LIMIT_LEAD_MS = 200,
 	LIMIT_LEADS = 3,
+	/* The data of a kept name has changed: for so long its refreshes stay with the server that told that,
+	 * as others may not know it yet. A zone's secondaries are told within seconds (RFC 1996), or ask;
+	 * and should that server be wrong, it is not followed for ever. */
+	LIMIT_CHANGED_MS = 120000,
 	/* Work goes on behind the answer for this long in all, for the cache's sake. */
 	LIMIT_QUERY_MS = 10000,
 	/* Time that a disk has to tell what memory does not know, before servers are asked beside it:

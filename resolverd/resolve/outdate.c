@@ -22,6 +22,9 @@ void outdate_begin_leg(struct query *q)
 	q->legs_told |= bit;
 	if (q->recall.known)
 		q->legs_recalled |= bit;
+	if (q->reply_server < q->zone.server_count)
+		q->tellers[q->teller_count++ % TELLERS_MAX] =
+			q->zone.servers[q->reply_server].address;
 }
 
 static void drop(const struct news *n, enum entry_kind kind, uint16_t type)

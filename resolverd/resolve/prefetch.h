@@ -18,6 +18,11 @@
  * is not believed at once: the question goes to another server over TCP, and until somebody confirms
  * it or the guard's time is over, the data stays. A denial that is validated needs no confirming.
  *
+ * While a change comes to the servers of a zone, some tell what was before. So for LIMIT_CHANGED_MS after a
+ * change refreshes go first to the servers that told it, and one that would go back to what was just
+ * replaced, on the word of others, is asked once more. A real return is told by those servers too, or they
+ * are silent: it is seen with the next refresh.
+ *
  * A refresh is an ordinary question with a budget of its own. All refreshes pass a token bucket, the
  * highest yield first when it runs dry, and others for each upstream and each zone, in packets, so that
  * whoever makes names of one zone hot does not take the rate from all others; they leave the bursts of rate-limited zones to clients and never take more than their share of questions in
@@ -66,6 +71,10 @@ bool prefetch_accept(struct prefetch *p, struct query *q);
 /* ... and now it is, or was not good enough. */
 void prefetch_finished(struct prefetch *p, struct query *q);
 
+/* ADDRESS told the change of Q's name that others may not know of yet. Q is a refresh, or any question. */
+struct endpoint;
+bool prefetch_prefers(const struct query *q, const struct endpoint *address);
+
 /* Time has passed: begin what is due. */
 void prefetch_deadline(struct prefetch *p);
 /* When to call that next, in milliseconds of mono time; UINT64_MAX: never. */
@@ -80,7 +89,6 @@ bool prefetch_is_pressed(const struct prefetch *p, const struct query *q);
 
 /* May a refresh send a packet to ADDRESS, a server of ZONE (NULL: where no zone is told apart), now? 0, or
  * the milliseconds to wait. */
-struct endpoint;
 uint32_t prefetch_upstream_wait_ms(struct prefetch *p, const struct endpoint *address,
 				   const uint8_t *zone);
 

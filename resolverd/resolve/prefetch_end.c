@@ -24,6 +24,54 @@ static struct answer *load_old(struct prefetch *p, const struct query *q)
 	return old;
 }
 
+/* A's data, told apart from other data with a key that nobody knows. */
+static uint64_t data_hash(const struct prefetch *p, const struct answer *a)
+{
+	const struct hash_key *key = &p->resolver->table_key;
+	uint64_t sum = a->rcode;
+	for (uint32_t i = 0; i < a->answer_count; i++) {
+		const struct rrset *set = &a->answer[i];
+		sum = sum * 31 + hash_bytes(key, span_of(set->owner, dname_len(set->owner)));
+		sum = sum * 31 + hash_bytes(key, set->rdata) + set->type;
+	}
+	return sum;
+}
+
+static void remember_change(const struct prefetch *p, const struct query *q,
+			    const struct answer *old)
+{
+	struct kept *k = q->kept;
+	k->changed_ms = p->resolver->now.cache_ms;
+	k->replaced = data_hash(p, old);
+	memcpy(k->tellers, q->tellers, sizeof(k->tellers));
+}
+
+bool prefetch_prefers(const struct query *q, const struct endpoint *address)
+{
+	const struct kept *k = q->kept;
+	if (!k || !kept_has_changed(k, q->resolver->now))
+		return false;
+	for (unsigned i = 0; i < ARRAY_LEN(k->tellers); i++)
+		if (endpoint_equal(&k->tellers[i], address))
+			return true;
+	return false;
+}
+
+/* Q goes back to what was just replaced, and nobody says so of those who told the change: once more, if no
+ * client waits for it. */
+static bool is_doubtful_return(const struct prefetch *p, const struct query *q,
+			       const struct answer *old)
+{
+	const struct kept *k = q->kept;
+	if (q->waiters || k->return_doubted || !kept_has_changed(k, p->resolver->now) ||
+	    prefetch_same_data(old, &q->answer) || data_hash(p, &q->answer) != k->replaced)
+		return false;
+	for (unsigned i = 0; i < MIN(q->teller_count, (unsigned)TELLERS_MAX); i++)
+		if (prefetch_prefers(q, &q->tellers[i]))
+			return false;
+	return true;
+}
+
 static void note_change(struct prefetch *p, struct query *q, const struct answer *old)
 {
 	const struct resolver *r = p->resolver;
@@ -34,6 +82,7 @@ static void note_change(struct prefetch *p, struct query *q, const struct answer
 	struct rotation rotation;
 	if (prefetch_same_data(old, &q->answer))
 		return;
+	remember_change(p, q, old);
 	metrics_add(m, METRIC_prefetch_changed_total, 1);
 	metrics_count_key(m, FAMILY_prefetch_changed_by_zone_total,
 			  rule == &s->all ? (struct span){0}
@@ -69,6 +118,12 @@ bool prefetch_accept(struct prefetch *p, struct query *q)
 	const struct answer *old = k ? load_old(p, q) : NULL;
 	if (!old)
 		return true;
+	if (is_doubtful_return(p, q, old)) {
+		q->doubted = k->return_doubted = true;
+		metrics_add(p->resolver->metrics, METRIC_prefetch_returns_doubted_total, 1);
+		return false;
+	}
+	k->return_doubted = false;
 	if (!is_doubtful(p, q, old)) {
 		note_change(p, q, old);
 		return true;

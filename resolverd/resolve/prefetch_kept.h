@@ -29,7 +29,12 @@ struct kept {		       /* one thread */
 	 * doubt), and by whom. */
 	int64_t doubt_ms;
 	struct endpoint denier;
-	bool waiting; /* for the token bucket */
+	/* The last change: when it was told (cache_ms; 0: too long ago), by whom, and what it replaced. */
+	int64_t changed_ms;
+	struct endpoint tellers[TELLERS_MAX];
+	uint64_t replaced;   /* a hash of that */
+	bool return_doubted; /* a refresh would have gone back to it, and is repeated */
+	bool waiting;	     /* for the token bucket */
 	bool forwarded;
 	uint8_t qname[];
 };
@@ -67,6 +72,14 @@ int64_t kept_hold_until_ms(const struct kept *k, const struct prefetch_rule *rul
 /* Find the time when something has to be done for K, which is not waiting and has no refresh in
  * progress. May let it go. */
 void kept_plan(struct prefetch *p, struct kept *k);
+
+/* ---- failovers that have come to some servers ---- */
+
+/* Servers may disagree about the change of K. */
+static inline bool kept_has_changed(const struct kept *k, struct now now)
+{
+	return k->changed_ms > 0 && now.cache_ms < k->changed_ms + LIMIT_CHANGED_MS;
+}
 
 /* ---- the flip guard -------------------------------------------------------------------------- */
 

@@ -75,6 +75,7 @@ enum step {
 	STEP_AGAIN
 }; /* what a state's function says: wait for an event, or run on */
 
+enum { TELLERS_MAX = 4 }; /* of the legs of a chain */
 enum { SERVERS_MAX = 40, NS_NAMES_MAX = DELEGATION_SERVERS_MAX, DEPENDENCIES_MAX = 24 };
 
 struct server { /* one address of the zone being asked */
@@ -261,6 +262,8 @@ struct query {
 	/* Bits, by the sets of the answer with which legs begin: told by servers, not by the cache; of a
 	 * name of which the slower tier has told what it keeps. */
 	uint32_t legs_told, legs_recalled;
+	struct endpoint tellers[TELLERS_MAX]; /* the servers that told them, the last ones */
+	unsigned teller_count;
 
 	/* asking */
 	struct zone_context zone;

@@ -368,6 +368,13 @@ static uint64_t expected_us(struct query *q, const struct server *s, bool *backe
 	return cost + known.loss_permille * 500ull;
 }
 
+/* S told what is newest of the name that is refreshed, and nothing speaks against asking it first. */
+static bool is_preferred(const struct query *q, const struct server *s, uint64_t cost_us, bool off)
+{
+	return q->kept && !q->confirming && cost_us != UINT64_MAX && !off && s->sends == 0 &&
+	       prefetch_prefers(q, &s->address);
+}
+
 static int pick(struct query *q)
 {
 	struct resolver *r = q->resolver;
@@ -377,6 +384,8 @@ static int pick(struct query *q)
 	for (unsigned i = 0; i < count; i++) {
 		bool off;
 		cost[i] = expected_us(q, &q->zone.servers[i], &off);
+		if (is_preferred(q, &q->zone.servers[i], cost[i], off))
+			return (int)i;
 		if (!q->zone.configured && cost[i] != UINT64_MAX &&
 		    infra_is_lame(r->infra, &q->zone.servers[i].address, q->zone.name, r->now))
 			cost[i] += 100 * 1000000ull; /* only when all others are out */
