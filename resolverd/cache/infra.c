@@ -39,14 +39,15 @@ struct server { /* shard lock */
 	struct server *chain, *newer, *older;
 	struct endpoint address;
 	uint32_t srtt_us, rttvar_us, high_us; /* srtt_us 0: no reply measured yet */
-	uint16_t loss_permille, backoff_ms;
+	uint32_t tcp_us;		      /* 0: no exchange over TCP measured yet */
+	uint16_t loss_permille, backoff_ms, tcp_backoff_ms;
 	uint8_t losses_in_row, quirks;
 	uint8_t cookie_len;
 	uint8_t cookie[32];
 	uint32_t quirk_until_s[QUIRKS];
 	int64_t lost_ms;    /* the last loss */
 	int64_t decayed_ms; /* loss_permille holds as of then */
-	int64_t backoff_until_ms;
+	int64_t backoff_until_ms, tcp_backoff_until_ms;
 	struct lame *lame; /* LAME_MAX of them, or NULL */
 };
 
@@ -289,6 +290,8 @@ static void copy_out(const struct server *s, struct infra_server *out)
 		.losses_in_row = s->losses_in_row,
 		.quirks = s->quirks,
 		.backoff_until_ms = s->backoff_until_ms,
+		.tcp_us = s->tcp_us,
+		.tcp_backoff_until_ms = s->tcp_backoff_until_ms,
 	};
 	if (s->quirks & INFRA_COOKIE) {
 		memcpy(out->server_cookie, s->cookie, s->cookie_len);
@@ -357,6 +360,64 @@ void infra_loss(struct infra *i, const struct endpoint *server, struct now now)
 	struct access a = enter(i, server, true, now);
 	if (a.server)
 		learn_loss(a.server, now);
+	leave(a);
+}
+
+/* Two round trips and then some, where nothing has been measured. */
+static uint32_t tcp_expected_ms(const struct infra_server *s)
+{
+	return s->tcp_us > 0 ? s->tcp_us / 1000 : 3 * infra_rto_ms(s);
+}
+
+uint32_t infra_tcp_patience_ms(const struct infra_server *s)
+{
+	return MAX((uint32_t)INFRA_TCP_PATIENCE_MIN_MS, 2 * tcp_expected_ms(s));
+}
+
+uint32_t infra_tcp_hedge_ms(const struct infra_server *s)
+{
+	return MAX((uint32_t)INFRA_TCP_PATIENCE_MIN_MS / 2, tcp_expected_ms(s) * 5 / 4);
+}
+
+void infra_tcp_try(struct infra *i, const struct endpoint *server, struct now now)
+{
+	struct access a = enter(i, server, false, now);
+	if (a.server && a.server->tcp_backoff_ms > 0)
+		a.server->tcp_backoff_until_ms =
+			MAX(a.server->tcp_backoff_until_ms, now.cache_ms + INFRA_BACKOFF_MIN_MS);
+	leave(a);
+}
+
+/* The slowest lately: some exchanges find a connection that is made already. */
+static void learn_tcp(struct server *s, uint32_t rtt_us)
+{
+	rtt_us = MAX(MIN(rtt_us, RTT_MAX_US), 1);
+	s->tcp_us = MAX(rtt_us, s->tcp_us - s->tcp_us / 8);
+	s->tcp_backoff_ms = 0;
+	s->tcp_backoff_until_ms = 0;
+}
+
+static void learn_tcp_loss(struct server *s, struct now now)
+{
+	uint32_t doubled = s->tcp_backoff_ms ? 2U * s->tcp_backoff_ms : INFRA_BACKOFF_MIN_MS;
+	s->tcp_backoff_ms = (uint16_t)MIN(doubled, INFRA_TCP_BACKOFF_MAX_MS);
+	s->tcp_backoff_until_ms = now.cache_ms + s->tcp_backoff_ms;
+}
+
+void infra_tcp_reply(struct infra *i, const struct endpoint *server, uint32_t rtt_us,
+		     struct now now)
+{
+	struct access a = enter(i, server, true, now);
+	if (a.server)
+		learn_tcp(a.server, rtt_us);
+	leave(a);
+}
+
+void infra_tcp_loss(struct infra *i, const struct endpoint *server, struct now now)
+{
+	struct access a = enter(i, server, true, now);
+	if (a.server)
+		learn_tcp_loss(a.server, now);
 	leave(a);
 }
 
@@ -436,6 +497,8 @@ void infra_network_changed(struct infra *i)
 			s->loss_permille = 0;
 			s->backoff_ms = 0;
 			s->backoff_until_ms = 0;
+			s->tcp_backoff_ms = 0;
+			s->tcp_backoff_until_ms = 0;
 		}
 		pthread_mutex_unlock(&shard->lock);
 	}

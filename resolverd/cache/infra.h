@@ -19,6 +19,11 @@ enum {
 	INFRA_BACKOFF_MIN_MS = 500,    /* after INFRA_LOSSES_DOWN losses in a row */
 	INFRA_BACKOFF_MAX_MS = 5000,   /* probed again within seconds, whatever happened */
 	INFRA_LOSSES_DOWN = 3,
+	/* TCP that leads nowhere is most often somebody's rule, which stays; and whoever has no other
+	 * server tries it all the same. So it is left alone from the first loss on, and for longer. */
+	INFRA_TCP_BACKOFF_MAX_MS = 30000,
+	/* A TCP exchange is two round trips, and the server's work: never given up before this. */
+	INFRA_TCP_PATIENCE_MIN_MS = 200,
 	INFRA_QUIRK_TTL_MS = 15 * 60 * 1000, /* quirks are re-probed: servers get upgraded */
 	INFRA_LAME_TTL_MS = 60 * 1000,
 };
@@ -39,6 +44,8 @@ struct infra_server { /* a copy, for deciding */
 	uint8_t losses_in_row;
 	uint8_t quirks;
 	int64_t backoff_until_ms; /* cache_ms; in the past: usable */
+	uint32_t tcp_us;	  /* what an exchange over TCP takes, rather too long; 0: unknown */
+	int64_t tcp_backoff_until_ms; /* the same for TCP: others first */
 	uint8_t server_cookie[32];
 	uint8_t server_cookie_len;
 };
@@ -60,6 +67,18 @@ uint32_t infra_hedge_ms(const struct infra_server *s);
 void infra_reply(struct infra *i, const struct endpoint *server, uint32_t rtt_us, struct now now);
 /* A UDP query got no reply in time; doubles the back-off once INFRA_LOSSES_DOWN is reached. */
 void infra_loss(struct infra *i, const struct endpoint *server, struct now now);
+/* What an exchange over TCP is given, connection and all, before another server is asked. */
+uint32_t infra_tcp_patience_ms(const struct infra_server *s);
+/* When to hedge it. */
+uint32_t infra_tcp_hedge_ms(const struct infra_server *s);
+/* One begins. If TCP led nowhere lately, it is the one that finds out whether it does still, and others
+ * keep away meanwhile. */
+void infra_tcp_try(struct infra *i, const struct endpoint *server, struct now now);
+/* A reply came over TCP after RTT_US: ends its back-off. */
+void infra_tcp_reply(struct infra *i, const struct endpoint *server, uint32_t rtt_us,
+		     struct now now);
+/* None did, or there was no connection: begins a back-off, or doubles it. */
+void infra_tcp_loss(struct infra *i, const struct endpoint *server, struct now now);
 /* Set or clear a quirk. */
 void infra_set_quirk(struct infra *i, const struct endpoint *server, enum infra_quirk quirk,
 		     bool on, struct now now);

@@ -7,6 +7,7 @@
 
 enum {
 	BAND_US = 10000,	 /* servers within this (and 30 %) of the fastest count as equal */
+	TCP_DEAD_US = 10000000,	 /* as one that is backed off */
 	DENIER_US = 50000000,	 /* whoever said what is to be confirmed: if there is nobody else */
 	PROBE_MS = 300,		 /* a server that is thought dead is asked again after this long */
 	PROBE_COUNTED_MS = 3000, /* and one that counts packets, which may take 6 s to answer */
@@ -348,7 +349,7 @@ static uint64_t expected_us(struct query *q, const struct server *s, bool *backe
 	if (s->bad || (s->use_tcp && s->tcp_failed) || s->sends >= sends_max(q))
 		return UINT64_MAX;
 	for (unsigned i = 0; i < q->open_count; i++)
-		if (upstream_has_time(q, q->open[i]) && &q->zone.servers[q->open[i]->server] == s)
+		if (upstream_has_time(q->open[i]) && &q->zone.servers[q->open[i]->server] == s)
 			return UINT64_MAX;
 	infra_get(q->resolver->infra, &s->address, q->resolver->now, &known);
 	uint64_t cost = known.known ? known.srtt_us : INFRA_RTT_UNKNOWN_US;
@@ -360,6 +361,11 @@ static uint64_t expected_us(struct query *q, const struct server *s, bool *backe
 			return UINT64_MAX;
 		}
 		cost += 10 * 1000000ull;
+	}
+	if (s->use_tcp || (q->zone.configured && q->zone.configured->tcp)) {
+		/* where TCP led nowhere lately it is the last to be tried */
+		if (known.tcp_backoff_until_ms > q->resolver->now.cache_ms)
+			cost += TCP_DEAD_US;
 	}
 	if (q->confirming && endpoint_equal(&s->address, &q->denier))
 		cost += DENIER_US;

@@ -2,17 +2,10 @@
 
 #include "dns/cookie.h"
 #include "resolve/chain.h"
+#include "resolve/patience.h"
 #include "resolve/servers.h"
 
 enum {
-	UPSTREAM_TCP_MS =
-		3000, /* connect and answer: a TCP exchange has retransmissions of its own */
-	UPSTREAM_STUBBORN_MS = 700, /* less than between two pushes of a refresh */
-	/* Where packets are counted a repetition costs more than waiting; a second try must fit. */
-	UPSTREAM_RTO_COUNTED_MS = 600,
-	UPSTREAM_RTO_MAX_MS = 800, /* clients wait 1.8 s: two tries must fit */
-	UPSTREAM_LATE_MS =
-		6500,	     /* replies this late are still welcome: the provider takes up to 6 s */
 	SIGNED_SENDS = 2,    /* once more over TCP, and over UDP if that is closed */
 	TURN_LATE_MS = 50,   /* a turn missed by more is lost: others have theirs by now */
 	HEDGE_PERMILLE = 50, /* hedges among sends: a few per cent of extra packets */
@@ -123,23 +116,6 @@ static bool hedging_allowed(struct query *q)
 	if (servers_are_counted(q) || sends_are_many(r))
 		return false;
 	return r->hedges * 1000 <= r->hedge_base * HEDGE_PERMILLE + 10 * 1000;
-}
-
-static void set_timers(struct query *q, struct send *s, const struct infra_server *known)
-{
-	uint64_t now_ms = now_mono_ms(q->resolver->now);
-	struct server *server = &q->zone.servers[s->server];
-	if (s->transport == TRANSPORT_TCP) {
-		bool impatient = s->stubborn && q->priming;
-		s->deadline_ms = now_ms + (impatient ? UPSTREAM_STUBBORN_MS : UPSTREAM_TCP_MS);
-		return;
-	}
-	uint64_t rto = (uint64_t)infra_rto_ms(known) << MIN(server->losses, 4);
-	if (servers_are_counted(q))
-		rto = MAX(rto, (uint64_t)UPSTREAM_RTO_COUNTED_MS);
-	s->deadline_ms = now_ms + MIN(rto, (uint64_t)UPSTREAM_RTO_MAX_MS);
-	if (known->known && q->open_count == 1 && q->zone.server_count > 1)
-		s->hedge_ms = now_ms + infra_hedge_ms(known);
 }
 
 static void count_send(struct query *q, struct send *s)
@@ -295,7 +271,7 @@ static bool try_tcp(const struct query *q, unsigned index)
 	const struct server *server = &q->zone.servers[index];
 	const struct settings_zone *zone = q->zone.configured;
 	/* The root's name has no letters whose case could be checked: its servers' names come over TCP, if
-	 * that goes within UPSTREAM_STUBBORN_MS. Until then there are the hints. */
+	 * that goes within PATIENCE_STUBBORN_MS. Until then there are the hints. */
 	if (q->priming && q->zone.from_hints)
 		return q->sends == 0;
 	if (q->confirming) /* nobody can forge it there */
@@ -332,9 +308,9 @@ bool upstream_has_live(const struct query *q)
 {
 	unsigned hinted = 0;
 	for (unsigned i = 0; i < q->open_count; i++) {
-		if (!upstream_is_late(q, q->open[i]))
+		if (!upstream_is_late(q->open[i]))
 			return true;
-		hinted += upstream_has_time(q, q->open[i]);
+		hinted += upstream_has_time(q->open[i]);
 	}
 	return hinted > hints_max(q);
 }
@@ -392,7 +368,7 @@ bool upstream_send(struct query *q, unsigned index)
 	}
 	bool hedge = upstream_has_live(q);
 	q->open[q->open_count++] = s;
-	set_timers(q, s, &known);
+	patience_set(q, s, &known);
 	count_send(q, s);
 	note_send(q, s, hedge);
 	struct action act = {.kind = ACT_SEND,
@@ -441,7 +417,7 @@ static void note_lost(struct query *q, const struct send *s, enum loss loss)
 void upstream_yield(struct send *s)
 {
 	struct query *q = s->query;
-	bool is_live = !upstream_is_late(q, s);
+	bool is_live = !upstream_is_late(s);
 	metrics_add(q->resolver->metrics, METRIC_upstream_yielded_total, 1);
 	note_lost(q, s, LOSS_YIELDED);
 	upstream_cancel(q, s);
@@ -468,8 +444,9 @@ static void on_no_room(struct query *q, struct send *s, enum loss loss)
 }
 
 /* A TCP connection was refused, closed, or not made. */
-static void on_lost_tcp(struct server *server, const struct send *s)
+static void on_lost_tcp(struct query *q, struct server *server, const struct send *s)
 {
+	infra_tcp_loss(q->resolver->infra, &server->address, q->resolver->now);
 	if (!server->tcp_lost) {
 		/* Perhaps only a reused connection that its server was about to close (RFC 7766
 		 * §6.2.4): once more over a new one. */
@@ -489,7 +466,7 @@ static void on_failed(struct query *q, struct send *s)
 	query_trouble(q, EDE_NETWORK_ERROR, "%s %s", endpoint_text(&server->address, text),
 		      s->transport == TRANSPORT_TCP ? "refused or closed TCP" : "is unreachable");
 	if (s->transport == TRANSPORT_TCP) {
-		on_lost_tcp(server, s);
+		on_lost_tcp(q, server, s);
 	} else {
 		infra_loss(r->infra, &server->address, r->now);
 		server->bad = true;
@@ -574,17 +551,14 @@ void upstream_family_lost(struct resolver *r, uint8_t family)
 			lose_family(q, family);
 }
 
-bool upstream_has_time(const struct query *q, const struct send *s)
+bool upstream_has_time(const struct send *s)
 {
-	/* A refresh does not wait for TCP alone: a connection may take seconds. */
-	bool slow = s->stubborn &&
-		    q->resolver->now.mono_us - s->sent_us >= UPSTREAM_STUBBORN_MS * 1000u;
-	return !s->expired && !slow;
+	return !s->expired;
 }
 
-bool upstream_is_late(const struct query *q, const struct send *s)
+bool upstream_is_late(const struct send *s)
 {
-	return s->hinted || !upstream_has_time(q, s);
+	return s->hinted || !upstream_has_time(s);
 }
 
 /* Where packets are counted, a lost one was one too many. */
@@ -626,9 +600,10 @@ static void on_timeout(struct query *q, struct send *s)
 	query_trouble(q, EDE_NO_REACHABLE_AUTHORITY, "no answer from %s for %s",
 		      endpoint_text(&server->address, address), dname_text(q->zone.name, zone));
 	if (s->transport == TRANSPORT_TCP) {
+		infra_tcp_loss(r->infra, &server->address, r->now);
 		server->tcp_failed = true;
 		server->bad |= !s->stubborn;
-		upstream_cancel(q, s);
+		s->expired = true;
 	} else {
 		infra_loss(r->infra, &server->address, r->now);
 		note_counted_loss(q, server);
@@ -660,8 +635,7 @@ void upstream_deadline(struct query *q)
 	uint64_t now_ms = now_mono_ms(q->resolver->now);
 	for (unsigned i = q->open_count; i > 0; i--) {
 		struct send *s = q->open[i - 1];
-		uint64_t sent_ms = s->sent_us / 1000;
-		if (s->expired && now_ms >= sent_ms + UPSTREAM_LATE_MS) {
+		if (s->expired && now_ms >= patience_late_end_ms(s)) {
 			upstream_cancel(q, s);
 			query_wake(q);
 		} else if (!s->expired && now_ms >= s->deadline_ms) {
@@ -678,7 +652,7 @@ uint64_t upstream_next_ms(const struct query *q)
 	uint64_t next = UINT64_MAX;
 	for (unsigned i = 0; i < q->open_count; i++) {
 		const struct send *s = q->open[i];
-		uint64_t at = s->expired ? s->sent_us / 1000 + UPSTREAM_LATE_MS : s->deadline_ms;
+		uint64_t at = s->expired ? patience_late_end_ms(s) : s->deadline_ms;
 		if (!s->expired && s->hedge_ms)
 			at = MIN(at, s->hedge_ms);
 		next = MIN(next, at);

@@ -18,9 +18,9 @@ void upstream_starve(struct query *q);
 /* S gives way to another question's. */
 void upstream_yield(struct send *s);
 /* S is not waited for any more, or not alone, but its reply is still welcome. */
-bool upstream_is_late(const struct query *q, const struct send *s);
+bool upstream_is_late(const struct send *s);
 /* The time of S is not over: its server is not asked the same meanwhile, be it that others are. */
-bool upstream_has_time(const struct query *q, const struct send *s);
+bool upstream_has_time(const struct send *s);
 /* There is one whose reply is waited for. */
 bool upstream_has_live(const struct query *q);
 /* The last reply of server INDEX lacks signatures that are needed, as it was asked or answered without

@@ -51,10 +51,13 @@ static void note_rtt(struct query *q, const struct send *s)
 {
 	struct resolver *r = q->resolver;
 	uint64_t rtt_us = r->now.mono_us - s->sent_us;
-	if (s->transport != TRANSPORT_UDP)
+	const struct endpoint *address = &q->zone.servers[s->server].address;
+	if (s->transport != TRANSPORT_UDP) {
+		infra_tcp_reply(r->infra, address, (uint32_t)MIN(rtt_us, (uint64_t)UINT32_MAX),
+				r->now);
 		return;
-	infra_reply(r->infra, &q->zone.servers[s->server].address,
-		    (uint32_t)MIN(rtt_us, (uint64_t)UINT32_MAX), r->now);
+	}
+	infra_reply(r->infra, address, (uint32_t)MIN(rtt_us, (uint64_t)UINT32_MAX), r->now);
 	metrics_observe(r->metrics, HISTOGRAM_upstream_rtt_seconds, rtt_us);
 }
 

@@ -163,6 +163,50 @@ static void test_backoff(void **state)
 	infra_free(i);
 }
 
+static void test_tcp(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *why;
+		int64_t at_ms;
+		int64_t until_ms;
+	} steps[] = {
+		{"the first loss is enough: others are tried first, that is all", 0, 500},
+		{"doubled", 500, 1500},
+		{"doubled again", 1500, 3500},
+		{"and again", 3500, 7500},
+		{"above what UDP has", 7500, 15500},
+		{"and again", 15500, 31500},
+		{"never above INFRA_TCP_BACKOFF_MAX_MS", 31500, 61500},
+		{"never above INFRA_TCP_BACKOFF_MAX_MS", 61500, 91500},
+	};
+	struct infra *i = new_infra();
+	struct endpoint e = server(1);
+	infra_tcp_try(i, &e, unit_now(0));
+	assert_false(get(i, 1, 0).known); /* a try says nothing */
+	for (size_t k = 0; k < ARRAY_LEN(steps); k++) {
+		infra_tcp_loss(i, &e, unit_now(steps[k].at_ms));
+		struct infra_server s = get(i, 1, steps[k].at_ms);
+		CHECK(steps[k].why, s.tcp_backoff_until_ms - unit_start_ms == steps[k].until_ms);
+		CHECK("UDP is another way", s.backoff_until_ms == 0 && s.losses_in_row == 0);
+	}
+	infra_tcp_try(i, &e, unit_now(91500)); /* one tries, others keep away */
+	assert_int_equal(get(i, 1, 91500).tcp_backoff_until_ms,
+			 unit_now(91500 + INFRA_BACKOFF_MIN_MS).cache_ms);
+	infra_tcp_reply(i, &e, 150000, unit_now(91600));
+	struct infra_server s = get(i, 1, 91600);
+	assert_int_equal(s.tcp_backoff_until_ms, 0); /* a reply ends it */
+	assert_int_equal(infra_tcp_patience_ms(&s), 300);
+	infra_tcp_reply(i, &e, 10000, unit_now(91600)); /* over a connection that was there */
+	s = get(i, 1, 91600);
+	assert_true(infra_tcp_patience_ms(&s) > 250);
+	assert_true(infra_tcp_hedge_ms(&s) < infra_tcp_patience_ms(&s));
+	infra_tcp_loss(i, &e, unit_now(92000));
+	infra_network_changed(i);
+	assert_int_equal(get(i, 1, 92000).tcp_backoff_until_ms, 0);
+	infra_free(i);
+}
+
 static void test_loss_decays(void **state)
 {
 	(void)state;
@@ -378,11 +422,17 @@ static void test_saved_bounds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_unknown_servers), cmocka_unit_test(test_rto),
-		cmocka_unit_test(test_high_percentile), cmocka_unit_test(test_backoff),
-		cmocka_unit_test(test_loss_decays),	cmocka_unit_test(test_quirks),
-		cmocka_unit_test(test_addresses),	cmocka_unit_test(test_lame),
-		cmocka_unit_test(test_bound),		cmocka_unit_test(test_saved),
+		cmocka_unit_test(test_unknown_servers),
+		cmocka_unit_test(test_rto),
+		cmocka_unit_test(test_high_percentile),
+		cmocka_unit_test(test_backoff),
+		cmocka_unit_test(test_tcp),
+		cmocka_unit_test(test_loss_decays),
+		cmocka_unit_test(test_quirks),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_lame),
+		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_saved),
 		cmocka_unit_test(test_saved_bounds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
