@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "cache/families.h"
 #include "dns/dname.h"
 
 enum {
@@ -60,6 +61,7 @@ struct shard {
 
 struct infra {
 	struct hash_key key;
+	struct families families;
 	struct shard shards[SHARDS];
 };
 
@@ -70,6 +72,7 @@ enum err infra_new(struct infra **out)
 		return ERR_NO_MEMORY;
 	memset(i, 0, sizeof(*i));
 	hash_key_init(&i->key);
+	families_init(&i->families);
 	for (size_t k = 0; k < SHARDS; k++)
 		REQUIRE(pthread_mutex_init(&i->shards[k].lock, NULL) == 0);
 	*out = i;
@@ -96,6 +99,7 @@ void infra_free(struct infra *i)
 		free(shard->buckets);
 		pthread_mutex_destroy(&shard->lock);
 	}
+	families_deinit(&i->families);
 	free(i);
 }
 
@@ -487,8 +491,14 @@ bool infra_is_lame(struct infra *i, const struct endpoint *server, const uint8_t
 	return is_lame;
 }
 
+struct families *infra_families(struct infra *i)
+{
+	return &i->families;
+}
+
 void infra_network_changed(struct infra *i)
 {
+	families_forget(&i->families);
 	for (size_t k = 0; k < SHARDS; k++) {
 		struct shard *shard = &i->shards[k];
 		pthread_mutex_lock(&shard->lock);

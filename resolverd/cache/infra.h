@@ -10,6 +10,8 @@
 #include "base/hash.h"
 #include "base/now.h"
 
+struct families;
+
 enum {
 	INFRA_SERVERS_MAX = 65536,     /* 64 k addresses x about 100 bytes: 7 MB at most */
 	INFRA_RTT_UNKNOWN_US = 100000, /* an unknown server is assumed this far away */
@@ -90,7 +92,9 @@ void infra_set_lame(struct infra *i, const struct endpoint *server, const uint8_
 		    struct now now);
 bool infra_is_lame(struct infra *i, const struct endpoint *server, const uint8_t *zone,
 		   struct now now);
-/* Routes changed: forget back-offs, keep round-trip times. */
+/* What is known of the address families as such. */
+struct families *infra_families(struct infra *i);
+/* Routes changed: forget back-offs and what was thought of families, keep round-trip times. */
 void infra_network_changed(struct infra *i);
 /*
  * For the next start: round-trip times and those quirks that a server has itself shown, of the most

@@ -23,14 +23,31 @@ static void follow_route(uint8_t family, bool *route)
 	log_notice("network change family=ipv%u usable=%s", family, now ? "true" : "false");
 }
 
+/* Link-local ones come and go with every pod of a node, and lead nowhere else. */
+static bool is_of_the_way(const struct endpoint *e)
+{
+	static const struct endpoint_prefix local[] = {
+		{.family = 4, .bits = 16, .addr = {169, 254}},
+		{.family = 6, .bits = 10, .addr = {0xfe, 0x80}},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(local); i++)
+		if (endpoint_prefix_covers(&local[i], e))
+			return false;
+	return true;
+}
+
 struct own_look {
 	struct own_addresses *own;
 	uint32_t count;
+	uint64_t marks; /* of the addresses that a way may begin at, in whatever order */
 };
 
 static void begin_own(void *context)
 {
-	((struct own_look *)context)->count = 0;
+	struct own_look *look = context;
+
+	look->count = 0;
+	look->marks = 0;
 }
 
 static void note_own(void *context, const struct monitor_address *address)
@@ -38,6 +55,8 @@ static void note_own(void *context, const struct monitor_address *address)
 	struct own_look *look = context;
 
 	own_addresses_put(look->own, look->count++, &address->address);
+	if (is_of_the_way(&address->address))
+		look->marks += own_addresses_mark(&address->address);
 }
 
 static bool follow_own(struct network *n)
@@ -47,6 +66,10 @@ static bool follow_own(struct network *n)
 	if (monitor_addresses(&n->monitor, begin_own, note_own, &look) != OK)
 		return false;
 	own_addresses_end(n->own, look.count);
+	/* Another address, most often, means another way to the world. */
+	if (n->marks != 0 && n->marks != look.marks)
+		infra_network_changed(n->infra);
+	n->marks = look.marks;
 	return true;
 }
 
@@ -80,6 +103,7 @@ bool network_open(struct network *n, struct loop *loop, const struct network_par
 			      .workers = parts->workers,
 			      .worker_count = c->workers,
 			      .own = parts->own,
+			      .infra = parts->infra,
 			      .route4 = udp_has_route(4),
 			      .route6 = udp_has_route(6)};
 	if (monitor_open(&n->monitor, loop, handle_change, n) != OK)

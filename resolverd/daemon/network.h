@@ -11,6 +11,7 @@
  * The machine's own addresses are kept where workers see them: strangers' delegations do not lead there
  * (resolve/askable.h). Where the kernel does not tell them, those told last stay.
  */
+#include "cache/infra.h"
 #include "daemon/config.h"
 #include "daemon/listen.h"
 #include "daemon/node_local.h"
@@ -26,6 +27,8 @@ struct network { /* main thread; a closed one is zero */
 	struct worker *const *workers;
 	unsigned worker_count;
 	struct own_addresses *own; /* what workers know of the machine's addresses */
+	struct infra *infra;
+	uint64_t marks; /* of these addresses; 0: not looked at yet */
 	bool route4, route6;
 };
 
@@ -34,6 +37,7 @@ struct network_parts { /* borrowed */
 	struct snapshot *const *snapshot;
 	struct worker *const *workers; /* they do not run yet */
 	struct own_addresses *own;
+	struct infra *infra; /* forgets outages when the machine has other addresses */
 };
 /* False: an address of the configuration cannot be served, which was told. */
 bool network_open(struct network *n, struct loop *loop, const struct network_parts *parts);

@@ -569,7 +569,8 @@ static bool open_network(struct server *s)
 	const struct network_parts parts = {.listen = &s->listen,
 					    .snapshot = &s->snapshot,
 					    .workers = s->workers,
-					    .own = &s->own_addresses};
+					    .own = &s->own_addresses,
+					    .infra = s->shared.infra};
 
 	return network_open(&s->network, &s->loop, &parts);
 }

@@ -56,7 +56,7 @@ static struct endpoint inner(const struct endpoint *e, unsigned at, bool inverte
 /* ---- own addresses --------------------------------------------------------------------------- */
 
 /* Not keyed: nobody gains by finding an address that is taken for ours. */
-static uint64_t mark_of(const struct endpoint *e)
+uint64_t own_addresses_mark(const struct endpoint *e)
 {
 	uint64_t words[2];
 	memcpy(words, e->addr, sizeof(words));
@@ -68,7 +68,8 @@ static uint64_t mark_of(const struct endpoint *e)
 void own_addresses_put(struct own_addresses *own, uint32_t index, const struct endpoint *e)
 {
 	if (index < OWN_ADDRESSES_MAX)
-		atomic_store_explicit(&own->marks[index], mark_of(e), memory_order_relaxed);
+		atomic_store_explicit(&own->marks[index], own_addresses_mark(e),
+				      memory_order_relaxed);
 }
 
 void own_addresses_end(struct own_addresses *own, uint32_t count)
@@ -80,7 +81,7 @@ void own_addresses_end(struct own_addresses *own, uint32_t count)
 static bool is_own(const struct own_addresses *own, const struct endpoint *e)
 {
 	uint32_t count = own ? atomic_load_explicit(&own->count, memory_order_acquire) : 0;
-	uint64_t mark = mark_of(e);
+	uint64_t mark = own_addresses_mark(e);
 	for (uint32_t i = 0; i < count; i++)
 		if (atomic_load_explicit(&own->marks[i], memory_order_relaxed) == mark)
 			return true;

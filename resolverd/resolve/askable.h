@@ -35,6 +35,8 @@ struct own_addresses {
 	_Atomic uint64_t marks[OWN_ADDRESSES_MAX];
 };
 
+/* What E is known by. */
+uint64_t own_addresses_mark(const struct endpoint *e);
 /* The machine has E too, which is number INDEX, from 0. What is beyond OWN_ADDRESSES_MAX is left out. */
 void own_addresses_put(struct own_addresses *own, uint32_t index, const struct endpoint *e);
 /* There are COUNT now. */

@@ -12,6 +12,7 @@
 #include "dns/rdata.h"
 #include "resolve/appeal.h"
 #include "resolve/cut.h"
+#include "resolve/family.h"
 #include "resolve/leg.h"
 #include "resolve/minimize.h"
 #include "resolve/recall.h"
@@ -157,7 +158,7 @@ static bool is_worth_asking(struct query *q, unsigned index)
 	const struct endpoint *address = &q->zone.servers[index].address;
 	struct infra_server known;
 	infra_get(r->infra, address, r->now, &known);
-	return known.backoff_until_ms <= r->now.cache_ms &&
+	return known.backoff_until_ms <= r->now.cache_ms && !family_is_lost(q, address) &&
 	       (q->zone.configured || !infra_is_lame(r->infra, address, q->zone.name, r->now));
 }
 

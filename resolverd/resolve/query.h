@@ -114,6 +114,7 @@ struct send {		/* one packet that may be answered; slots of the resolver */
 	bool with_cookie, with_edns, minimized;
 	bool stubborn; /* over TCP because UDP lost, not because the server wants it */
 	bool expired;  /* its time is over, but a late reply is still welcome */
+	bool aside;    /* its family leads nowhere: others are asked meanwhile */
 	bool hinted;   /* an ICMP message said that nobody is there: others are asked meanwhile */
 	uint8_t mismatches;
 	uint8_t number; /* in the trace */
@@ -238,6 +239,7 @@ struct query {
 	/* Asked to confirm what DENIER said: of others, where there are any, and over TCP. */
 	bool confirming, doubted; /* doubted: denied, and not believed yet */
 	struct endpoint denier;
+	uint8_t only_family; /* asked to see whether servers of this one answer: family.h; 0: any */
 	bool shortage; /* it lacked room here, or what it waited for did: says nothing of the name */
 
 	uint8_t qname[DNAME_MAX]; /* lower case */
@@ -366,6 +368,8 @@ struct resolver {
 	struct now now;	  /* of the step in progress; mono_us without held_us */
 	uint64_t held_us; /* for how long the machine has stood still, all told */
 	bool has_ipv4, has_ipv6;
+	bool family_lost[2];	 /* IPv4, IPv6: told here, and not found to be back */
+	uint8_t family_to_probe; /* 0: none */
 
 	/* Memory of all questions in progress, and the most that it may be. */
 	size_t question_bytes, question_bytes_limit, max_question_bytes;

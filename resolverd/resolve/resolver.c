@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "resolve/family.h"
 #include "resolve/iterate.h"
 #include "resolve/recall.h"
 #include "resolve/upstream.h"
@@ -342,6 +343,7 @@ void resolver_step(struct resolver *r, struct now now, const struct event *ev, s
 		recall_event(r, ev);
 		break;
 	}
+	family_probe(r);
 	run_ready(r);
 	on_deadline(r);
 	if (ev->kind == EV_DEADLINE)

@@ -2,12 +2,13 @@
 
 #include "dns/rdata.h"
 #include "resolve/appeal.h"
+#include "resolve/family.h"
 #include "resolve/recall.h"
 #include "resolve/upstream.h"
 
 enum {
 	BAND_US = 10000,	 /* servers within this (and 30 %) of the fastest count as equal */
-	TCP_DEAD_US = 10000000,	 /* as one that is backed off */
+	ASTRAY_US = 10000000,	 /* the way there leads nowhere, by what was seen lately */
 	DENIER_US = 50000000,	 /* whoever said what is to be confirmed: if there is nobody else */
 	PROBE_MS = 300,		 /* a server that is thought dead is asked again after this long */
 	PROBE_COUNTED_MS = 3000, /* and one that counts packets, which may take 6 s to answer */
@@ -346,6 +347,8 @@ static uint64_t expected_us(struct query *q, const struct server *s, bool *backe
 {
 	struct infra_server known;
 	*backed_off = false;
+	if (q->only_family && s->address.family != q->only_family)
+		return UINT64_MAX;
 	if (s->bad || (s->use_tcp && s->tcp_failed) || s->sends >= sends_max(q))
 		return UINT64_MAX;
 	for (unsigned i = 0; i < q->open_count; i++)
@@ -360,13 +363,15 @@ static uint64_t expected_us(struct query *q, const struct server *s, bool *backe
 			q->retry_ms = q->retry_ms ? MIN(q->retry_ms, again_ms) : again_ms;
 			return UINT64_MAX;
 		}
-		cost += 10 * 1000000ull;
+		cost += ASTRAY_US;
 	}
 	if (s->use_tcp || (q->zone.configured && q->zone.configured->tcp)) {
 		/* where TCP led nowhere lately it is the last to be tried */
 		if (known.tcp_backoff_until_ms > q->resolver->now.cache_ms)
-			cost += TCP_DEAD_US;
+			cost += ASTRAY_US;
 	}
+	if (family_is_lost(q, &s->address))
+		cost += ASTRAY_US;
 	if (q->confirming && endpoint_equal(&s->address, &q->denier))
 		cost += DENIER_US;
 	/* lost packets of this very question weigh most: go round all servers before coming back */

@@ -2,6 +2,7 @@
 
 #include "dns/cookie.h"
 #include "resolve/chain.h"
+#include "resolve/family.h"
 #include "resolve/patience.h"
 #include "resolve/servers.h"
 
@@ -229,6 +230,8 @@ static bool within_budget(struct query *q, unsigned index, bool tcp)
 			    q->budget->sends >= LIMIT_SENDS ? LIMIT_SENDS : LIMIT_SENDS_PER_QUERY);
 		return false;
 	}
+	if (q->only_family && !family_probe_goes_on(q))
+		return false;
 	if (q->budget->refresh && !refresh_may_send(q, index))
 		return false;
 	return !budget || has_turn(q, budget, tcp);
@@ -558,7 +561,7 @@ bool upstream_has_time(const struct send *s)
 
 bool upstream_is_late(const struct send *s)
 {
-	return s->hinted || !upstream_has_time(s);
+	return s->hinted || s->aside || !upstream_has_time(s);
 }
 
 /* Where packets are counted, a lost one was one too many. */
@@ -606,6 +609,7 @@ static void on_timeout(struct query *q, struct send *s)
 		s->expired = true;
 	} else {
 		infra_loss(r->infra, &server->address, r->now);
+		family_note_loss(q, s);
 		note_counted_loss(q, server);
 		server->losses++;
 		on_silence(q, s);

@@ -1,3 +1,4 @@
+#include "resolve/family.h"
 #include "resolve/iterate.h"
 #include "resolve/servers.h"
 #include "resolve/upstream.h"
@@ -57,6 +58,7 @@ static void note_rtt(struct query *q, const struct send *s)
 				r->now);
 		return;
 	}
+	family_note_reply(q, s);
 	infra_reply(r->infra, address, (uint32_t)MIN(rtt_us, (uint64_t)UINT32_MAX), r->now);
 	metrics_observe(r->metrics, HISTOGRAM_upstream_rtt_seconds, rtt_us);
 }

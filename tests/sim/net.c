@@ -307,6 +307,8 @@ void net_send(struct sim *s, const struct action *a)
 		return;
 	}
 	struct host *h = world_host_at(&s->world, &a->peer);
+	if (n->lost_family == a->peer.family)
+		return;
 	if (s->net.forges_hints && a->transport == TRANSPORT_UDP)
 		lose(s, a, LOSS_HINT, prng_below(&s->dice, HINT_US));
 	if (h)

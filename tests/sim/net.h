@@ -26,7 +26,8 @@ struct net {
 	 * resolver is told, or they are gone for what else runs there. */
 	unsigned udp_room, tcp_room;
 	bool room_is_told;
-	bool is_deaf; /* worker 0 gets no replies any more: it is slow, or stuck */
+	bool is_deaf;	     /* worker 0 gets no replies any more: it is slow, or stuck */
+	uint8_t lost_family; /* what is sent to its addresses is lost without a word; 0: none */
 	bool forges_hints; /* somebody says by ICMP of every server that it is gone, sooner than it answers */
 	bool late_replies; /* replies to cancelled sends are delivered all the same */
 };

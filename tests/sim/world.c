@@ -84,6 +84,8 @@ static void host_address(struct world *w, struct host *h, bool v4)
 		static const uint8_t prefix[4] = {0x20, 0x01, 0x0d, 0xb8};
 		memset(bytes, 0, sizeof(bytes));
 		memcpy(bytes, prefix, sizeof(prefix));
+		bytes[4] = (uint8_t)(index >> 8); /* each in a network of its own */
+		bytes[5] = (uint8_t)index;
 		bytes[14] = (uint8_t)(index >> 8);
 		bytes[15] = (uint8_t)index;
 	}
