@@ -12,7 +12,7 @@ enum {
 	BUCKETS_MIN = 16, /* and a power of two */
 	SHARD_SHIFT = 48, /* the shard is chosen by bits the buckets do not use */
 	LAME_MAX = 8,
-	QUIRKS = 5,
+	QUIRKS = 6,
 
 	/* Unknown servers: INFRA_RTT_UNKNOWN_US + 4 x this is INFRA_RTO_UNKNOWN_MS. */
 	RTTVAR_UNKNOWN_US = (INFRA_RTO_UNKNOWN_MS * 1000 - INFRA_RTT_UNKNOWN_US) / 4,
@@ -29,7 +29,7 @@ enum {
 	/* Shown by the server, in exchanges that cannot be forged. */
 	SAVED_QUIRKS = INFRA_NO_EDNS | INFRA_NO_CASE | INFRA_KEEPS_CASE,
 };
-static_assert(1 << (QUIRKS - 1) == INFRA_COOKIE, "an expiry per quirk");
+static_assert(1 << (QUIRKS - 1) == INFRA_SOME_COOKIES, "an expiry per quirk");
 
 struct lame {
 	uint64_t zone; /* keyed hash of its name */
@@ -43,6 +43,7 @@ struct server { /* shard lock */
 	uint32_t tcp_us;		      /* 0: no exchange over TCP measured yet */
 	uint16_t loss_permille, backoff_ms, tcp_backoff_ms;
 	uint8_t losses_in_row, quirks;
+	uint8_t small_wins;
 	uint8_t cookie_len;
 	uint8_t cookie[32];
 	uint32_t quirk_until_s[QUIRKS];
@@ -430,6 +431,10 @@ void infra_set_quirk(struct infra *i, const struct endpoint *server, enum infra_
 {
 	struct access a = enter(i, server, on, now);
 	if (a.server && on) {
+		if (quirk == INFRA_NO_CASE && a.server->lame) /* said of what it did not know */
+			memset(a.server->lame, 0, LAME_MAX * sizeof(struct lame));
+		if (quirk == INFRA_KEEPS_CASE)
+			a.server->small_wins = 0;
 		if (quirk == INFRA_NO_CASE || quirk == INFRA_KEEPS_CASE)
 			a.server->quirks &= (uint8_t) ~(INFRA_NO_CASE | INFRA_KEEPS_CASE);
 		set_quirk(a.server, quirk, now);
@@ -437,6 +442,16 @@ void infra_set_quirk(struct infra *i, const struct endpoint *server, enum infra_
 		a.server->quirks &= (uint8_t)~quirk;
 	}
 	leave(a);
+}
+
+bool infra_small_win(struct infra *i, const struct endpoint *server, struct now now)
+{
+	struct access a = enter(i, server, true, now);
+	bool often = a.server && ++a.server->small_wins >= INFRA_SMALL_WINS;
+	if (often)
+		a.server->small_wins = 0;
+	leave(a);
+	return often;
 }
 
 void infra_set_cookie(struct infra *i, const struct endpoint *server, struct span server_cookie,

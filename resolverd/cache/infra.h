@@ -28,14 +28,16 @@ enum {
 	INFRA_TCP_PATIENCE_MIN_MS = 200,
 	INFRA_QUIRK_TTL_MS = 15 * 60 * 1000, /* quirks are re-probed: servers get upgraded */
 	INFRA_LAME_TTL_MS = 60 * 1000,
+	INFRA_SMALL_WINS = 3, /* a packet is lost by chance, not three in a row: INFRA_NO_CASE */
 };
 
 enum infra_quirk {
-	INFRA_NO_EDNS = 1,    /* answers FORMERR or NOTIMP to OPT over TCP */
-	INFRA_NO_CASE = 2,    /* does not keep the question's letter case */
-	INFRA_KEEPS_CASE = 4, /* was seen to keep it */
-	INFRA_TCP_ONLY = 8,   /* UDP answers were suspicious or never came while TCP works */
-	INFRA_COOKIE = 16,    /* a server cookie is known */
+	INFRA_NO_EDNS = 1,	 /* answers FORMERR or NOTIMP to OPT over TCP */
+	INFRA_NO_CASE = 2,	 /* does not keep the question's letter case */
+	INFRA_KEEPS_CASE = 4,	 /* was seen to keep it */
+	INFRA_TCP_ONLY = 8,	 /* UDP answers were suspicious or never came while TCP works */
+	INFRA_COOKIE = 16,	 /* a server cookie is known */
+	INFRA_SOME_COOKIES = 32, /* ... but not all replies have one */
 };
 
 struct infra_server { /* a copy, for deciding */
@@ -84,6 +86,9 @@ void infra_tcp_loss(struct infra *i, const struct endpoint *server, struct now n
 /* Set or clear a quirk. */
 void infra_set_quirk(struct infra *i, const struct endpoint *server, enum infra_quirk quirk,
 		     bool on, struct now now);
+/* It was silent for a question in mixed letters, and answered it in small ones. True: so it was
+ * INFRA_SMALL_WINS times without having answered mixed ones. */
+bool infra_small_win(struct infra *i, const struct endpoint *server, struct now now);
 /* Remember the server cookie. */
 void infra_set_cookie(struct infra *i, const struct endpoint *server, struct span server_cookie,
 		      struct now now);

@@ -110,6 +110,7 @@ static const cyaml_schema_field_t resolution_fields[] = {
 	WORD("query-loopback", raw_resolution, query_loopback),
 	LIST("do-query", raw_resolution, do_query),
 	LIST("do-not-query", raw_resolution, do_not_query),
+	LIST("no-0x20", raw_resolution, no_case),
 	WORD("port", raw_resolution, port),
 	WORD("prime", raw_resolution, prime),
 	WORD("client-timeout", raw_resolution, client_timeout),

@@ -1,8 +1,10 @@
 #include "daemon/config_raw.h"
+#include "daemon/config_value.h"
 
 enum {
 	ASK_RULES_MAX = 1000, /* each is looked at for every address of a delegation */
 	LOOPBACK_RULES = 2,
+	NO_CASE_MAX = 100, /* each is looked at for every packet to a server */
 };
 
 /* PREFIX is in the first COUNT of RULES already. */
@@ -51,6 +53,42 @@ static enum err add_loopback(struct config_build *b, const char *word, struct ac
 	return err;
 }
 
+/* A zone that reads like an address is none: top-level domains of digits do not exist (RFC 3696 §2). */
+static enum err build_no_case(struct config_build *b, const struct raw_config *raw)
+{
+	static const char list[] = "resolution.no-0x20";
+	struct settings *s = &b->config->settings;
+	size_t count = raw->resolution.no_case_count;
+	char key[CONFIG_KEY_MAX];
+
+	if (count > NO_CASE_MAX)
+		return config_refuse(b, list, "more than %d zones and servers", NO_CASE_MAX);
+	const uint8_t **zones = arena_alloc(&b->config->arena, (count + 1) * sizeof(*zones));
+	struct endpoint_prefix *servers =
+		arena_alloc(&b->config->arena, (count + 1) * sizeof(*servers));
+	if (!zones || !servers)
+		return ERR_NO_MEMORY;
+	s->no_case_zones = zones;
+	s->no_case_servers = servers;
+	for (size_t i = 0; i < count; i++) {
+		const char *word = raw->resolution.no_case[i];
+		uint8_t name[DNAME_MAX];
+		if (endpoint_prefix_parse(word, &servers[s->no_case_server_count]) == OK) {
+			s->no_case_server_count++;
+			continue;
+		}
+		if (strchr(word, '/') || strchr(word, ':') || !config_value_name(word, name))
+			return config_refuse(
+				b, config_key(key, list, i, NULL),
+				"\"%s\" is neither a zone nor a server's address or network", word);
+		struct span copy = arena_copy(&b->config->arena, span_of(name, dname_len(name)));
+		if (!copy.at)
+			return ERR_NO_MEMORY;
+		zones[s->no_case_zone_count++] = copy.at;
+	}
+	return OK;
+}
+
 enum err config_ask_build(struct config_build *b, const struct raw_config *raw)
 {
 	size_t count = (size_t)raw->resolution.do_query_count + raw->resolution.do_not_query_count;
@@ -70,5 +108,7 @@ enum err config_ask_build(struct config_build *b, const struct raw_config *raw)
 	if (err == OK)
 		err = add_rules(b, "resolution.do-not-query", raw->resolution.do_not_query,
 				raw->resolution.do_not_query_count, rules);
-	return err == OK ? add_loopback(b, raw->resolution.query_loopback, rules) : err;
+	if (err == OK)
+		err = add_loopback(b, raw->resolution.query_loopback, rules);
+	return err == OK ? build_no_case(b, raw) : err;
 }

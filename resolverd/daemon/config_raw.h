@@ -55,8 +55,8 @@ struct raw_config {
 	struct {
 		char *qname_minimization, *ipv4, *ipv6, *query_loopback, *port, *prime;
 		char *harden_glue, *client_timeout;
-		char **do_query, **do_not_query;
-		unsigned do_query_count, do_not_query_count;
+		char **do_query, **do_not_query, **no_case;
+		unsigned do_query_count, do_not_query_count, no_case_count;
 	} resolution;
 	struct zone_words *forward_zones, *stub_zones;
 	struct raw_local_zone *local_zones;
@@ -103,7 +103,7 @@ MUST_USE enum err config_sandbox_build(struct config_build *b, const struct raw_
 MUST_USE enum err config_zones_build(struct config_build *b, const struct raw_config *raw);
 /* Servers of the root: config_hints.c. */
 MUST_USE enum err config_hints_build(struct config_build *b, const struct raw_config *raw);
-/* Addresses that strangers may have us ask: config_ask.c. */
+/* Addresses that strangers may have us ask, and whom in which letters: config_ask.c. */
 MUST_USE enum err config_ask_build(struct config_build *b, const struct raw_config *raw);
 /* Validation and its trust anchors: config_anchors.c. */
 MUST_USE enum err config_anchors_build(struct config_build *b, const struct raw_config *raw);

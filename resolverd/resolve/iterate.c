@@ -13,6 +13,7 @@
 #include "resolve/appeal.h"
 #include "resolve/cut.h"
 #include "resolve/family.h"
+#include "resolve/habit.h"
 #include "resolve/leg.h"
 #include "resolve/minimize.h"
 #include "resolve/recall.h"
@@ -110,6 +111,8 @@ static void blame_addresses(struct query *q)
 /* All servers are done with. */
 static enum step out_of_servers(struct query *q)
 {
+	if (habit_begin_small(q))
+		return STEP_AGAIN;
 	if (q->doubtful_reply) { /* nobody has contradicted it */
 		struct reply *reply = q->doubtful_reply;
 		q->doubtful_reply = NULL;
@@ -454,6 +457,7 @@ void iterate_reply(struct query *q, struct send *s, const struct message *m)
 		recall_ds(q, reply);
 	bool hearsay = is_hearsay(q, reply, m->flags);
 	note_reply(q, s, m, reply, hearsay);
+	habit_learn(q, s, m, reply, hearsay || reply->doubtful);
 	upstream_cancel_all(q);
 	bool useless = reply->kind == REPLY_LAME || reply->kind == REPLY_ERROR ||
 		       reply->kind == REPLY_BROKEN;

@@ -93,6 +93,10 @@ struct server { /* one address of the zone being asked */
 	bool use_tcp;		       /* truncated, suspicious */
 	bool tcp_lost;		       /* a connection ended under a question once */
 	bool tcp_failed;
+	/* habit.h: replies in a row that lacked the same, BADCOOKIEs; to be asked, and was, in small
+	 * letters; without a cookie */
+	uint8_t habit, habit_count, bad_cookies;
+	bool small, asked_small, no_cookie;
 };
 
 struct ns_name { /* a name server whose address is not known yet */
@@ -112,6 +116,7 @@ struct send {		/* one packet that may be answered; slots of the resolver */
 	uint8_t qname[DNAME_MAX]; /* with the letters' case as sent */
 	uint8_t cookie[COOKIE_CLIENT_SIZE];
 	bool with_cookie, with_edns, minimized;
+	bool small;    /* in small letters, as a try: habit.h */
 	bool stubborn; /* over TCP because UDP lost, not because the server wants it */
 	bool expired;  /* its time is over, but a late reply is still welcome */
 	bool aside;    /* its family leads nowhere: others are asked meanwhile */
@@ -181,6 +186,7 @@ struct zone_context { /* the zone whose servers are asked now */
 	bool from_hints;    /* the root's, not yet primed */
 	bool signed_data;   /* nothing without signatures is of use: with EDNS, rather over TCP */
 	bool unroutable4, unroutable6; /* has addresses of a family that is off or has no route */
+	bool small_tried;	       /* one is asked in small letters, as all else failed */
 	bool counted;		       /* of one server at least packets are counted */
 	enum askable refused;	       /* why an address was not taken; ASKABLE_YES: none was */
 	struct endpoint refused_one;   /* ... the first */

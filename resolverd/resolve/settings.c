@@ -244,6 +244,18 @@ bool settings_is_insecure(const struct settings *s, const uint8_t *name)
 	return false;
 }
 
+bool settings_is_no_case(const struct settings *s, const uint8_t *name,
+			 const struct endpoint *server)
+{
+	for (size_t i = 0; i < s->no_case_server_count; i++)
+		if (endpoint_prefix_covers(&s->no_case_servers[i], server))
+			return true;
+	for (size_t i = 0; i < s->no_case_zone_count; i++)
+		if (dname_is_within(name, s->no_case_zones[i]))
+			return true;
+	return false;
+}
+
 /* The address as words; an IPv4 one that came in over an IPv6 socket is one of IPv4. */
 static unsigned address_words(const struct endpoint *e, uint64_t words[2])
 {

@@ -99,6 +99,12 @@ struct settings { /* immutable once finished */
 	const struct access_rule *ask;
 	size_t ask_count;
 
+	/* Whose questions' letters are left alone (resolve/habit.h): names at or below these, servers in
+	 * these networks. */
+	const uint8_t *const *no_case_zones; /* lower case */
+	const struct endpoint_prefix *no_case_servers;
+	size_t no_case_zone_count, no_case_server_count;
+
 	struct delegation hints; /* root servers */
 	bool prime;		 /* ask the hints for the root's NS set first (RFC 9609) */
 
@@ -172,6 +178,10 @@ const struct settings_budget *settings_budget_of(const struct settings *s,
 /* NAME, below forward zone Z, has one of the shapes of Z's only list (or there is no list). The zone
  * apex itself is always asked. */
 bool settings_zone_only_allows(const struct settings_zone *z, const uint8_t *name);
+
+/* The letters of questions for NAME (lower case) are left alone, or of those to SERVER. */
+bool settings_is_no_case(const struct settings *s, const uint8_t *name,
+			 const struct endpoint *server);
 
 /* What CLIENT is: SETTINGS_ALLOWED: it may ask; SETTINGS_TRUSTED: its network is trusted. */
 enum { SETTINGS_ALLOWED = 1, SETTINGS_TRUSTED = 2 };

@@ -3,6 +3,7 @@
 #include "dns/cookie.h"
 #include "resolve/chain.h"
 #include "resolve/family.h"
+#include "resolve/habit.h"
 #include "resolve/patience.h"
 #include "resolve/servers.h"
 
@@ -99,7 +100,7 @@ static struct span build_packet(struct query *q, struct send *s, const struct in
 					 .dnssec_ok = q->settings->dnssec,
 					 .ede = EDE_NONE,
 					 .ede2 = EDE_NONE};
-		if (s->transport == TRANSPORT_UDP) {
+		if (s->transport == TRANSPORT_UDP && !server->no_cookie) {
 			s->with_cookie = true;
 			opt.cookie =
 				span_of(cookie, make_cookie(q, s, known, &server->address, cookie));
@@ -362,7 +363,10 @@ bool upstream_send(struct query *q, unsigned index)
 	s->with_edns = wants_edns(q, s, &known);
 	s->sent_us = server->last_sent_us = r->now.mono_us;
 	dname_copy(s->minimized ? q->minimize.name : q->name, s->qname);
-	if (!tcp && !(known.quirks & INFRA_NO_CASE))
+	bool small = habit_is_small(q, server, &known);
+	s->small = !tcp && !small && habit_tries_small(q, server, &known);
+	server->asked_small |= small || s->small;
+	if (!tcp && !small && !s->small)
 		randomise_case(&r->rng, s->qname);
 	struct span packet = build_packet(q, s, &known);
 	if (!packet.at) {
@@ -457,7 +461,7 @@ static void on_lost_tcp(struct query *q, struct server *server, const struct sen
 		return;
 	}
 	server->tcp_failed = true;
-	server->bad |= !s->stubborn;
+	server->bad |= !s->stubborn && !habit_leaves_tcp(server);
 }
 
 static void on_failed(struct query *q, struct send *s)
@@ -605,7 +609,7 @@ static void on_timeout(struct query *q, struct send *s)
 	if (s->transport == TRANSPORT_TCP) {
 		infra_tcp_loss(r->infra, &server->address, r->now);
 		server->tcp_failed = true;
-		server->bad |= !s->stubborn;
+		server->bad |= !s->stubborn && !habit_leaves_tcp(server);
 		s->expired = true;
 	} else {
 		infra_loss(r->infra, &server->address, r->now);

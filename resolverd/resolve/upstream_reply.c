@@ -1,4 +1,5 @@
 #include "resolve/family.h"
+#include "resolve/habit.h"
 #include "resolve/iterate.h"
 #include "resolve/servers.h"
 #include "resolve/upstream.h"
@@ -28,16 +29,21 @@ static enum match match_reply(const struct send *s, const struct message *m, con
 	return match_question(s, m);
 }
 
-/* Cookies agree (RFC 7873 §5.3). A server that is known to send them and now does not is suspect. */
-static bool cookie_agrees(struct query *q, const struct send *s, const struct edns *edns)
+/* Cookies agree (RFC 7873 §5.3), or are missing. A server that is known to send them and now does not is
+ * suspect: *HABIT. */
+static bool cookie_agrees(struct query *q, const struct send *s, const struct edns *edns,
+			  enum habit *habit)
 {
 	struct infra_server known;
 	const struct endpoint *address = &q->zone.servers[s->server].address;
+	*habit = HABIT_NONE;
 	if (!s->with_cookie)
 		return true;
 	if (edns->client_cookie_len == 0) {
 		infra_get(q->resolver->infra, address, q->resolver->now, &known);
-		return !(known.quirks & INFRA_COOKIE);
+		if ((known.quirks & (INFRA_COOKIE | INFRA_SOME_COOKIES)) == INFRA_COOKIE)
+			*habit = HABIT_COOKIE;
+		return true;
 	}
 	if (!hash_equal_secret(edns->client_cookie, s->cookie, COOKIE_CLIENT_SIZE))
 		return false;
@@ -86,15 +92,20 @@ static void note_again(struct query *q, const struct send *s, enum trace_reply w
 					  .value = (uint32_t)len});
 }
 
-/* Ask the server of S again over TCP; S itself is done with. */
-static void retry_tcp(struct query *q, struct send *s)
+/* Ask the server of S again, over TCP or from another port; S itself is done with. */
+static void retry(struct query *q, struct send *s, bool tcp)
 {
 	struct server *server = &q->zone.servers[s->server];
-	server->use_tcp = true;
+	server->use_tcp |= tcp;
 	if (server->sends > 0)
 		server->sends--; /* it did answer: this is the same try */
 	upstream_cancel(q, s);
 	query_wake(q);
+}
+
+static void retry_tcp(struct query *q, struct send *s)
+{
+	retry(q, s, true);
 }
 
 /*
@@ -156,10 +167,16 @@ static bool try_again(struct query *q, struct send *s, const struct message *m,
 	struct server *server = &q->zone.servers[s->server];
 	uint16_t rcode = (uint16_t)(message_rcode(m) | (uint16_t)(edns->extended_rcode << 4));
 	bool udp = s->transport == TRANSPORT_UDP;
-	if (udp && ((m->flags & FLAG_TC) || rcode == RCODE_BADCOOKIE)) {
-		note_again(q, s,
-			   rcode == RCODE_BADCOOKIE ? TRACE_REPLY_COOKIE : TRACE_REPLY_TRUNCATED,
-			   rcode, m->wire.len);
+	if (udp && rcode == RCODE_BADCOOKIE && s->with_cookie) {
+		bool tcp, known = edns->client_cookie_len > 0;
+		note_again(q, s, TRACE_REPLY_COOKIE, rcode, m->wire.len);
+		if (!habit_retries_cookie(q, server, &tcp) || (!known && !tcp))
+			return false;
+		retry(q, s, tcp);
+		return true;
+	}
+	if (udp && (m->flags & FLAG_TC)) {
+		note_again(q, s, TRACE_REPLY_TRUNCATED, rcode, m->wire.len);
 		retry_tcp(q, s);
 		return true;
 	}
@@ -181,8 +198,23 @@ static bool try_again(struct query *q, struct send *s, const struct message *m,
 	return false;
 }
 
-/* Does a reply that matched but for the case of its letters, or does not tell it, still count? */
-static bool settle_case(struct query *q, struct send *s, enum match match)
+/* What S got lacks what makes it hard to forge: is it believed all the same? If not, the server is asked
+ * again. */
+static bool settle(struct query *q, struct send *s, enum habit habit)
+{
+	bool tcp;
+	if (habit == HABIT_NONE || habit_believes(q, s, habit, &tcp))
+		return true;
+	if (habit != HABIT_SMALL)
+		metrics_add(q->resolver->metrics, METRIC_upstream_mismatch_total, 1);
+	note_wrong(q, s, habit == HABIT_COOKIE ? TRACE_WRONG_COOKIE : TRACE_WRONG_CASE);
+	retry(q, s, tcp);
+	return false;
+}
+
+/* A reply that matched but for the case of its letters, or does not tell it, or was asked for in small
+ * ones. */
+static bool settle_case(struct query *q, struct send *s, enum match match, const struct message *m)
 {
 	struct server *server = &q->zone.servers[s->server];
 	if (s->transport == TRANSPORT_TCP) {
@@ -191,10 +223,12 @@ static bool settle_case(struct query *q, struct send *s, enum match match)
 					q->resolver->now);
 		return true;
 	}
-	metrics_add(q->resolver->metrics, METRIC_upstream_mismatch_total, 1);
-	note_wrong(q, s, TRACE_WRONG_CASE);
-	retry_tcp(q, s);
-	return false;
+	if (match != MATCH_YES)
+		return settle(q, s, HABIT_CASE);
+	/* Who forges an error, or nothing, gains no more than that the question fails as it did. */
+	bool fails = (message_rcode(m) != RCODE_NOERROR && message_rcode(m) != RCODE_NXDOMAIN) ||
+		     m->counts[SECTION_ANSWER] + m->counts[SECTION_AUTHORITY] == 0;
+	return !s->small || fails || settle(q, s, HABIT_SMALL);
 }
 
 static bool charge_bytes(struct query *q, size_t len)
@@ -275,14 +309,15 @@ void upstream_reply(struct resolver *r, struct send *s, const struct event *ev)
 	}
 	if (ask_again_whole(q, s, &m, ev))
 		return;
-	if (match != MATCH_YES && !settle_case(q, s, match))
-		return;
-	if (!cookie_agrees(q, s, &edns)) {
+	enum habit habit;
+	if (!cookie_agrees(q, s, &edns, &habit)) {
 		metrics_add(r->metrics, METRIC_upstream_mismatch_total, 1);
 		note_wrong(q, s, TRACE_WRONG_COOKIE);
 		retry_tcp(q, s);
 		return;
 	}
+	if (!settle_case(q, s, match, &m) || !settle(q, s, habit))
+		return;
 	/* What strangers send is not charged: who is not believed must not end the question either. */
 	if (!charge_bytes(q, ev->packet.len))
 		return;

@@ -94,6 +94,20 @@ static void set_ask(struct scene *s, bool allow, const char *prefix)
 		scene_fail(s, "%s is no network", prefix);
 }
 
+/* A network, or else a zone. */
+static void set_no_case(struct scene *s, const char *value)
+{
+	struct settings *o = &s->settings;
+	o->no_case_servers = &s->no_case_server;
+	o->no_case_zones = &s->no_case_zone;
+	if (endpoint_prefix_parse(value, &s->no_case_server) == OK) {
+		o->no_case_server_count = 1;
+		return;
+	}
+	s->no_case_zone = keep_name(s, value);
+	o->no_case_zone_count = 1;
+}
+
 static void set(struct scene *s, struct words *w)
 {
 	static const char *const modes[] = {"off", "relaxed", "strict"};
@@ -119,6 +133,8 @@ static void set(struct scene *s, struct words *w)
 		s->question_bytes = (size_t)number(s, value) * 1024;
 	} else if (strcmp(key, "do-query") == 0 || strcmp(key, "do-not-query") == 0) {
 		set_ask(s, strcmp(key, "do-query") == 0, value);
+	} else if (strcmp(key, "no-0x20") == 0) {
+		set_no_case(s, value);
 	} else if (strcmp(key, "own") == 0) {
 		struct endpoint e = address(s, value);
 		own_addresses_put(&s->own, s->own.count, &e);
@@ -264,6 +280,8 @@ static void reply_word(struct scene *s, struct scene_reply *r, const char *word)
 		r->over = word[0] == 'u' ? OVER_UDP : OVER_TCP;
 	else if (strcmp(word, "edns") == 0 || strcmp(word, "plain") == 0)
 		r->with = word[0] == 'e' ? WITH_EDNS : WITHOUT_EDNS;
+	else if (strcmp(word, "mixed") == 0 || strcmp(word, "small") == 0)
+		r->letters = word[0] == 'm' ? LETTERS_MIXED : LETTERS_SMALL;
 	else if ((value = value_of(word, "delay")) != NULL)
 		r->delay_ms = number(s, value);
 	else if ((value = value_of(word, "before")) != NULL)

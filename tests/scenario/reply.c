@@ -18,12 +18,21 @@ static bool name_fits(const char *name, const char *qname)
 	return len > rest - 1 && strcmp(qname + len - (rest - 1), name + 1) == 0;
 }
 
+static bool has_capital(const struct message *m)
+{
+	uint8_t asked[DNAME_MAX], lower[DNAME_MAX];
+	message_name(m, m->qname_offset, asked);
+	return memcmp(asked, lower, dname_lower(asked, lower)) != 0;
+}
+
 static bool reply_fits(const struct scene_reply *r, const struct message *m, const char *qname,
 		       enum transport transport)
 {
 	if (r->spent || (r->type != TYPE_ANY && r->type != m->qtype) || !name_fits(r->name, qname))
 		return false;
 	if (r->over != OVER_BOTH && (r->over == OVER_TCP) != (transport == TRANSPORT_TCP))
+		return false;
+	if (r->letters != LETTERS_ANY && (r->letters == LETTERS_MIXED) != has_capital(m))
 		return false;
 	return r->with == WITH_ANY || (r->with == WITH_EDNS) == (m->opt_count > 0);
 }

@@ -32,6 +32,7 @@ enum {
 
 enum cookie_word { COOKIES_NONE, COOKIES_GOOD, COOKIES_WRONG };
 enum only_over { OVER_BOTH, OVER_UDP, OVER_TCP };
+enum only_letters { LETTERS_ANY, LETTERS_MIXED, LETTERS_SMALL };
 enum only_with { WITH_ANY, WITH_EDNS, WITHOUT_EDNS };
 
 enum before { /* packets that come before the right one */
@@ -69,6 +70,7 @@ struct scene_reply { /* what SERVER says to one question */
 	uint16_t type;	  /* TYPE_ANY: any */
 	enum only_over over;
 	enum only_with with;
+	enum only_letters letters;
 	bool once, spent;
 	uint16_t rcode, flags;
 	bool silent, lost, no_room, hinted, fragmented, oversized, in_lower_case, no_question,
@@ -129,6 +131,8 @@ struct scene {
 	struct settings_zone zones[SCENE_ZONES_MAX];
 	struct access_rule ask[SCENE_ASK_MAX];
 	struct own_addresses own;
+	struct endpoint_prefix no_case_server;
+	const uint8_t *no_case_zone;
 	struct scene_key keys[SCENE_KEYS_MAX];
 	unsigned key_count;
 	struct anchor anchors[SCENE_KEYS_MAX];

@@ -146,14 +146,28 @@ void lies_nuisance(struct prng *dice, enum nuisance kind, const struct message *
 	}
 }
 
-bool lies_forge(struct prng *dice, const struct message *query, struct server_reply *out)
+/* Whoever has found port and id of one question has not found those of the next ones: each costs him 2^32
+ * guesses anew, so he is not lucky twice in a row. */
+static bool is_lucky(struct prng *dice, struct host *host)
+{
+	enum { ROW = 32 };
+	if (!prng_percent(dice, 20) || (host->luck_at > 0 && host->received < host->luck_at + ROW))
+		return false;
+	host->luck_at = host->received;
+	return true;
+}
+
+bool lies_forge(struct prng *dice, struct host *host, const struct message *query,
+		struct server_reply *out)
 {
 	uint8_t qname[DNAME_MAX], folded[DNAME_MAX];
 	size_t len = message_name(query, query->qname_offset, qname);
 	uint16_t id = query->id;
 	dname_lower(qname, folded);
 	/* A forger who is lucky with the id does not know the letters' case (0x20). */
-	bool lucky = prng_percent(dice, 20) && memcmp(qname, folded, len) != 0;
+	/* Where a server has no letters to check, port and id are all there is: such luck is not for here. */
+	bool lucky =
+		!host->quirks.lowercase && memcmp(qname, folded, len) != 0 && is_lucky(dice, host);
 	if (!lucky)
 		id = (uint16_t)(id + 1 + prng_below(dice, 65535));
 	set_poison(dice, query, folded, id, out);

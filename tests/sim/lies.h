@@ -13,6 +13,7 @@ void lies_add(const struct world *w, struct prng *dice, struct builder *b, enum 
 void lies_nuisance(struct prng *dice, enum nuisance kind, const struct message *query,
 		   const struct server_reply *right, struct server_reply *out);
 
-/* A forged answer by somebody who saw neither id nor letter case. False if the query gives him
+/* A forged answer by somebody who saw neither id nor letter case, in the name of HOST. False if the query gives him
  * nothing to get wrong. */
-bool lies_forge(struct prng *dice, const struct message *query, struct server_reply *out);
+bool lies_forge(struct prng *dice, struct host *host, const struct message *query,
+		struct server_reply *out);

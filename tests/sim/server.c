@@ -371,8 +371,8 @@ static void add_unasked(struct work *x, const struct server_reply *right,
 		return;
 	if (q->spoofed && prng_percent(x->dice, 60))
 		for (unsigned n = prng_between(x->dice, 1, 3); n > 0; n--)
-			out->count +=
-				lies_forge(x->dice, x->query->message, &out->list[out->count]);
+			out->count += lies_forge(x->dice, x->query->host, x->query->message,
+						 &out->list[out->count]);
 	if (q->nuisances && prng_percent(x->dice, q->nuisance_percent)) {
 		enum nuisance kind;
 		do
@@ -396,7 +396,7 @@ void server_answer(struct world *w, struct prng *dice, const struct server_query
 	if (is_lost || edns_view(m, &edns) == EDNS_FORMERR ||
 	    (m->opt_offset && edns_mode(query) == EDNS_MODE_DROP)) {
 		if (q->spoofed && !query->tcp)
-			out->count += lies_forge(dice, m, &out->list[0]);
+			out->count += lies_forge(dice, query->host, m, &out->list[0]);
 		return;
 	}
 	answer_plainly(&x, &edns, &right);

@@ -124,6 +124,7 @@ struct host {
 	unsigned zone_count;
 	struct quirks quirks;
 	uint64_t received; /* packets */
+	uint64_t luck_at;  /* ... when a forger had last found port and id of one */
 	bool dishonest;	   /* says what the run's liar makes of it (liar.h) */
 };
 

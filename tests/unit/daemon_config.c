@@ -229,6 +229,11 @@ static const struct {
 	 "f:1: resolution.do-not-query[0]: \"10.0.0.1/8\" is not a network such as 10.0.0.0/8"},
 	{"resolution:\n  do-query: [10.0.0.0/8]\n  do-not-query: [192.0.2.1, 10.0.0.0/8]\n",
 	 "f:3: resolution.do-not-query[1]: \"10.0.0.0/8\" is given twice"},
+	{"resolution: {no-0x20: [legacy.example, 192.0.2.0/33]}\n",
+	 "f:1: resolution.no-0x20[1]: \"192.0.2.0/33\" is neither a zone nor a server's address or "
+	 "network"},
+	{"resolution: {no-0x20: ['a..b']}\n", "f:1: resolution.no-0x20[0]: \"a..b\" is neither a "
+					      "zone nor a server's address or network"},
 	{"resolution: {client-timeout: 100ms}\n",
 	 "f:1: resolution.client-timeout: \"100ms\" is not between 500 ms and 10 s"},
 	{"resolution:\n  client-timeout: 1h\n",
@@ -288,6 +293,34 @@ static void test_defaults(void **state)
 		CHECK(texts[i], s->ask_count == 0 && s->harden_glue && s->upstream_port == 53);
 		config_free(c);
 	}
+}
+
+static void test_no_case(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *why, *name, *server;
+		bool want;
+	} cases[] = {
+		{"a zone", "legacy.example.", "198.51.100.1", true},
+		{"what is in it", "www.legacy.example.", "198.51.100.1", true},
+		{"not what ends alike", "notlegacy.example.", "198.51.100.1", false},
+		{"not what is above", "example.", "198.51.100.1", false},
+		{"a server", "www.example.", "192.0.2.53", true},
+		{"a server's neighbour", "www.example.", "192.0.2.54", false},
+		{"a network", "www.example.", "2001:db8::7", true},
+	};
+	struct config *c =
+		must_load("resolution: {no-0x20: [Legacy.example, 192.0.2.53, '2001:db8::/32']}\n");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint8_t name[DNAME_MAX];
+		size_t len;
+		struct endpoint e;
+		REQUIRE(dname_parse(cases[i].name, name, &len) == OK);
+		REQUIRE(endpoint_parse(cases[i].server, 53, &e) == OK);
+		CHECK(cases[i].why, settings_is_no_case(&c->settings, name, &e) == cases[i].want);
+	}
+	config_free(c);
 }
 
 static void test_interfaces(void **state)
@@ -737,14 +770,23 @@ static void test_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),	   cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_interfaces), cmocka_unit_test(test_service),
-		cmocka_unit_test(test_node_local), cmocka_unit_test(test_access),
-		cmocka_unit_test(test_trusted),	   cmocka_unit_test(test_private_zones),
-		cmocka_unit_test(test_zones),	   cmocka_unit_test(test_local_zones),
-		cmocka_unit_test(test_anchors),	   cmocka_unit_test(test_unsupported_anchors),
-		cmocka_unit_test(test_prefetch),   cmocka_unit_test(test_disk),
-		cmocka_unit_test(test_files),	   cmocka_unit_test(test_words),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_no_case),
+		cmocka_unit_test(test_interfaces),
+		cmocka_unit_test(test_service),
+		cmocka_unit_test(test_node_local),
+		cmocka_unit_test(test_access),
+		cmocka_unit_test(test_trusted),
+		cmocka_unit_test(test_private_zones),
+		cmocka_unit_test(test_zones),
+		cmocka_unit_test(test_local_zones),
+		cmocka_unit_test(test_anchors),
+		cmocka_unit_test(test_unsupported_anchors),
+		cmocka_unit_test(test_prefetch),
+		cmocka_unit_test(test_disk),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@ static const char text[] =
 	"  trust-anchors:\n"
 	"  - . DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n"
 	"  negative-trust-anchors: [a.example, b.example]\n"
-	"resolution: {do-query: [10.0.0.0/8], do-not-query: [192.0.2.0/24]}\n"
+	"resolution: {do-query: [10.0.0.0/8], do-not-query: [192.0.2.0/24], no-0x20: [c.example]}\n"
 	"forward-zones:\n"
 	"- {name: a.example., servers: [192.0.2.1, 192.0.2.2], only: ['ip-*'], rate-limit: 100}\n"
 	"stub-zones:\n"
