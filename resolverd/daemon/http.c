@@ -226,14 +226,15 @@ static void notice(void *context, struct MHD_Connection *connection, void **slot
 		http_slots_leave(&door->slots, *slot);
 		return;
 	}
-	const union MHD_ConnectionInfo *fd =
+	/* Each is read before the next is asked for: one place holds them since version 1.0. */
+	const union MHD_ConnectionInfo *said =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	const union MHD_ConnectionInfo *from =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	if (!fd || !from)
+	int fd = said ? said->connect_fd : -1;
+	said = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	if (!said)
 		return;
-	struct endpoint client = endpoint_from_sockaddr(from->client_addr);
-	*slot = http_slots_take(&door->slots, fd->connect_fd, &client, loop_epoch_read().mono_us);
+	struct endpoint client = endpoint_from_sockaddr(said->client_addr);
+	*slot = http_slots_take(&door->slots, fd, &client, loop_epoch_read().mono_us);
 }
 
 static struct http_door *open_door(struct http *h, bool only_health)

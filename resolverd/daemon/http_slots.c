@@ -54,7 +54,7 @@ struct http_slot *http_slots_take(struct http_slots *s, int fd, const struct end
 	struct http_slot *slot = NULL;
 
 	pthread_mutex_lock(&s->lock);
-	for (size_t i = 0; i < HTTP_SLOTS_ALL && !slot; i++)
+	for (size_t i = 0; fd >= 0 && i < HTTP_SLOTS_ALL && !slot; i++)
 		if (s->list[i].fd < 0)
 			slot = &s->list[i];
 	if (slot) {

@@ -43,8 +43,8 @@ void http_slots_deinit(struct http_slots *s);
 
 /* May CLIENT have one more? Another's may be ended for it. */
 bool http_slots_admit(struct http_slots *s, const struct endpoint *client);
-/* FD is CLIENT's connection, begun at MONO_US; NULL if there is no slot: then it has no time limit but
- * the library's. */
+/* FD is CLIENT's connection, begun at MONO_US; NULL if there is no slot, or FD is none: then it has no
+ * time limit but the library's. */
 struct http_slot *http_slots_take(struct http_slots *s, int fd, const struct endpoint *client,
 				  uint64_t mono_us);
 /* SLOT's socket is about to be closed. NULL is fine. */

@@ -90,11 +90,30 @@ static void test_time(void **state)
 	http_slots_deinit(&s);
 }
 
+/* A connection that the library does not name takes no slot, however many there are. */
+static void test_no_descriptor(void **state)
+{
+	(void)state;
+	static struct http_slots s;
+	struct endpoint from = client(1);
+	int peer;
+
+	assert_int_equal(http_slots_init(&s), OK);
+	for (unsigned i = 0; i < 2 * HTTP_SLOTS_ALL; i++)
+		assert_null(http_slots_take(&s, -1 - (int)i, &from, i));
+	assert_int_equal(s.count, 0);
+	struct http_slot *slot = connect_from(&s, 1, 1, &peer);
+	assert_non_null(slot);
+	leave(&s, slot, peer);
+	http_slots_deinit(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fairness),
 		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_no_descriptor),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
