@@ -38,7 +38,9 @@ class Trace(InsightCase):
         # But for the root's servers: "." has no letters whose case a forger would have to guess.
         self.assertEqual({s["transport"] for s in sends if s["depth"] == 0}, {"udp"})
         replies = [s for s in steps if s["kind"] == "reply"]
-        self.assertEqual(len(replies), len(sends))
+        # Where the machine is busy a server may be asked twice, and be late once.
+        self.assertLessEqual(len(replies), len(sends))
+        self.assertEqual({r["server"] for r in replies}, {s["server"] for s in sends})
         for reply in replies:
             self.assertIsNotNone(reply["server"])
             self.assertGreater(reply["took_us"], 0)
