@@ -18,6 +18,7 @@ class KeysOutOfReach(case.DaemonCase):
     """RFC 4033 §5: what cannot be checked, as the keys do not come, is no more bogus than it is secure."""
     config = {"prefetch": {"enabled": False}}
 
+    @case.slow
     def test_stale(self):
         """What was secure is told past its time, and all is well as soon as the keys come."""
         hosts = [self.net.servers[name].link for name in ("host-a", "host-b")]

@@ -178,6 +178,7 @@ class Flush(RestartCase):
         self.assertIsNone(reply["not_on_disk"])
         return reply["removed"]
 
+    @case.slow
     def test_flushed(self):
         cases = [
             # flushed, then asked for again, and not

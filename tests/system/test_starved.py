@@ -139,6 +139,7 @@ class Starved(case.FreshCase):
         self.daemon.start()
         self.walk("reload", lambda: self.ctl.run("config", "reload", timeout=5))
 
+    @case.slow
     def test_start(self):
         """It serves, or says why not and ends with a status of its own."""
         self.deny(0, 0)
