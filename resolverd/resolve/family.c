@@ -89,3 +89,16 @@ bool family_probe_goes_on(const struct query *q)
 {
 	return q->sends < PROBE_SENDS;
 }
+
+void family_probe_shared(struct query *q)
+{
+	if (q->only_family == 0)
+		return;
+	q->only_family = 0;
+	q->shortage = false;
+	q->trouble.ede = EDE_NONE;
+	q->give_up_ms = now_mono_ms(q->resolver->now) + LIMIT_QUERY_MS;
+	for (unsigned i = 0; i < q->open_count; i++)
+		q->open[i]->aside = true;
+	query_wake(q);
+}

@@ -18,3 +18,5 @@ bool family_is_lost(struct query *q, const struct endpoint *e);
 void family_probe(struct resolver *r);
 /* Q, which is such a question, may send another packet. */
 bool family_probe_goes_on(const struct query *q);
+/* Somebody else asks what Q asks, which may be such a question: it is one like any other from now on. */
+void family_probe_shared(struct query *q);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "resolve/family.h"
 #include "resolve/lead.h"
 #include "resolve/outdate.h"
 #include "resolve/recall.h"
@@ -314,6 +315,7 @@ void query_watch(struct resolver *r, const struct event *ev)
 		q->anew = !ev->cached;
 		q->from_root = ev->from_root;
 	}
+	family_probe_shared(q);
 	q->watched = true;
 }
 

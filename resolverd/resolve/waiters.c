@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "resolve/family.h"
 #include "resolve/lead.h"
 #include "resolve/recall.h"
 #include "resolve/servers.h"
@@ -143,6 +144,7 @@ static bool add_waiter(struct query *q, const struct client *client)
 /* A client waits for Q: it goes first from now on. */
 static void hurry(struct query *q)
 {
+	family_probe_shared(q);
 	if (!q->budget->refresh)
 		return;
 	q->budget->refresh = false;
