@@ -454,6 +454,14 @@ bool infra_small_win(struct infra *i, const struct endpoint *server, struct now 
 	return often;
 }
 
+void infra_small_ends(struct infra *i, const struct endpoint *server, struct now now)
+{
+	struct access a = enter(i, server, false, now);
+	if (a.server)
+		a.server->small_wins = 0;
+	leave(a);
+}
+
 void infra_set_cookie(struct infra *i, const struct endpoint *server, struct span server_cookie,
 		      struct now now)
 {

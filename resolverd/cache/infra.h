@@ -89,6 +89,8 @@ void infra_set_quirk(struct infra *i, const struct endpoint *server, enum infra_
 /* It was silent for a question in mixed letters, and answered it in small ones. True: so it was
  * INFRA_SMALL_WINS times without having answered mixed ones. */
 bool infra_small_win(struct infra *i, const struct endpoint *server, struct now now);
+/* It has answered mixed ones, by whatever. */
+void infra_small_ends(struct infra *i, const struct endpoint *server, struct now now);
 /* Remember the server cookie. */
 void infra_set_cookie(struct infra *i, const struct endpoint *server, struct span server_cookie,
 		      struct now now);

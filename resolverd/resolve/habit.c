@@ -130,6 +130,8 @@ void habit_learn(struct query *q, const struct send *s, const struct message *m,
 		infra_set_quirk(infra, &server->address, INFRA_KEEPS_CASE, true, q->resolver->now);
 		return;
 	}
+	if (!s->small && has_capital(s->qname))
+		infra_small_ends(infra, &server->address, q->resolver->now);
 	if (!s->small || doubted)
 		return;
 	/* It failed for mixed letters and says this now; or it was silent, as it has been before. */

@@ -23,7 +23,8 @@
 
 enum habit {
 	HABIT_NONE,
-	HABIT_CASE,   /* the question came back in other letters, or without its name */
+	HABIT_CASE, /* the question came back in other letters */
+	HABIT_BARE, /* an error without the question: the same is given up, nothing is learned of letters */
 	HABIT_COOKIE, /* no cookie from a server that is known to send them */
 	HABIT_SMALL,  /* the question went in small letters, as a try */
 };

@@ -224,7 +224,7 @@ static bool settle_case(struct query *q, struct send *s, enum match match, const
 		return true;
 	}
 	if (match != MATCH_YES)
-		return settle(q, s, HABIT_CASE);
+		return settle(q, s, match == MATCH_CASE_DIFFERS ? HABIT_CASE : HABIT_BARE);
 	/* Who forges an error, or nothing, gains no more than that the question fails as it did. */
 	bool fails = (message_rcode(m) != RCODE_NOERROR && message_rcode(m) != RCODE_NXDOMAIN) ||
 		     m->counts[SECTION_ANSWER] + m->counts[SECTION_AUTHORITY] == 0;
