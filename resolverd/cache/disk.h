@@ -141,9 +141,9 @@ void disk_tick(struct disk *d);
 void disk_put(struct disk *d, const struct entry *e, struct now now);
 
 /* Queue the removal of one key: it is not found any more from now on, and durably gone with the
- * next commit. Any thread; never waits for the disk. SEEN: something stood under the key, so that there
- * are no more removals than there were puts, and all find room; others are dropped, as puts are, when too
- * much waits. */
+ * next commit. Any thread; never waits for the disk. SEEN: something stood under the key, which would come
+ * back without it: an eighth of the room is for such removals. Others are dropped, as puts are, when too much
+ * waits. */
 void disk_remove(struct disk *d, enum entry_kind kind, const uint8_t *name, uint16_t type,
 		 bool seen);
 

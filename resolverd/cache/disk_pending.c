@@ -124,14 +124,24 @@ static void link_item(struct disk_pending_shard *s, struct disk_item **bucket,
 	s->newest = item;
 }
 
-/* Shard lock held. Those of other shards stay: they are as many there. */
-static size_t make_room(struct disk_pending *p, struct disk_pending_shard *s, size_t bytes)
+/* A removal of what stands on disk: without it, that comes back. */
+static bool is_must(const struct disk_item *item)
 {
-	size_t dropped = 0;
-	struct disk_item *item = s->oldest;
-	while (atomic_load(&p->used_bytes) + bytes > p->limit_bytes && drop_oldest(p, s, &item))
-		dropped++;
-	return dropped;
+	return item->removal && item->precious;
+}
+
+/* Shard lock held. Is there room for ITEM, once the oldest have gone, *DROPPED of them? Those of other shards
+ * stay: they are as many there. The last part of all room is for what must not be lost. */
+static bool make_room(struct disk_pending *p, struct disk_pending_shard *s,
+		      const struct disk_item *item, size_t *dropped)
+{
+	size_t reserve = is_must(item) ? 0 : p->limit_bytes / DISK_PENDING_RESERVE;
+	size_t most = p->limit_bytes - reserve;
+	struct disk_item *oldest = s->oldest;
+	*dropped = 0;
+	while (atomic_load(&p->used_bytes) + cost(item) > most && drop_oldest(p, s, &oldest))
+		++*dropped;
+	return atomic_load(&p->used_bytes) + cost(item) <= most;
 }
 
 enum err disk_pending_add(struct disk_pending *p, struct disk_item *item, bool *replaced,
@@ -142,20 +152,19 @@ enum err disk_pending_add(struct disk_pending *p, struct disk_item *item, bool *
 
 	pthread_mutex_lock(&s->lock);
 	struct disk_item **old = find_equal(bucket, disk_key_span(item->key));
+	bool heir = *old && is_must(*old);
 	*replaced = *old != NULL;
+	item->precious |= heir;
 	/* Before the old one is taken out: who finds the count 0 does not look further. */
 	atomic_fetch_add(&p->count, 1);
-	if (*old) {
-		/* Or else one that changes every second would be put off for ever. */
-		if (!(*old)->tried)
-			item->due_us = MIN(item->due_us, (*old)->due_us);
+	/* Or else one that changes every second would be put off for ever. */
+	if (*old && !(*old)->tried)
+		item->due_us = MIN(item->due_us, (*old)->due_us);
+	if (*old && !heir)
 		unlink_item(p, s, old);
-	}
-	/* Removals of what was there always find room: they are few, and to drop one would bring something
-	 * back. */
-	bool must = item->removal && item->precious;
-	*dropped = must ? 0 : make_room(p, s, cost(item));
-	bool fits = must || atomic_load(&p->used_bytes) + cost(item) <= p->limit_bytes;
+	bool fits = make_room(p, s, item, dropped);
+	if (fits && heir)
+		unlink_item(p, s, find_equal(bucket, disk_key_span(item->key)));
 	if (fits) {
 		atomic_fetch_add(&p->used_bytes, cost(item));
 		link_item(s, bucket, item);

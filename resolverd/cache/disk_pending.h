@@ -20,17 +20,21 @@ struct disk_item {			 /* immutable, but for what is marked */
 	struct disk_item *next;		 /* shard lock */
 	struct disk_item *older, *newer; /* shard lock */
 	atomic_uint references;
-	bool linked;		      /* shard lock: still in the table */
-	bool removal;		      /* the key is to be removed: no record */
-	bool tried;		      /* the writer: is or was part of a batch */
-	bool precious;		      /* popular, or no entry: not dropped for want of room */
-	uint64_t due_us;	      /* monotonic: not to be written before */
-	struct disk_key *key;	      /* behind the record */
-	size_t size;		      /* of the record */
+	bool linked;	      /* shard lock: still in the table */
+	bool removal;	      /* the key is to be removed: no record */
+	bool tried;	      /* the writer: is or was part of a batch */
+	bool precious;	      /* popular, no entry, or in place of what must go: not dropped */
+	uint64_t due_us;      /* monotonic: not to be written before */
+	struct disk_key *key; /* behind the record */
+	size_t size;	      /* of the record */
 	_Alignas(8) uint8_t record[]; /* unsealed */
 };
 
-enum { DISK_PENDING_SHARDS = 16, DISK_PENDING_BUCKETS = 1024 };
+enum {
+	DISK_PENDING_SHARDS = 16,
+	DISK_PENDING_BUCKETS = 1024,
+	DISK_PENDING_RESERVE = 8, /* one in so many bytes is for removals of what stands on disk */
+};
 
 struct disk_pending {
 	struct hash_key hash_key;
@@ -55,7 +59,8 @@ void disk_item_drop(struct disk_item *item); /* one reference */
  * Add ITEM in place of what waits under its key; takes the caller's reference. *REPLACED tells
  * whether there was one. An entry of short TTL keeps the due time of the one it replaces. Where too
  * much waits the oldest make room that are not precious, *DROPPED of them. ERR_LIMIT if that is not
- * enough: what was there under its key is gone too, for it is out of date.
+ * enough: what was there under its key is gone too, for it is out of date; but a removal of what stands on
+ * disk stays, and goes only when something that must not be dropped either has taken its place.
  */
 MUST_USE enum err disk_pending_add(struct disk_pending *p, struct disk_item *item, bool *replaced,
 				   size_t *dropped);

@@ -527,6 +527,47 @@ static void too_much_waits(void **state)
 	disk_close(d);
 }
 
+/* A disk that takes nothing more, and strangers whose names come and go: what must be removed is told
+ * first, and its room is bounded too. */
+static void removals_that_wait(void **state)
+{
+	(void)state;
+	enum { FEW = 20, MANY = 5000 };
+	struct now now = unit_now(0);
+	struct disk_tuning slow = quick;
+	struct disk_settings settings = {.path = unit_dir.path, .size_bytes = UNIT_MAP_BYTES};
+	uint8_t name[DNAME_MAX];
+	struct disk *d;
+	slow.commit_ms = 60000;
+	slow.pending_bytes = 100000;
+	assert_int_equal(disk_open_with(&settings, &disk_io_real, &slow, &d), OK);
+	struct disk_reader *r = unit_reader(d);
+	for (unsigned i = 0; i < FEW; i++)
+		unit_put(d, i, TYPE_ONE, 1, now);
+	assert_int_equal(disk_sync(d), OK);
+	for (unsigned i = 0; i < FEW; i++) {
+		unit_number_name(i, name);
+		disk_remove(d, ENTRY_RRSET, name, TYPE_ONE, true);
+		if (i % 2) /* once more, by who does not know; or there is a new one */
+			disk_remove(d, ENTRY_RRSET, name, TYPE_ONE, false);
+		else
+			unit_put(d, i, TYPE_ONE, 2, now);
+	}
+	for (unsigned i = FEW; i < MANY; i++)
+		unit_put(d, i, TYPE_ONE, 1, now);
+	for (unsigned i = 0; i < FEW; i++) /* nothing of before */
+		assert_int_not_equal(unit_get(r, i, TYPE_ONE, now), 1);
+	for (unsigned i = FEW; i < MANY; i++) {
+		unit_number_name(i, name);
+		disk_remove(d, ENTRY_RRSET, name, TYPE_ONE, true);
+		assert_true(unit_status(d).pending_bytes <= slow.pending_bytes);
+	}
+	for (unsigned i = 0; i < FEW; i++)
+		assert_int_not_equal(unit_get(r, i, TYPE_ONE, now), 1);
+	disk_reader_free(r);
+	disk_close(d);
+}
+
 /* A file far too small for what is put: goes on, and keeps what was asked for again. */
 /* Far more comes than the file holds: what is popular and what is newest is kept, and the file's own limit
  * is not told as a full disk. */
@@ -793,6 +834,7 @@ int main(void)
 		unit_test_in_dir(clock_cases),
 		unit_test_in_dir(two_daemons),
 		unit_test_in_dir(too_much_waits),
+		unit_test_in_dir(removals_that_wait),
 		unit_test_in_dir(collects_under_pressure),
 		unit_test_in_dir(newest_and_popular_survive),
 		unit_test_in_dir(other_sizes),
