@@ -141,6 +141,10 @@ enum {
 	 * as others may not know it yet. A zone's secondaries are told within seconds (RFC 1996), or ask;
 	 * and should that server be wrong, it is not followed for ever. */
 	LIMIT_CHANGED_MS = 120000,
+	/* Later a refresh that would go back to what was replaced asks one more server, and stays with what is
+	 * there if that says so: a secondary to which nothing is transferred any more. But no longer than this:
+	 * it may be the other one of two that is behind. */
+	LIMIT_RETURNS_MS = 600000,
 	/* Work goes on behind the answer for this long in all, for the cache's sake. */
 	LIMIT_QUERY_MS = 10000,
 	/* Time that a disk has to tell what memory does not know, before servers are asked beside it:

@@ -37,12 +37,18 @@ static uint64_t data_hash(const struct prefetch *p, const struct answer *a)
 	return sum;
 }
 
+/* Its tellers are followed from now on. Not who only goes back later: that may be all that it knows. */
 static void remember_change(const struct prefetch *p, const struct query *q,
 			    const struct answer *old)
 {
 	struct kept *k = q->kept;
-	k->changed_ms = p->resolver->now.cache_ms;
+	bool follows = kept_has_changed(k, p->resolver->now);
+	bool returns = k->changed_ms > 0 && data_hash(p, &q->answer) == k->replaced;
 	k->replaced = data_hash(p, old);
+	k->return_ms = 0;
+	if (returns && !follows)
+		return;
+	k->changed_ms = p->resolver->now.cache_ms;
 	memcpy(k->tellers, q->tellers, sizeof(k->tellers));
 }
 
@@ -57,15 +63,19 @@ bool prefetch_prefers(const struct query *q, const struct endpoint *address)
 	return false;
 }
 
-/* Q goes back to what was just replaced, and nobody says so of those who told the change: once more, if no
- * client waits for it. */
+/* Q goes back to what was replaced, and nobody says so of those who told the change: once more, if no client
+ * waits for it. Later, when they are not followed any more, it is one that has never heard of the change, or
+ * one that tells the newest: another is asked, as long as such returns have not gone on for long. */
 static bool is_doubtful_return(const struct prefetch *p, const struct query *q,
 			       const struct answer *old)
 {
 	const struct kept *k = q->kept;
-	if (q->waiters || k->return_doubted || !kept_has_changed(k, p->resolver->now) ||
+	struct now now = p->resolver->now;
+	if (q->waiters || k->return_doubted || k->changed_ms == 0 || k->rotates ||
 	    prefetch_same_data(old, &q->answer) || data_hash(p, &q->answer) != k->replaced)
 		return false;
+	if (!kept_has_changed(k, now))
+		return k->return_ms == 0 || now.cache_ms < k->return_ms + LIMIT_RETURNS_MS;
 	for (unsigned i = 0; i < MIN(q->teller_count, (unsigned)TELLERS_MAX); i++)
 		if (prefetch_prefers(q, &q->tellers[i]))
 			return false;
@@ -82,13 +92,14 @@ static void note_change(struct prefetch *p, struct query *q, const struct answer
 	struct rotation rotation;
 	if (prefetch_same_data(old, &q->answer))
 		return;
-	remember_change(p, q, old);
 	metrics_add(m, METRIC_prefetch_changed_total, 1);
 	metrics_count_key(m, FAMILY_prefetch_changed_by_zone_total,
 			  rule == &s->all ? (struct span){0}
 					  : span_of(rule->name, dname_len(rule->name)));
 	prefetch_describe_change(old, &q->answer, &change);
 	rotation_note(p->rotations, q->kept->hash ^ q->qtype, old, &q->answer, r->now, &rotation);
+	q->kept->rotates = rotation.rotates;
+	remember_change(p, q, old);
 	prefetch_log_change(&change, &rotation);
 	if (r->changed)
 		r->changed(r->changed_context, &change);
@@ -120,6 +131,9 @@ bool prefetch_accept(struct prefetch *p, struct query *q)
 		return true;
 	if (is_doubtful_return(p, q, old)) {
 		q->doubted = k->return_doubted = true;
+		k->return_ms = k->return_ms ? k->return_ms : p->resolver->now.cache_ms;
+		if (q->teller_count > 0)
+			k->returner = q->tellers[(q->teller_count - 1) % TELLERS_MAX];
 		metrics_add(p->resolver->metrics, METRIC_prefetch_returns_doubted_total, 1);
 		return false;
 	}

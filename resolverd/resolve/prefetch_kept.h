@@ -29,12 +29,16 @@ struct kept {		       /* one thread */
 	 * doubt), and by whom. */
 	int64_t doubt_ms;
 	struct endpoint denier;
-	/* The last change: when it was told (cache_ms; 0: too long ago), by whom, and what it replaced. */
+	/* The last change: when it was told (cache_ms; 0: never), by whom, and what it replaced. */
 	int64_t changed_ms;
 	struct endpoint tellers[TELLERS_MAX];
-	uint64_t replaced;   /* a hash of that */
-	bool return_doubted; /* a refresh would have gone back to it, and is repeated */
-	bool waiting;	     /* for the token bucket */
+	uint64_t replaced; /* a hash of that */
+	/* A refresh would have gone back to it, and is repeated; since when there are such, and who said so. */
+	bool return_doubted;
+	int64_t return_ms; /* 0: there are none */
+	struct endpoint returner;
+	bool rotates; /* changes are the rule: nobody is followed or doubted */
+	bool waiting; /* for the token bucket */
 	bool forwarded;
 	uint8_t qname[];
 };
@@ -75,10 +79,10 @@ void kept_plan(struct prefetch *p, struct kept *k);
 
 /* ---- failovers that have come to some servers ---- */
 
-/* Servers may disagree about the change of K. */
+/* Servers may disagree about the change of K: refreshes follow those that told it. */
 static inline bool kept_has_changed(const struct kept *k, struct now now)
 {
-	return k->changed_ms > 0 && now.cache_ms < k->changed_ms + LIMIT_CHANGED_MS;
+	return k->changed_ms > 0 && !k->rotates && now.cache_ms < k->changed_ms + LIMIT_CHANGED_MS;
 }
 
 /* ---- the flip guard -------------------------------------------------------------------------- */

@@ -164,6 +164,7 @@ void rotation_note(struct rotations *t, uint64_t hash, const struct answer *old,
 	} else {
 		n->held_back++;
 	}
+	out->rotates = n->rotates;
 }
 
 /* ---- life ---- */

@@ -34,8 +34,9 @@ MUST_USE enum err rotations_new(struct rotations **out);
 void rotations_free(struct rotations *t);
 
 struct rotation {
-	bool tell;   /* this change */
-	bool begins; /* ... and that further ones are only counted */
+	bool rotates; /* such changes are the rule */
+	bool tell;    /* this change */
+	bool begins;  /* ... and that further ones are only counted */
 	/* How many have been, without a line, in how long; 0: not to be told now. */
 	uint32_t held_back, seconds;
 };
