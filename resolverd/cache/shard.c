@@ -74,8 +74,11 @@ static bool entry_has_key(const struct entry *e, const struct shard_key *key)
 	       memcmp(entry_name(e), key->name, key->name_len) == 0;
 }
 
-/* The node of KEY, 0 if there is none. With or without the lock. */
-static uint32_t find_node(const struct shard *s, const struct shard_key *key, struct entry **entry)
+/* The node of KEY, 0 if there is none. With or without the lock. In place, for the sake of hits: for all
+ * others there is find_node(). */
+static inline __attribute__((always_inline)) uint32_t look(const struct shard *s,
+							   const struct shard_key *key,
+							   struct entry **entry)
 {
 	uint32_t count = atomic_load_explicit(&s->bucket_count, memory_order_acquire);
 	_Atomic uint32_t *link = head_at(s, bucket_of(key->hash, count));
@@ -93,25 +96,41 @@ static uint32_t find_node(const struct shard *s, const struct shard_key *key, st
 	return 0;
 }
 
+static __attribute__((noinline)) uint32_t find_node(const struct shard *s,
+						    const struct shard_key *key,
+						    struct entry **entry)
+{
+	return look(s, key, entry);
+}
+
 static void mark_visited(struct entry *e)
 {
 	if (!__atomic_load_n(&e->visited, __ATOMIC_RELAXED))
 		__atomic_store_n(&e->visited, 1, __ATOMIC_RELAXED);
 }
 
+/* What was not found since splits numbered BEFORE; a chain may have been taken apart meanwhile. */
+static __attribute__((noinline)) struct entry *find_again(struct shard *s,
+							  const struct shard_key *key,
+							  uint32_t before)
+{
+	struct entry *e = NULL;
+	uint32_t after = atomic_load_explicit(&s->splits, memory_order_acquire);
+	if (LIKELY(before == after && before % 2 == 0))
+		return NULL;
+	pthread_mutex_lock(&s->lock);
+	uint32_t n = find_node(s, key, &e);
+	pthread_mutex_unlock(&s->lock);
+	return n ? e : NULL;
+}
+
 const struct entry *shard_find(struct shard *s, const struct shard_key *key)
 {
 	uint32_t before = atomic_load_explicit(&s->splits, memory_order_acquire);
 	struct entry *e = NULL;
-	uint32_t n = find_node(s, key, &e);
-	if (UNLIKELY(n == 0)) {
-		uint32_t after = atomic_load_explicit(&s->splits, memory_order_acquire);
-		if (LIKELY(before == after && before % 2 == 0))
-			return NULL;
-		pthread_mutex_lock(&s->lock);
-		n = find_node(s, key, &e);
-		pthread_mutex_unlock(&s->lock);
-		if (n == 0)
+	if (UNLIKELY(look(s, key, &e) == 0)) {
+		e = find_again(s, key, before);
+		if (!e)
 			return NULL;
 	}
 	mark_visited(e);
