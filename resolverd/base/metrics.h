@@ -52,8 +52,7 @@
 	X(upstream_failures_total, "upstream sends that failed or connections that were lost")     \
 	X(upstream_hints_total,                                                                    \
 	  "ICMP messages that servers are unreachable: anybody can write them")                    \
-	X(upstream_families_lost_total,                                                            \
-	  "times that an address family was found to lead nowhere, by each worker")                \
+	X(upstream_families_lost_total, "times that an address family was found to lead nowhere")  \
 	X(upstream_no_room_total,                                                                  \
 	  "upstream queries put off as no socket or connection was free here")                     \
 	X(upstream_yielded_total, "upstream queries whose late replies were given up for others")  \

@@ -43,17 +43,20 @@ static void begin_row(struct way *way, int64_t now_ms)
 	way->probe_gap_ms = FAMILIES_PROBE_MIN_MS;
 }
 
-void families_reply(struct families *f, const struct endpoint *e, struct now now)
+bool families_reply(struct families *f, const struct endpoint *e, struct now now)
 {
 	struct way *way = of(f, e->family);
 	atomic_store_explicit(&way->replied_ms, now.cache_ms, memory_order_relaxed);
 	if (atomic_load_explicit(&way->has_answered, memory_order_relaxed) &&
 	    atomic_load_explicit(&way->silent_count, memory_order_relaxed) == 0)
-		return;
+		return false;
 	pthread_mutex_lock(&f->lock);
+	bool was_told = way->told;
+	way->told = false;
 	atomic_store_explicit(&way->has_answered, true, memory_order_relaxed);
 	begin_row(way, now.cache_ms);
 	pthread_mutex_unlock(&f->lock);
+	return was_told;
 }
 
 static void note_silent(struct way *way, uint64_t network, int64_t now_ms)
@@ -73,12 +76,18 @@ static void note_silent(struct way *way, uint64_t network, int64_t now_ms)
 	atomic_store_explicit(&way->silent_count, count + 1, memory_order_relaxed);
 }
 
-bool families_loss(struct families *f, const struct endpoint *e, struct now now)
+uint32_t families_loss(struct families *f, const struct endpoint *e, struct now now, bool *found)
 {
+	struct way *way = of(f, e->family);
 	pthread_mutex_lock(&f->lock);
-	note_silent(of(f, e->family), network_of(e), now.cache_ms);
+	note_silent(way, network_of(e), now.cache_ms);
+	bool lost = families_is_lost(f, e->family);
+	*found = lost && !way->told;
+	way->told |= lost;
+	way->times += *found;
+	uint32_t times = lost ? way->times : 0;
 	pthread_mutex_unlock(&f->lock);
-	return families_is_lost(f, e->family);
+	return times;
 }
 
 bool families_is_lost(struct families *f, uint8_t family)
@@ -113,6 +122,7 @@ void families_forget(struct families *f)
 	for (size_t i = 0; i < ARRAY_LEN(f->each); i++) {
 		atomic_store_explicit(&f->each[i].has_answered, false, memory_order_relaxed);
 		atomic_store_explicit(&f->each[i].replied_ms, 0, memory_order_relaxed);
+		f->each[i].told = false;
 		begin_row(&f->each[i], 0);
 	}
 	pthread_mutex_unlock(&f->lock);

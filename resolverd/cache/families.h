@@ -33,6 +33,8 @@ struct way {						       /* to the servers of one family */
 	_Atomic int64_t replied_ms, silent_since_ms, probe_ms; /* cache_ms */
 	_Atomic uint32_t silent_count;
 	/* under the lock */
+	bool told;			  /* that it is lost */
+	uint32_t times;			  /* ... so often */
 	uint64_t silent[FAMILIES_SILENT]; /* networks */
 	int64_t probe_gap_ms;
 };
@@ -44,10 +46,11 @@ struct families {
 
 void families_init(struct families *f);
 void families_deinit(struct families *f);
-/* A server at E, of the world's, has answered. */
-void families_reply(struct families *f, const struct endpoint *e, struct now now);
-/* ... has not. True if its family is thought to be lost now. */
-bool families_loss(struct families *f, const struct endpoint *e, struct now now);
+/* A server at E, of the world's, has answered. True, for one caller: its family had been told to be lost. */
+bool families_reply(struct families *f, const struct endpoint *e, struct now now);
+/* ... has not. 0, or its family is thought to be lost, for the so manieth time; *FOUND, for one caller: as is
+ * told now. */
+uint32_t families_loss(struct families *f, const struct endpoint *e, struct now now, bool *found);
 /* FAMILY, 4 or 6, is thought to be lost. */
 bool families_is_lost(struct families *f, uint8_t family);
 /* ... and the caller is to try whether it is. */

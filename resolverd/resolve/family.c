@@ -24,10 +24,8 @@ void family_note_reply(struct query *q, const struct send *s)
 	const struct endpoint *e = address_of(q, s);
 	if (q->zone.configured || s->transport != TRANSPORT_UDP)
 		return;
-	families_reply(families_of(q), e, q->resolver->now);
-	if (LIKELY(!q->resolver->family_lost[e->family == 6]))
+	if (LIKELY(!families_reply(families_of(q), e, q->resolver->now)))
 		return;
-	q->resolver->family_lost[e->family == 6] = false;
 	log_notice("family back family=ipv%u: its servers answer", e->family);
 }
 
@@ -48,15 +46,20 @@ void family_note_loss(struct query *q, const struct send *s)
 {
 	struct resolver *r = q->resolver;
 	const struct endpoint *e = address_of(q, s);
-	if (q->zone.configured || s->transport != TRANSPORT_UDP ||
-	    !families_loss(families_of(q), e, r->now) || r->family_lost[e->family == 6])
+	bool found;
+	if (q->zone.configured || s->transport != TRANSPORT_UDP)
 		return;
-	r->family_lost[e->family == 6] = true;
+	uint32_t times = families_loss(families_of(q), e, r->now, &found);
+	if (times == 0 || times == r->family_lost[e->family == 6])
+		return;
+	r->family_lost[e->family == 6] = times;
+	release(r, e->family);
+	if (!found) /* another worker has told of it */
+		return;
 	metrics_add(r->metrics, METRIC_upstream_families_lost_total, 1);
 	log_notice("family lost family=ipv%u: servers in several networks are silent, and those of "
 		   "the other family answer",
 		   e->family);
-	release(r, e->family);
 }
 
 bool family_is_lost(struct query *q, const struct endpoint *e)

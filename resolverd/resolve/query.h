@@ -374,7 +374,8 @@ struct resolver {
 	struct now now;	  /* of the step in progress; mono_us without held_us */
 	uint64_t held_us; /* for how long the machine has stood still, all told */
 	bool has_ipv4, has_ipv6;
-	bool family_lost[2];	 /* IPv4, IPv6: told here, and not found to be back */
+	uint32_t family_lost
+		[2]; /* IPv4, IPv6: for the so manieth time, when it was last seen here */
 	uint8_t family_to_probe; /* 0: none */
 
 	/* Memory of all questions in progress, and the most that it may be. */
