@@ -398,6 +398,22 @@ static bool has_other_data(const struct scrub *s)
 	return false;
 }
 
+static bool has_proof(const struct reply *r)
+{
+	for (uint32_t i = 0; i < r->authority_count; i++)
+		if (r->authority[i].type != TYPE_SOA)
+			return true;
+	return false;
+}
+
+/* NXDOMAIN of a name that has data of another type in the same reply, and no proof: the name is there. */
+static bool names_other_data(const struct scrub *s)
+{
+	const struct reply *out = s->out;
+	return out->rcode == RCODE_NXDOMAIN && out->alias_count == 0 && !has_proof(out) &&
+	       has_other_data(s);
+}
+
 /* The chain has ended without the data asked for: what does the rest of the message say? */
 static enum err classify_end(struct scrub *s)
 {
@@ -406,6 +422,12 @@ static enum err classify_end(struct scrub *s)
 	bool at_start = out->alias_count == 0, is_bare = out->authority_count == 0;
 	if (!may_tell(s) || has_looped(s)) {
 		out->kind = REPLY_ALIAS;
+		return OK;
+	}
+	if (names_other_data(s)) {
+		out->rcode = RCODE_NOERROR;
+		out->kind = REPLY_NODATA;
+		out->doubtful = is_bare;
 		return OK;
 	}
 	if (out->rcode ==
@@ -496,6 +518,11 @@ static enum err scrub_chain(struct scrub *s)
 	if (err != ERR_EXISTS && err != ERR_NOT_FOUND)
 		return err;
 	bool found = err == ERR_EXISTS;
+	if (found && out->alias_count > 0 && out->rcode == RCODE_NXDOMAIN) {
+		out->set_count--; /* the end of the chain is denied beside its data: neither counts */
+		out->kind = REPLY_ALIAS;
+		return OK;
+	}
 	if (out->of_child) {
 		take_nothing(out);
 		return OK;
@@ -508,7 +535,7 @@ static enum err scrub_chain(struct scrub *s)
 	if (!found)
 		return classify_end(s);
 	out->kind = REPLY_ANSWER;
-	return s->in->priming ? take_priming(s) : OK;
+	return s->in->priming && out->rcode == RCODE_NOERROR ? take_priming(s) : OK;
 }
 
 enum err scrub_reply(const struct scrub_input *in, struct arena *arena, struct reply *out)

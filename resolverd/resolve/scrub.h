@@ -19,9 +19,9 @@
 #include "resolve/answer.h"
 
 enum reply_kind {
-	REPLY_ANSWER,	/* the chain ends in the data asked for */
-	REPLY_ALIAS,	/* the chain leads to TARGET, which must be asked for elsewhere */
-	REPLY_NODATA,	/* TARGET exists without data of the type */
+	REPLY_ANSWER, /* the chain ends in the data asked for, which an rcode of NXDOMAIN belies */
+	REPLY_ALIAS,  /* the chain leads to TARGET, which must be asked for elsewhere */
+	REPLY_NODATA, /* TARGET exists without data of the type */
 	REPLY_NXDOMAIN, /* TARGET does not exist */
 	REPLY_REFERRAL, /* to servers of CUT */
 	REPLY_LAME,	/* the server does not serve the zone */

@@ -5,6 +5,7 @@
 #include "resolve/chain.h"
 #include "resolve/cut.h"
 #include "resolve/leg.h"
+#include "resolve/servers.h"
 #include "resolve/upstream.h"
 #include "resolve/validate_denial.h"
 #include "resolve/validate_set.h"
@@ -299,6 +300,39 @@ static void keep_checked(struct query *q, enum security whole)
 		reply->negative_ttl_s = 0; /* nobody in the right place has said it */
 }
 
+/* Q's reply says NXDOMAIN beside the data that was asked for: it is no answer. Another server's may be. */
+static enum step give_up_contradiction(struct query *q)
+{
+	char address[ENDPOINT_TEXT_SIZE], name[DNAME_TEXT_MAX];
+	struct server *server = &q->zone.servers[q->reply_server];
+	query_trouble(q, EDE_INVALID_DATA, "%s says NXDOMAIN of %.150s beside its data",
+		      endpoint_text(&server->address, address), dname_text(q->name, name));
+	query_note(q, (struct trace_step){.kind = TRACE_ELSEWHERE});
+	server->bad = server->fails = true;
+	q->reply = NULL;
+	q->state = QUERY_ASK;
+	return STEP_AGAIN;
+}
+
+/* The leg is VERDICT. Nobody signs the header, so unless what stands below it is proven an NXDOMAIN there has
+ * to agree with that. Said of an alias' end (RFC 6604 §3) it may come from a server that has not looked for
+ * it: the end is asked for itself, but where packets are counted. An alias that a DNAME stands for is there
+ * even for who asks for it alone, and then goes on from it (RFC 6672 §3.2). */
+static enum step conclude(struct query *q, enum verdict verdict)
+{
+	struct reply *reply = q->reply;
+	uint32_t count = reply->set_count;
+	const struct trouble noted = q->trouble;
+	if (q->reply_cached || reply->rcode != RCODE_NXDOMAIN || verdict == VERDICT_SECURE ||
+	    count == 0)
+		return leg_checked(q, verdict);
+	if (reply->kind == REPLY_ANSWER && !scrub_made_by_dname(reply, count - 1))
+		return give_up_contradiction(q);
+	if (reply->kind == REPLY_NXDOMAIN && !servers_are_counted(q))
+		keep_alias(q, count, &noted);
+	return leg_checked(q, verdict);
+}
+
 enum step validate_step(struct query *q)
 {
 	const struct settings *settings = q->settings;
@@ -307,12 +341,12 @@ enum step validate_step(struct query *q)
 	q->answer.source = source ? *source : (struct endpoint){0};
 	verify_end_wait(q);
 	if (!settings->dnssec)
-		return leg_checked(q, VERDICT_INDETERMINATE);
+		return conclude(q, VERDICT_INDETERMINATE);
 	/* The rest of a chain in the same reply goes with its first name: who can forge what is
 	 * behind the alias could as well forge the alias. It is kept for this answer only. */
 	if (settings_is_insecure(settings, q->name) ||
 	    (q->zone.configured && q->zone.configured->insecure))
-		return leg_checked(q, VERDICT_INSECURE);
+		return conclude(q, VERDICT_INSECURE);
 	enum security v = check_chain(q);
 	if (v != SECURITY_PENDING && !security_is_bad(v))
 		v = check_end(q, v);
@@ -332,5 +366,5 @@ enum step validate_step(struct query *q)
 		    v == SECURITY_SECURE ? METRIC_dnssec_secure_total
 					 : METRIC_dnssec_insecure_total,
 		    1);
-	return leg_checked(q, security_verdict(v));
+	return conclude(q, security_verdict(v));
 }
