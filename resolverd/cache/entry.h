@@ -10,7 +10,8 @@
  *                     answer - one RRset whose owner is the question - is served from this alone.
  *   ENTRY_ANSWER      a rendered answer without DNSSEC records: chains, negative answers.
  *   ENTRY_ANSWER_DO   the same for clients that set DO. Exists only where it differs.
- *                     NXDOMAIN answers have type 0: they hold for all types of the name.
+ *                     NXDOMAIN answers that are proven have type 0: they hold for all types of
+ *                     the name.
  *   ENTRY_DELEGATION  a zone cut as its parent tells it: cache/delegation.h. Never served.
  *   ENTRY_FAILURE     resolution failed lately (RFC 9520); never displaces data.
  */

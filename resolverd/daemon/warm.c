@@ -74,7 +74,7 @@ struct look {
 		int64_t fetched_ms;
 		enum entry_kind kind;
 		uint16_t type;
-		bool is_answer, is_restored;
+		bool is_answer, denies, is_restored;
 	} seen[DISK_NAME_ENTRIES_MAX];
 };
 
@@ -258,6 +258,13 @@ static bool is_answer(const struct entry *e)
 	       e->kind == ENTRY_ANSWER_DO;
 }
 
+static bool denies_name(const struct entry *e)
+{
+	struct answer_view view;
+	return is_answer(e) && e->rcode == RCODE_NXDOMAIN && entry_answer(e, &view) == OK &&
+	       view.counts[0] == 0;
+}
+
 static bool restore(void *context, const struct entry *e)
 {
 	struct look *l = context;
@@ -267,6 +274,7 @@ static bool restore(void *context, const struct entry *e)
 		.kind = (enum entry_kind)e->kind,
 		.type = e->type,
 		.is_answer = is_answer(e),
+		.denies = denies_name(e),
 		.is_restored = cache_restore(l->cache, e, l->now) == OK,
 	};
 	l->count += seen->is_restored;
@@ -283,6 +291,9 @@ static bool supersedes(const struct seen *news, const struct seen *old)
 	if (news->type == old->type)
 		return news->kind != old->kind;
 	if (news->type == 0 || old->type == 0)
+		return true;
+	/* ... without proof, of another type than it has */
+	if (old->denies && news->kind == ENTRY_RRSET && news->type != TYPE_DS)
 		return true;
 	/* DS is the parent's, and what speaks of names beside them may stand at an alias. */
 	return was_alias && news->kind == ENTRY_RRSET && news->type != TYPE_DS &&

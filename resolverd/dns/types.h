@@ -42,6 +42,7 @@ enum dns_type {
 	TYPE_MAILB = 253,
 	TYPE_MAILA = 254,
 	TYPE_ANY = 255,
+	TYPE_CAA = 257,
 };
 
 enum dns_class { CLASS_IN = 1, CLASS_CH = 3, CLASS_HS = 4, CLASS_NONE = 254, CLASS_ANY = 255 };

@@ -8,7 +8,7 @@ enum {
 	TTL_BACK = 6,	   /* a record's TTL stands this far before its RDATA */
 	/* Header words of a rendered answer besides its TTL offsets: cache/entry.h. */
 	TABLE_WORDS = 6,
-	/* NXDOMAIN holds for all types of a name. */
+	/* NXDOMAIN that is proven holds for all types of a name. */
 	TYPE_OF_NXDOMAIN = 0,
 };
 
@@ -223,9 +223,11 @@ static enum err render_tables(struct span wire, struct arena *scratch, struct re
 /* What A's entries have in common. */
 static struct entry_parts answer_parts(const struct answer *a)
 {
-	/* A denial behind an alias is about another name. And DS is the parent's: its NXDOMAIN may be
-	 * that of the public tree for a name that a forward or stub zone holds. */
-	bool all_types = a->rcode == RCODE_NXDOMAIN && a->answer_count == 0 && a->qtype != TYPE_DS;
+	/* A denial behind an alias is about another name; one without proof of the type that was asked
+	 * for (beside.h). And DS is the parent's: its NXDOMAIN may be that of the public tree for a name
+	 * that a forward or stub zone holds. */
+	bool all_types = a->rcode == RCODE_NXDOMAIN && a->answer_count == 0 &&
+			 a->verdict == VERDICT_SECURE && a->qtype != TYPE_DS;
 	bool needs_proof = a->wildcard && has_dnssec(a);
 	return (struct entry_parts){
 		.name = a->qname,

@@ -58,7 +58,7 @@ static inline struct answer answer_of_nothing(const uint8_t *qname, uint16_t qty
  * owned by the question, NOERROR, no proof needed) becomes an ENTRY_RRSET only; anything else is
  * rendered into an ENTRY_ANSWER (without DNSSEC records) and, where signatures or proofs exist, an
  * ENTRY_ANSWER_DO. NXDOMAIN is stored under type
- * 0 when the denial concerns the question itself (no alias hop before it). A bogus answer is stored
+ * 0 when it is proven and concerns the question itself (no alias hop before it). A bogus answer is stored
  * with its data (for CD clients) for at most LIMIT_BOGUS_S. Answers that do not fit ENTRY_MAX are
  * not cached. SCRATCH holds the rendering. Returns whether it is there now.
  */

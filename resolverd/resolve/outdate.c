@@ -1,5 +1,6 @@
 #include "resolve/outdate.h"
 
+#include "resolve/beside.h"
 #include "resolve/leg.h"
 #include "resolve/prefetch_change.h"
 #include "resolve/synthesise.h"
@@ -93,6 +94,17 @@ static void outdate_dname(const struct news *n)
 		(void)cache_remove(r->cache, ENTRY_RRSET, entry_name(e), TYPE_DNAME);
 }
 
+/* ... and what other types of the name were told to be. */
+static void outdate_beside(const struct news *n)
+{
+	struct query *q = n->q;
+	const struct answer *a = &q->answer;
+	if (n->first < a->answer_count)
+		beside_outdate_denials(q->resolver, n->name, q->qtype);
+	else if (a->rcode == RCODE_NXDOMAIN && a->verdict == VERDICT_SECURE)
+		beside_outdate_all(q->resolver, n->name, q->qtype);
+}
+
 static void outdate_name(const struct news *n)
 {
 	static const enum entry_kind kinds[] = {ENTRY_RRSET, ENTRY_ANSWER, ENTRY_ANSWER_DO};
@@ -107,6 +119,7 @@ static void outdate_name(const struct news *n)
 	outdate_answer(n, ENTRY_ANSWER_DO, TYPE_OF_NXDOMAIN);
 	outdate_alias(n);
 	outdate_dname(n);
+	outdate_beside(n);
 }
 
 /* The name is there after all, or has such data: denials that were proven before would deny it again, once

@@ -1,6 +1,7 @@
 #include "resolve/validate.h"
 
 #include "base/log.h"
+#include "resolve/beside.h"
 #include "resolve/blame.h"
 #include "resolve/chain.h"
 #include "resolve/cut.h"
@@ -315,21 +316,24 @@ static enum step give_up_contradiction(struct query *q)
 }
 
 /* The leg is VERDICT. Nobody signs the header, so unless what stands below it is proven an NXDOMAIN there has
- * to agree with that. Said of an alias' end (RFC 6604 §3) it may come from a server that has not looked for
- * it: the end is asked for itself, but where packets are counted. An alias that a DNAME stands for is there
- * even for who asks for it alone, and then goes on from it (RFC 6672 §3.2). */
+ * to agree with that, and with what is known. A name that has data of other types lacks this one (beside.h).
+ * Said of an alias' end (RFC 6604 §3) it may come from a server that has not looked for it: the end is asked
+ * for itself, but where packets are counted. An alias that a DNAME stands for is there even for who asks for
+ * it alone, and then goes on from it (RFC 6672 §3.2). */
 static enum step conclude(struct query *q, enum verdict verdict)
 {
 	struct reply *reply = q->reply;
 	uint32_t count = reply->set_count;
 	const struct trouble noted = q->trouble;
-	if (q->reply_cached || reply->rcode != RCODE_NXDOMAIN || verdict == VERDICT_SECURE ||
-	    count == 0)
+	if (q->reply_cached || reply->rcode != RCODE_NXDOMAIN || verdict == VERDICT_SECURE)
 		return leg_checked(q, verdict);
 	if (reply->kind == REPLY_ANSWER && !scrub_made_by_dname(reply, count - 1))
 		return give_up_contradiction(q);
-	if (reply->kind == REPLY_NXDOMAIN && !servers_are_counted(q))
+	if (reply->kind == REPLY_NXDOMAIN && count > 0 && !servers_are_counted(q))
 		keep_alias(q, count, &noted);
+	if (reply->kind == REPLY_NXDOMAIN && count == 0 && q->qtype != TYPE_DS &&
+	    beside_has_data(q->resolver, q->name, q->qtype))
+		reply->kind = REPLY_NODATA;
 	return leg_checked(q, verdict);
 }
 

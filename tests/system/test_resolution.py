@@ -112,9 +112,15 @@ class Cache(case.DaemonCase):
             self.net.clear_queries()
             self.assertEmpty(self.ask(name, rrtype), status)
             self.assertEqual(self.net.queries(), [])
-        with self.subTest("RFC 2308 §5: NXDOMAIN is of the name, whatever the type"):
-            self.assertEmpty(self.ask("nosuch.plain.com", "AAAA"), "NXDOMAIN")
+        with self.subTest("RFC 8020: proven NXDOMAIN is of the name, whatever the type"):
+            self.assertEmpty(self.ask("nosuch.signed.org"), "NXDOMAIN")
+            self.net.clear_queries()
+            self.assertEmpty(self.ask("nosuch.signed.org", "AAAA"), "NXDOMAIN")
             self.assertEqual(self.net.queries(), [])
+        with self.subTest("what nobody proves is of the type"):
+            self.net.clear_queries()
+            self.assertEmpty(self.ask("nosuch.plain.com", "AAAA"), "NXDOMAIN")
+            self.assertEqual(self.net.questions(), {("nosuch.plain.com.", "AAAA")})
 
     def test_negative_expires(self):
         self.assertEmpty(self.ask("nosuch.pair.org"), "NXDOMAIN")

@@ -51,6 +51,7 @@ struct news {
 	uint16_t type;
 	uint32_t ttl_s;
 	enum rank rank;
+	uint8_t rcode;
 };
 
 static void learn(struct life *l, const struct news *n)
@@ -68,6 +69,7 @@ static void learn(struct life *l, const struct news *n)
 		.fetched_ms = l->now.cache_ms,
 		.rank = n->rank,
 		.verdict = VERDICT_SECURE,
+		.rcode = n->rcode,
 		.ede = EDE_NONE,
 		.rr_count = is_set,
 		.payload = {!is_set		    ? span_of(empty_answer, sizeof(empty_answer))
@@ -92,36 +94,48 @@ static void latest_wins(void **state)
 		bool first_is_found;
 	} table[] = {
 		{"no such name any more",
-		 {ENTRY_ANSWER, TYPE_ONE, 86400, RANK_SECURE},
-		 {ENTRY_ANSWER, NXDOMAIN, 60, RANK_SECURE},
+		 {ENTRY_ANSWER, TYPE_ONE, 86400, RANK_SECURE, RCODE_NOERROR},
+		 {ENTRY_ANSWER, NXDOMAIN, 60, RANK_SECURE, RCODE_NOERROR},
 		 false},
 		{"no such name any more, a set",
-		 {ENTRY_RRSET, TYPE_ONE, 86400, RANK_SECURE},
-		 {ENTRY_ANSWER_DO, NXDOMAIN, 60, RANK_SECURE},
+		 {ENTRY_RRSET, TYPE_ONE, 86400, RANK_SECURE, RCODE_NOERROR},
+		 {ENTRY_ANSWER_DO, NXDOMAIN, 60, RANK_SECURE, RCODE_NOERROR},
 		 false},
 		{"the name is there now",
-		 {ENTRY_ANSWER, NXDOMAIN, 86400, RANK_SECURE},
-		 {ENTRY_RRSET, TYPE_ONE, 60, RANK_SECURE},
+		 {ENTRY_ANSWER, NXDOMAIN, 86400, RANK_SECURE, RCODE_NOERROR},
+		 {ENTRY_RRSET, TYPE_ONE, 60, RANK_SECURE, RCODE_NOERROR},
 		 false},
 		{"denied since, and kept as another kind",
-		 {ENTRY_RRSET, TYPE_ONE, 86400, RANK_SECURE},
-		 {ENTRY_ANSWER, TYPE_ONE, 60, RANK_ANSWER},
+		 {ENTRY_RRSET, TYPE_ONE, 86400, RANK_SECURE, RCODE_NOERROR},
+		 {ENTRY_ANSWER, TYPE_ONE, 60, RANK_ANSWER, RCODE_NOERROR},
 		 false},
 		{"no alias any more",
-		 {ENTRY_RRSET, TYPE_CNAME, 86400, RANK_SECURE},
-		 {ENTRY_RRSET, TYPE_ONE, 60, RANK_SECURE},
+		 {ENTRY_RRSET, TYPE_CNAME, 86400, RANK_SECURE, RCODE_NOERROR},
+		 {ENTRY_RRSET, TYPE_ONE, 60, RANK_SECURE, RCODE_NOERROR},
 		 false},
 		{"RFC 4035 §2.5: DS beside an alias says nothing of it",
-		 {ENTRY_RRSET, TYPE_CNAME, 86400, RANK_SECURE},
-		 {ENTRY_RRSET, TYPE_DS, 60, RANK_SECURE},
+		 {ENTRY_RRSET, TYPE_CNAME, 86400, RANK_SECURE, RCODE_NOERROR},
+		 {ENTRY_RRSET, TYPE_DS, 60, RANK_SECURE, RCODE_NOERROR},
+		 true},
+		{"the name is there now, which was denied of another type",
+		 {ENTRY_ANSWER, TYPE_TWO, 86400, RANK_ANSWER, RCODE_NXDOMAIN},
+		 {ENTRY_RRSET, TYPE_ONE, 60, RANK_ANSWER, RCODE_NOERROR},
+		 false},
+		{"denied of another type",
+		 {ENTRY_RRSET, TYPE_ONE, 86400, RANK_ANSWER, RCODE_NOERROR},
+		 {ENTRY_ANSWER, TYPE_TWO, 60, RANK_ANSWER, RCODE_NXDOMAIN},
+		 true},
+		{"no data of another type",
+		 {ENTRY_ANSWER, TYPE_TWO, 86400, RANK_ANSWER, RCODE_NOERROR},
+		 {ENTRY_RRSET, TYPE_ONE, 60, RANK_ANSWER, RCODE_NOERROR},
 		 true},
 		{"another type",
-		 {ENTRY_RRSET, TYPE_ONE, 86400, RANK_SECURE},
-		 {ENTRY_RRSET, TYPE_TWO, 60, RANK_SECURE},
+		 {ENTRY_RRSET, TYPE_ONE, 86400, RANK_SECURE, RCODE_NOERROR},
+		 {ENTRY_RRSET, TYPE_TWO, 60, RANK_SECURE, RCODE_NOERROR},
 		 true},
 		{"glue is no answer",
-		 {ENTRY_RRSET, TYPE_ONE, 86400, RANK_GLUE},
-		 {ENTRY_ANSWER, NXDOMAIN, 60, RANK_SECURE},
+		 {ENTRY_RRSET, TYPE_ONE, 86400, RANK_GLUE, RCODE_NOERROR},
+		 {ENTRY_ANSWER, NXDOMAIN, 60, RANK_SECURE, RCODE_NOERROR},
 		 true},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
@@ -151,7 +165,7 @@ static void latest_wins(void **state)
 static void outdated_below(void **state)
 {
 	(void)state;
-	static const struct news news = {ENTRY_RRSET, TYPE_ONE, 86400, RANK_SECURE};
+	static const struct news news = {ENTRY_RRSET, TYPE_ONE, 86400, RANK_SECURE, RCODE_NOERROR};
 	static const struct {
 		const char *why;
 		bool below, is_found;

@@ -126,7 +126,18 @@ static const struct {
 	 {SOA_LINE, NSEC_LINE},
 	 TYPE_A,
 	 "ad"},
-	{"RFC 2308 §5: NXDOMAIN is the name's",
+	{"RFC 8020 §2: NXDOMAIN that is proven is the name's",
+	 "www.example.",
+	 TYPE_A,
+	 RCODE_NXDOMAIN,
+	 false,
+	 false,
+	 false,
+	 {NULL},
+	 {SOA_LINE, NSEC_LINE},
+	 0,
+	 "ad"},
+	{"NXDOMAIN that nobody proves is the type's",
 	 "www.example.",
 	 TYPE_A,
 	 RCODE_NXDOMAIN,
@@ -135,7 +146,7 @@ static const struct {
 	 false,
 	 {NULL},
 	 {SOA_LINE},
-	 0,
+	 TYPE_A,
 	 "a"},
 	{"RFC 2308 §2.1: NXDOMAIN behind an alias is another name's",
 	 "www.example.",
@@ -193,6 +204,10 @@ static struct answer *make_form(struct rig *g, size_t i)
 	a->rcode = forms[i].rcode;
 	a->wildcard = forms[i].wildcard;
 	a->synthesised = forms[i].synthesised;
+	if (forms[i].stored_type == 0) { /* proven */
+		a->verdict = VERDICT_SECURE;
+		a->rank = RANK_SECURE;
+	}
 	for (size_t n = 0; n < ARRAY_LEN(forms[i].sets) && forms[i].sets[n]; n++)
 		rig_add(g, a, forms[i].sets[n]);
 	for (size_t n = 0; n < ARRAY_LEN(forms[i].authority) && forms[i].authority[n]; n++)
@@ -262,10 +277,12 @@ static void store_chain(struct rig *g)
 	rig_store(g, a);
 }
 
-static void store_nxdomain(struct rig *g)
+static void store_nxdomain(struct rig *g, enum verdict verdict)
 {
 	struct answer *a = rig_answer(g, "www.example.", TYPE_A);
 	a->rcode = RCODE_NXDOMAIN;
+	a->verdict = verdict;
+	a->rank = verdict == VERDICT_SECURE ? RANK_SECURE : RANK_ANSWER;
 	rig_add_authority(g, a, SOA_LINE);
 	rig_store(g, a);
 }
@@ -277,12 +294,16 @@ static void test_replacing(void **state)
 	store_address(g, "www.example. 300 A 192.0.2.1", VERDICT_INSECURE);
 	store_chain(g);
 	check_text("an alias replaces an address", kinds(g, "www.example.", TYPE_A), "a");
-	store_nxdomain(g);
+	store_nxdomain(g, VERDICT_SECURE);
 	check_text("NXDOMAIN replaces an alias", kinds(g, "www.example.", TYPE_A), "");
 	check_text("NXDOMAIN replaces an alias", kinds(g, "www.example.", 0), "a");
 	store_address(g, "www.example. 300 A 192.0.2.1", VERDICT_INSECURE);
 	check_text("an address replaces NXDOMAIN", kinds(g, "www.example.", TYPE_A), "r");
 	check_text("an address replaces NXDOMAIN", kinds(g, "www.example.", 0), "");
+	store_nxdomain(g, VERDICT_INSECURE);
+	check_text("NXDOMAIN of the type replaces an address", kinds(g, "www.example.", TYPE_A),
+		   "a");
+	check_text("NXDOMAIN of the type is not the name's", kinds(g, "www.example.", 0), "");
 	rig_free(g);
 }
 
@@ -381,7 +402,7 @@ static void test_fresh_before_expired(void **state)
 	g->now = unit_now(5000);
 	const struct entry *e = find(g, "www.example.", TYPE_A, false);
 	CHECK("RFC 8767: an expired one is found", e && !entry_is_fresh(e, g->now));
-	store_nxdomain(g);
+	store_nxdomain(g, VERDICT_INSECURE);
 	store_address(g, "www.example. 300 A 192.0.2.1", VERDICT_INSECURE);
 	struct unit_entry room;
 	struct unit_name n = unit_name("www.example.");
@@ -390,7 +411,7 @@ static void test_fresh_before_expired(void **state)
 	struct entry *old = (struct entry *)(void *)room.bytes;
 	old->expires_ms = g->now.cache_ms - 1;
 	REQUIRE(cache_remove(g->cache, ENTRY_RRSET, n.wire, TYPE_A));
-	store_nxdomain(g);
+	store_nxdomain(g, VERDICT_INSECURE);
 	REQUIRE(cache_put(g->cache, old, g->now) == OK);
 	e = find(g, "www.example.", TYPE_A, false);
 	CHECK("a fresh NXDOMAIN before an expired address",
