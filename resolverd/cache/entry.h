@@ -13,7 +13,8 @@
  *                     NXDOMAIN answers that are proven have type 0: they hold for all types of
  *                     the name.
  *   ENTRY_DELEGATION  a zone cut as its parent tells it: cache/delegation.h. Never served.
- *   ENTRY_FAILURE     resolution failed lately (RFC 9520); never displaces data.
+ *   ENTRY_FAILURE     resolution failed lately (RFC 9520); never displaces data. Its rcode is that
+ *                     to tell: SERVFAIL, or what others said in the stead of who failed.
  */
 #include "base/err.h"
 #include "base/now.h"

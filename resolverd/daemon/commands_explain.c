@@ -145,12 +145,13 @@ static bool explain_rules(struct explain *x)
 static void sum_up_failure(struct explain *x, const struct entry *e)
 {
 	char question[EXPLAIN_QUESTION_MAX], why[EXPLAIN_REASON_MAX], left[WORDS_TIME_SIZE];
-	char age[WORDS_TIME_SIZE];
+	char age[WORDS_TIME_SIZE], rcode[TYPE_TEXT_SIZE];
 
 	explain_question(x->name, x->type, question);
 	if (entry_is_fresh(e, x->now))
-		explain_sum_up(x, "%s is answered SERVFAIL for another %s: %s.", question,
-			       explain_left(x, e, left), explain_reason(e, why));
+		explain_sum_up(x, "%s is answered %s for another %s: %s.", question,
+			       rcode_text(e->rcode, rcode), explain_left(x, e, left),
+			       explain_reason(e, why));
 	else
 		explain_sum_up(x,
 			       "%s failed %s ago: %s. That is no longer held against it: the next "

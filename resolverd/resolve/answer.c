@@ -501,7 +501,7 @@ enum err answer_from_entry(const struct entry *e, const uint8_t *qname, uint16_t
 	REQUIRE(e->kind != ENTRY_DELEGATION); /* referrals are nobody's answer: wrong data */
 	*out = (struct answer){
 		.qtype = qtype,
-		.rcode = e->kind == ENTRY_FAILURE ? RCODE_SERVFAIL : e->rcode,
+		.rcode = e->rcode,
 		.verdict = e->verdict,
 		.rank = e->rank,
 		.ede = e->ede,

@@ -298,8 +298,8 @@ static bool leg_from_dname(struct query *q, enum step *step)
 	return true;
 }
 
-/* Resolution of exactly this failed a moment ago (RFC 9520). */
-static bool leg_failed_lately(struct query *q)
+/* Resolution of exactly this failed a moment ago (RFC 9520), and is answered *RCODE. */
+static bool leg_failed_lately(struct query *q, uint8_t *rcode)
 {
 	struct resolver *r = q->resolver;
 	char text[sizeof(q->trouble.text)];
@@ -315,7 +315,24 @@ static bool leg_failed_lately(struct query *q)
 	text[len] = '\0';
 	query_trouble(q, e->ede == EDE_NONE ? EDE_CACHED_ERROR : e->ede, "%s", text);
 	note_cache(q, TRACE_CACHE_FAILURE, e);
+	*rcode = e->rcode;
 	return true;
+}
+
+/* What that comes to. */
+static enum step take_failure(struct query *q, uint8_t rcode)
+{
+	if (leg_begin_anew(q))
+		return STEP_AGAIN;
+	if (rcode == RCODE_SERVFAIL) {
+		query_fail(q);
+		return STEP_WAIT;
+	}
+	q->answer.rcode = rcode;
+	q->answer.no_store = true;
+	leg_weaken(q, VERDICT_INSECURE);
+	query_remark(q);
+	return finish(q);
 }
 
 /* What was made may be the alias that a wildcard holds: then the chain goes on. */
@@ -383,12 +400,9 @@ enum step leg_step(struct query *q)
 			note_cache(q, TRACE_CACHE_MADE, NULL);
 			return take_synthesised(q, made);
 		}
-		if (leg_failed_lately(q)) {
-			if (leg_begin_anew(q))
-				return STEP_AGAIN;
-			query_fail(q);
-			return STEP_WAIT;
-		}
+		uint8_t rcode;
+		if (leg_failed_lately(q, &rcode))
+			return take_failure(q, rcode);
 	}
 	if (asking_begin(q))
 		return STEP_WAIT;

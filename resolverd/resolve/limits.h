@@ -130,7 +130,8 @@ enum {
 	LIMIT_DOUBT_MS = 800,
 	/* What they all deny so is kept for this long. Nothing says how long it holds, and clients are
 	 * not to keep it (RFC 2308 §5); but a dual-stack client asks for AAAA with each A, and each
-	 * time the question would go round all servers. */
+	 * time the question would go round all servers. No longer either is it remembered that the
+	 * tree around a forward zone whose servers fail denies a name, which they may have. */
 	LIMIT_BARE_DENIAL_S = 5,
 	/* Before an expired alias chain is told as it was, its target is asked for, then the next one of the
 	 * chain: a known server answers in a tenth of that, and all of it together leaves a client's time

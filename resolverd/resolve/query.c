@@ -642,16 +642,31 @@ bool query_is_unproven(const struct query *q)
 	return q->answer.verdict == VERDICT_BOGUS && q->answer.unproven;
 }
 
-/* Remember the failure (RFC 9520), twice as long as the last time. */
+/* The servers of a forward zone have failed, and what the tree around it says instead is that it has no such
+ * name, or no such data of it. */
+static bool is_denied_elsewhere(const struct query *q)
+{
+	const struct answer *a = &q->answer;
+	return q->fallen_from && a->no_store && q->qtype != TYPE_DS &&
+	       a->verdict != VERDICT_BOGUS &&
+	       (a->rcode == RCODE_NXDOMAIN || a->rcode == RCODE_NOERROR);
+}
+
+/* Remember the failure (RFC 9520), twice as long as the last time; and with that of a forward zone's servers
+ * what was told in their stead. */
 static void store_failure(struct query *q)
 {
 	struct resolver *r = q->resolver;
 	uint8_t room[sizeof(struct entry) + DNAME_MAX + 256] __attribute__((aligned(8)));
-	const struct entry *last = cache_find(r->client_context.reader, ENTRY_FAILURE, q->qname,
-					      dname_len(q->qname), q->qtype);
+	bool elsewhere = is_denied_elsewhere(q);
+	const uint8_t *name = elsewhere ? q->name : q->qname; /* an alias that led there is good */
+	const struct entry *last = cache_find(r->client_context.reader, ENTRY_FAILURE, name,
+					      dname_len(name), q->qtype);
 	uint32_t ttl_s = LIMIT_FAILURE_MIN_MS / 1000;
 	bool unsigned_only = query_is_unproven(q) || q->zone.signed_data;
-	uint32_t max_ms = unsigned_only ? LIMIT_UNPROVEN_MAX_MS : LIMIT_FAILURE_MAX_MS;
+	uint32_t max_ms = elsewhere	  ? LIMIT_BARE_DENIAL_S * 1000
+			  : unsigned_only ? LIMIT_UNPROVEN_MAX_MS
+					  : LIMIT_FAILURE_MAX_MS;
 	bool spent = q->budget->sends >= LIMIT_SENDS || q->budget->subqueries >= LIMIT_SUBQUERIES ||
 		     q->budget->signature_checks >= LIMIT_SIGNATURE_CHECKS;
 	if (last && entry_is_fresh(last, r->now))
@@ -666,14 +681,14 @@ static void store_failure(struct query *q)
 	if (q->refresh)
 		ttl_s = 0; /* repeated soon: nobody is refused, but it shows who waits in vain */
 	struct entry_parts parts = {.kind = ENTRY_FAILURE,
-				    .name = q->qname,
+				    .name = name,
 				    .type = q->qtype,
 				    .ttl_s = ttl_s,
 				    .fetched_ms = r->now.cache_ms,
 				    .rank = RANK_ANSWER,
 				    .verdict = query_is_unproven(q) ? VERDICT_BOGUS
 								    : VERDICT_INDETERMINATE,
-				    .rcode = RCODE_SERVFAIL,
+				    .rcode = elsewhere ? q->answer.rcode : RCODE_SERVFAIL,
 				    .ede = q->trouble.ede,
 				    .text = q->trouble.text};
 	if (entry_size(&parts) <= sizeof(room) &&
@@ -690,6 +705,8 @@ static void keep_answer(struct query *q)
 	if (query_is_unproven(q)) {
 		store_failure(q);
 		good = false;
+	} else if (is_denied_elsewhere(q)) {
+		store_failure(q);
 	}
 	if (q->refresh)
 		good &= prefetch_accept(r->prefetch, q);

@@ -661,12 +661,13 @@ static size_t reply_rendered(struct reply *r, const struct answer_view *v, uint3
 
 /* ---- from any entry -------------------------------------------------------------------------- */
 
-/* RFC 9520 §3.4, RFC 8914 §4.14: the reason, and that it was remembered. */
+/* RFC 9520 §3.4, RFC 8914 §4.14: the reason, and that it was remembered; SERVFAIL, unless others than those
+ * who failed have denied the name. */
 static COLD size_t reply_failure(struct reply *r, const struct entry *e)
 {
 	bool lasting = e->kind != ENTRY_FAILURE;
 	r->says = (struct outcome){
-		.rcode = RCODE_SERVFAIL,
+		.rcode = lasting ? RCODE_SERVFAIL : e->rcode,
 		.ede = e->ede != EDE_NONE || lasting ? e->ede : EDE_CACHED_ERROR,
 		.ede2 = e->ede != EDE_NONE && !lasting ? EDE_CACHED_ERROR : EDE_NONE,
 		.text = entry_text(e),
