@@ -49,7 +49,8 @@ bool beside_has_data(const struct resolver *r, const uint8_t *name, uint16_t typ
 {
 	struct walk w = walk_of(r, name, type);
 	for (const struct entry *e = walk_next(&w); e; e = walk_next(&w))
-		if (has_data(e))
+		/* An alias is no data of another type: it was there for this one too. */
+		if (e->type != TYPE_CNAME && has_data(e))
 			return true;
 	return false;
 }
