@@ -282,7 +282,7 @@ class Metrics(NetworkCase):
 
     def test_absent(self):
         told = "metrics: 10.69.0.1:9353 is not an address of this machine (yet)"
-        self.assertIn("metrics address is not there address=10.69.0.1:9353", self.daemon.said())
+        self.until(lambda: "metrics address is not there address=10.69.0.1:9353" in self.daemon.said())
         self.assertEqual(self.status()["warnings"], [told])
         with urllib.request.urlopen(f"http://{METRICS}/readyz", timeout=5) as reply:
             self.assertIn(f"degraded: {told}", reply.read().decode())
