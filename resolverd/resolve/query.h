@@ -252,6 +252,7 @@ struct query {
 	uint16_t qtype;
 	struct waiter *waiters;
 	unsigned waiter_count;
+	LIST_HEAD(, waiter) led; /* who waits for the target of its stale alias instead */
 	struct parent_link *parents;
 	struct lead *leads; /* expired chains that it will end: lead.h */
 

@@ -65,6 +65,13 @@ static void leave_waiters(struct waiter *w)
 	query_weigh(q);
 }
 
+static void leave_origin(struct waiter *w)
+{
+	if (w->origin)
+		LIST_REMOVE(w, in_led);
+	w->origin = NULL;
+}
+
 /* Take W off its question and all lists, and into the pool. */
 static void release(struct resolver *r, struct waiter *w)
 {
@@ -72,6 +79,7 @@ static void release(struct resolver *r, struct waiter *w)
 	REQUIRE(*at == w); /* else it would stay in the table, and be used once freed */
 	*at = w->hash_next;
 	leave_waiters(w);
+	leave_origin(w);
 	heap_remove(&r->client_timers, &w->deadline);
 	r->waiter_count--;
 	put_back(r, w);
@@ -303,7 +311,10 @@ static bool lead_on(struct resolver *r, struct waiter *w)
 	if (!target || target == q || target->waiter_count >= LIMIT_WAITERS ||
 	    heap_set(&r->client_timers, &w->deadline, end_ms) != OK)
 		return false;
-	w->leads++;
+	if (w->leads++ == 0) {
+		w->origin = w->query;
+		LIST_INSERT_HEAD(&w->origin->led, w, in_led);
+	}
 	leave_waiters(w);
 	join_waiters(target, w);
 	hurry(target);
@@ -330,6 +341,13 @@ static void answer_led(struct resolver *r, struct waiter *w)
 	send_answer(r, w, len);
 }
 
+/* What Q has come to is nothing to tell W where there is something stale. */
+static bool is_failure(const struct query *q, const struct waiter *w)
+{
+	return q->answer.rcode == RCODE_SERVFAIL || q->answer.no_store ||
+	       (query_is_unproven(q) && !client_checking_disabled(&w->client));
+}
+
 static void answer_waiter(struct query *q, struct waiter *w)
 {
 	struct resolver *r = q->resolver;
@@ -338,8 +356,7 @@ static void answer_waiter(struct query *q, struct waiter *w)
 			answer_led(r, w);
 		return;
 	}
-	bool failed = q->answer.rcode == RCODE_SERVFAIL || q->answer.no_store ||
-		      (query_is_unproven(q) && !client_checking_disabled(&w->client));
+	bool failed = is_failure(q, w);
 	const struct entry *stale = failed ? find_stale(r, w) : NULL;
 	if (stale && lead_on(r, w))
 		return;
@@ -437,12 +454,28 @@ void waiters_recalled(struct query *q)
 	}
 }
 
+/* Whom Q's stale alias has led on is told what Q itself has come to, if it is anything. */
+static void answer_who_left(struct query *q)
+{
+	for (struct waiter *w = LIST_FIRST(&q->led), *next; w; w = next) {
+		next = LIST_NEXT(w, in_led);
+		if (is_failure(q, w))
+			leave_origin(w);
+		else
+			send_answer(q->resolver, w,
+				    client_reply_answer(&q->resolver->client_context, &w->client,
+							&q->answer, q->resolver->reply_buffer,
+							sizeof(q->resolver->reply_buffer)));
+	}
+}
+
 void waiters_answer(struct query *q)
 {
 	for (struct waiter *w = q->waiters, *next; w; w = next) {
 		next = w->next;
 		answer_waiter(q, w);
 	}
+	answer_who_left(q); /* those too who have just left, as it has failed */
 }
 
 void waiters_deadline(struct resolver *r)
@@ -462,6 +495,8 @@ void waiters_gone(struct resolver *r, uint64_t token)
 
 void waiters_abandon(struct query *q)
 {
+	while (!LIST_EMPTY(&q->led))
+		leave_origin(LIST_FIRST(&q->led));
 	for (struct waiter *w = q->waiters, *next; w; w = next) {
 		next = w->next;
 		release(q->resolver, w);

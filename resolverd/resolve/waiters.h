@@ -12,6 +12,9 @@ struct waiter {
 	struct waiter *next, *previous; /* of the question */
 	struct waiter *hash_next;	/* by token */
 	uint8_t leads; /* times that it was led on to the target of a stale alias */
+	struct query
+		*origin; /* the question that it has left for that, while that goes on; or NULL */
+	LIST_ENTRY(waiter) in_led;
 };
 
 enum { WAITERS_BUCKETS = 8192 };
