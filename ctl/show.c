@@ -335,14 +335,21 @@ static void add_upstream(struct table *t, const json_t *u)
 	table_add(t, "%.1f", (double)reply_int(u, "loss_permille") / 10);
 	table_add(t, "%" PRId64, reply_int(u, "losses_in_row"));
 	table_add(t, "%" PRId64, reply_int(u, "backoff_ms"));
+	if (reply_int(u, "tcp_backoff_ms") > 0)
+		table_add(t, "silent");
+	else if (reply_int(u, "tcp_us") > 0)
+		table_add(t, "%.1f", (double)reply_int(u, "tcp_us") / 1000);
+	else
+		table_add(t, "-");
 	table_add(t, "%s", quirks);
 	free(quirks);
 }
 
 void show_upstreams(struct invocation *in, const json_t *r)
 {
-	static const char *const titles[] = {"server",	">RTT ms",    ">95 % ms",     ">timeout ms",
-					     ">loss %", ">lost last", ">back-off ms", "quirks"};
+	static const char *const titles[] = {"server",	     ">RTT ms", ">95 % ms",
+					     ">timeout ms",  ">loss %", ">lost last",
+					     ">back-off ms", ">TCP ms", "quirks"};
 	const json_t *servers = json_object_get(r, "servers");
 	size_t count = json_array_size(servers);
 	const json_t **sorted = calloc(count + 1, sizeof(const json_t *));

@@ -57,8 +57,9 @@ static void append_doubt(void *context, const char *text)
 
 static json_t *warnings_json(const struct commands *c)
 {
-	const struct doubts doubts = {c->disk,	   c->workers,	 *c->worker_count, c->allowances,
-				      c->throttle, c->strippers, c->listen,	   c->http};
+	const struct doubts doubts = {c->disk,	     c->workers,  *c->worker_count,
+				      c->allowances, c->throttle, c->strippers,
+				      c->listen,     c->http,	  infra_families(c->infra)};
 	json_t *list = json_array();
 
 	doubts_read(&doubts, append_doubt, &list);

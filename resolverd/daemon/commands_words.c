@@ -309,17 +309,19 @@ json_t *words_upstream(const struct endpoint *address, const struct infra_server
 			   {INFRA_COOKIE, "cookie"},	     {INFRA_SOME_COOKIES, "some-cookies"}};
 	json_t *quirks = json_array();
 	int64_t backoff_ms = MAX(s->backoff_until_ms - now.cache_ms, (int64_t)0);
+	int64_t tcp_backoff_ms = MAX(s->tcp_backoff_until_ms - now.cache_ms, (int64_t)0);
 
 	for (size_t i = 0; i < ARRAY_LEN(quirk_words); i++)
 		if (s->quirks & quirk_words[i].quirk)
 			words_append(&quirks, json_string(quirk_words[i].word));
-	return json_pack("{s:o, s:b, s:I, s:I, s:I, s:I, s:i, s:i, s:I, s:o}", "address",
+	return json_pack("{s:o, s:b, s:I, s:I, s:I, s:I, s:i, s:i, s:I, s:I, s:I, s:o}", "address",
 			 words_endpoint(address), "known", s->known, "srtt_us",
 			 (json_int_t)s->srtt_us, "rttvar_us", (json_int_t)s->rttvar_us, "high_us",
 			 (json_int_t)s->high_us, "timeout_ms", (json_int_t)infra_rto_ms(s),
 			 "loss_permille", (int)s->loss_permille, "losses_in_row",
-			 (int)s->losses_in_row, "backoff_ms", (json_int_t)backoff_ms, "quirks",
-			 quirks);
+			 (int)s->losses_in_row, "backoff_ms", (json_int_t)backoff_ms, "tcp_us",
+			 (json_int_t)s->tcp_us, "tcp_backoff_ms", (json_int_t)tcp_backoff_ms,
+			 "quirks", quirks);
 }
 
 json_t *words_negative(const struct commands *c, struct now now)

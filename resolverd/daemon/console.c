@@ -114,6 +114,7 @@ static void open_http(struct console *c, const struct console_parts *parts)
 			       .allowances = parts->allowances,
 			       .throttle = parts->throttle,
 			       .strippers = parts->shared->strippers,
+			       .families = infra_families(parts->shared->infra),
 			       .workers = parts->workers,
 			       .worker_count = *parts->worker_count,
 			       .listen = parts->listen,

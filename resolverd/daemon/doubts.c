@@ -73,6 +73,22 @@ static void tell_log(void (*tell)(void *context, const char *text), void *contex
 	tell(context, line);
 }
 
+static void tell_families(struct families *f, void (*tell)(void *context, const char *text),
+			  void *context)
+{
+	char line[LINE_MAX_BYTES];
+	for (uint8_t family = 4; family <= 6; family += 2) {
+		if (!families_is_lost(f, family))
+			continue;
+		(void)snprintf(
+			line, sizeof(line),
+			"IPv%u leads nowhere: servers in several networks are silent over it, "
+			"and others are asked first",
+			family);
+		tell(context, line);
+	}
+}
+
 void doubts_read(const struct doubts *d, void (*tell)(void *context, const char *text),
 		 void *context)
 {
@@ -90,6 +106,7 @@ void doubts_read(const struct doubts *d, void (*tell)(void *context, const char 
 	http_doubts(d->http, tell, context);
 	if (!udp_has_route(4) && !udp_has_route(6))
 		tell(context, "there is no route to the public internet, over IPv4 or IPv6");
+	tell_families(d->families, tell, context);
 	tell_trust(d, now.mono_us, tell, context);
 	tell_allowances(d->allowances, tell, context);
 	if (throttle_is_full(d->throttle, now))

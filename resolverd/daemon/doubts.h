@@ -4,6 +4,7 @@
  * so that nobody has to find it in the log.
  */
 #include "cache/disk.h"
+#include "cache/families.h"
 #include "daemon/allowances.h"
 #include "daemon/http.h"
 #include "daemon/listen.h"
@@ -24,6 +25,7 @@ struct doubts {		   /* all borrowed; any thread may read it */
 	struct strippers *strippers;
 	struct listen *listen;
 	struct http *http; /* NULL: none */
+	struct families *families;
 };
 
 /* Call TELL with one line of TEXT (its own for the call) for each doubt there is. */

@@ -56,6 +56,7 @@
 enum exposition_figure { EXPOSITION_LIST(EXPOSITION_ENUM) EXPOSITION_COUNT };
 #undef EXPOSITION_ENUM
 
+struct families;
 struct holdings;
 struct http;
 
@@ -67,6 +68,7 @@ struct exposition {			 /* what is read; all borrowed, any thread may read it */
 	struct allowances *allowances;
 	const struct throttle *throttle;
 	struct strippers *strippers;
+	struct families *families;
 	struct worker *const *workers;
 	unsigned worker_count;
 	struct listen *listen; /* NULL: nothing is served */

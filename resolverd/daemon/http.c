@@ -106,8 +106,9 @@ static unsigned write_readiness(struct http *h, FILE *out)
 	}
 	if (status == STATUS_OK)
 		fputs("ok\n", out);
-	const struct doubts doubts = {e->disk,	   e->workers,	 e->worker_count, e->allowances,
-				      e->throttle, e->strippers, e->listen,	  h};
+	const struct doubts doubts = {e->disk,	     e->workers,  e->worker_count,
+				      e->allowances, e->throttle, e->strippers,
+				      e->listen,     h,		  e->families};
 	doubts_read(&doubts, write_doubt, out);
 	return status;
 }

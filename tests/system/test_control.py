@@ -202,6 +202,8 @@ class Verbs(ControlCase):
             servers["198.51.100.31:53"]
         self.assertTrue(known["known"])
         self.assertLess(known["srtt_us"], 1000000)
+        self.assertGreaterEqual(known["tcp_us"], 0)
+        self.assertEqual(known["tcp_backoff_ms"], 0)
         self.assertRegex(self.ctl.text("upstreams"), r"(?m)^198\.51\.100\.3[01]:53 ")
 
     def test_zones(self):

@@ -440,6 +440,21 @@ class Routes(RouteCase):
             self.assertTrue([q for q in self.net.queries() if q.server == "six"])
 
 
+    def test_ipv6_leads_nowhere(self):
+        """What is sent over IPv6 vanishes, in whatever network: status says so, until a reply comes."""
+        def warnings():
+            return [w for w in self.ctl.json("status")["warnings"] if "IPv6 leads nowhere" in w]
+        six = self.net.servers["six"].zones[0].name
+        self.assertStatus(self.ask("www.pair.org"), "NOERROR")
+        self.assertStatus(self.ask(six, "SOA"), "NOERROR")
+        self.assertEqual(warnings(), [])
+        self.assertStatus(self.ask("www.deadsix.org"), "SERVFAIL")
+        self.assertStatus(self.ask("n150.pair.org"), "NOERROR")
+        self.until(warnings, 10)
+        self.assertStatus(self.ask("six.org", "TXT"), "NOERROR")
+        self.assertEqual(warnings(), [])
+
+
 class Nearby(RouteCase):
     config = dict(RouteCase.config, **{"stub-zones": [
         {"name": "six.org.", "servers": ["[2001:db8:1::50]"]}]})

@@ -34,7 +34,7 @@ class Zone:
 
 # Server: (kind, addresses). "none" has only its wire: packets to it vanish.
 # Where they live: on the machine of the resolver, whose own addresses it asks only if it is told to.
-NETWORKS = ["198.51.100.0/24", "2001:db8:1::/48"]
+NETWORKS = ["198.51.100.0/24", "2001:db8:1::/48"] + [f"2001:db8:9{i}::/48" for i in range(1, 5)]
 SERVERS = {
     "root-a": ("nsd", ["198.51.100.1", "2001:db8:1::1"]),
     "root-b": ("knot", ["198.51.100.2"]),
@@ -48,6 +48,7 @@ SERVERS = {
     "pair-b": ("knot", ["198.51.100.41"]),
     "six": ("nsd", ["2001:db8:1::50"]),
     "dead": ("none", ["198.51.100.90"]),
+    "dead-six": ("none", [f"2001:db8:9{i}::1" for i in range(1, 5)]),
 }
 ROOT, TLD, AWS = ["root-a", "root-b"], ["tld-a", "tld-b"], ["aws-a", "aws-b"]
 HOST, PAIR = ["host-a", "host-b"], ["pair-a", "pair-b"]
@@ -178,6 +179,7 @@ sub         TXT   "below is a delegation"
     Zone("six.org.", ["six"], SITE),
     Zone("pair.org.", PAIR, SITE + numbered(200), soa_minimum=3),
     Zone("dead.org.", ["dead"], SITE),
+    Zone("deadsix.org.", ["dead-six"], SITE),
     # An alias chain that no reply can hold, as it crosses zones.
     Zone("limits.org.", HOST, "\n".join(f"a{i} CNAME b{i}.limits.com." for i in range(1, 10))),
     Zone("limits.com.", HOST, "\n".join(f"b{i} CNAME a{i + 1}.limits.org." for i in range(1, 10))),
