@@ -408,8 +408,6 @@ static void start(struct prefetch *p, struct kept *k)
 	k->query->kept = k;
 	if (kept_is_in_doubt(k, prefetch_rule_for(kept_settings_of(p), k->qname), r->now))
 		query_confirm(k->query, &k->denier);
-	else if (k->return_doubted && !kept_has_changed(k, r->now))
-		query_ask_elsewhere(k->query, &k->returner);
 	p->running++;
 	metrics_add(r->metrics, METRIC_prefetch_sent_total, 1);
 	set_wake(p, k, now_mono_ms(r->now) + PUSH_MS);

@@ -74,6 +74,8 @@ void prefetch_finished(struct prefetch *p, struct query *q);
 /* ADDRESS told the change of Q's name that others may not know of yet. Q is a refresh, or any question. */
 struct endpoint;
 bool prefetch_prefers(const struct query *q, const struct endpoint *address);
+/* ... or would have gone back to what was replaced, which Q asks others about. */
+bool prefetch_avoids(const struct query *q, const struct endpoint *address);
 
 /* Time has passed: begin what is due. */
 void prefetch_deadline(struct prefetch *p);

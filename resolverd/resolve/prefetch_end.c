@@ -52,15 +52,25 @@ static void remember_change(const struct prefetch *p, const struct query *q,
 	memcpy(k->tellers, q->tellers, sizeof(k->tellers));
 }
 
+static bool is_among(const struct endpoint tellers[TELLERS_MAX], const struct endpoint *address)
+{
+	for (unsigned i = 0; i < TELLERS_MAX; i++)
+		if (endpoint_equal(&tellers[i], address))
+			return true;
+	return false;
+}
+
 bool prefetch_prefers(const struct query *q, const struct endpoint *address)
 {
 	const struct kept *k = q->kept;
-	if (!k || !kept_has_changed(k, q->resolver->now))
-		return false;
-	for (unsigned i = 0; i < ARRAY_LEN(k->tellers); i++)
-		if (endpoint_equal(&k->tellers[i], address))
-			return true;
-	return false;
+	return k && kept_has_changed(k, q->resolver->now) && is_among(k->tellers, address);
+}
+
+bool prefetch_avoids(const struct query *q, const struct endpoint *address)
+{
+	const struct kept *k = q->kept;
+	return k && k->return_doubted && !kept_has_changed(k, q->resolver->now) &&
+	       is_among(k->returners, address);
 }
 
 /* Q goes back to what was replaced, and nobody says so of those who told the change: once more, if no client
@@ -132,8 +142,7 @@ bool prefetch_accept(struct prefetch *p, struct query *q)
 	if (is_doubtful_return(p, q, old)) {
 		q->doubted = k->return_doubted = true;
 		k->return_ms = k->return_ms ? k->return_ms : p->resolver->now.cache_ms;
-		if (q->teller_count > 0)
-			k->returner = q->tellers[(q->teller_count - 1) % TELLERS_MAX];
+		memcpy(k->returners, q->tellers, sizeof(k->returners));
 		metrics_add(p->resolver->metrics, METRIC_prefetch_returns_doubted_total, 1);
 		return false;
 	}

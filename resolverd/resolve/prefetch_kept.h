@@ -36,7 +36,7 @@ struct kept {		       /* one thread */
 	/* A refresh would have gone back to it, and is repeated; since when there are such, and who said so. */
 	bool return_doubted;
 	int64_t return_ms; /* 0: there are none */
-	struct endpoint returner;
+	struct endpoint returners[TELLERS_MAX];
 	bool rotates; /* changes are the rule: nobody is followed or doubted */
 	bool waiting; /* for the token bucket */
 	bool forwarded;

@@ -293,16 +293,10 @@ struct query *query_open_refresh(struct resolver *r, const uint8_t *name, uint16
 	return q;
 }
 
-void query_ask_elsewhere(struct query *q, const struct endpoint *teller)
-{
-	q->elsewhere = true;
-	q->denier = *teller;
-}
-
 void query_confirm(struct query *q, const struct endpoint *denier)
 {
 	q->confirming = true;
-	query_ask_elsewhere(q, denier);
+	q->denier = *denier;
 }
 
 void query_watch(struct resolver *r, const struct event *ev)

@@ -242,8 +242,8 @@ struct query {
 	uint64_t give_up_ms;	  /* mono */
 	struct kept *kept;	  /* the name that is refreshed; NULL: none, or let go meanwhile */
 	uint32_t chain_ms;	  /* what the servers of the chain need in a bad case */
-	/* Asked to confirm what DENIER said: of others, where there are any; CONFIRMING: and over TCP. */
-	bool elsewhere, confirming, doubted; /* doubted: denied, and not believed yet */
+	/* Asked to confirm what DENIER said: of others, where there are any, and over TCP. */
+	bool confirming, doubted; /* doubted: denied, and not believed yet */
 	struct endpoint denier;
 	uint8_t only_family; /* asked to see whether servers of this one answer: family.h; 0: any */
 	bool shortage; /* it lacked room here, or what it waited for did: says nothing of the name */
@@ -430,9 +430,7 @@ struct query *query_open(struct resolver *r, const uint8_t *name, uint16_t type,
 void query_take_over(struct query *q, const struct shares_holder *holder);
 /* ... that brings the answer anew. NULL also if the same is being asked already. */
 struct query *query_open_refresh(struct resolver *r, const uint8_t *name, uint16_t type);
-/* ... and that asks others than TELLER, where there are any. */
-void query_ask_elsewhere(struct query *q, const struct endpoint *teller);
-/* ... than DENIER, and over TCP. */
+/* ... and that asks others than DENIER, over TCP. */
 void query_confirm(struct query *q, const struct endpoint *denier);
 /* EV_WATCH: open one for an operator, or watch the one in progress. */
 void query_watch(struct resolver *r, const struct event *ev);

@@ -372,7 +372,8 @@ static uint64_t expected_us(struct query *q, const struct server *s, bool *backe
 	}
 	if (family_is_lost(q, &s->address))
 		cost += ASTRAY_US;
-	if (q->elsewhere && endpoint_equal(&s->address, &q->denier))
+	if ((q->confirming && endpoint_equal(&s->address, &q->denier)) ||
+	    prefetch_avoids(q, &s->address))
 		cost += DENIER_US;
 	/* lost packets of this very question weigh most: go round all servers before coming back */
 	cost += s->losses * 2000000ull + s->sends * 1000000ull;
@@ -382,7 +383,7 @@ static uint64_t expected_us(struct query *q, const struct server *s, bool *backe
 /* S told what is newest of the name that is refreshed, and nothing speaks against asking it first. */
 static bool is_preferred(const struct query *q, const struct server *s, uint64_t cost_us, bool off)
 {
-	return q->kept && !q->elsewhere && cost_us != UINT64_MAX && !off && s->sends == 0 &&
+	return q->kept && !q->confirming && cost_us != UINT64_MAX && !off && s->sends == 0 &&
 	       prefetch_prefers(q, &s->address);
 }
 
