@@ -4,6 +4,7 @@
  */
 #include "resolve/limits.h"
 #include "sim/attacks.h"
+#include "sim/balancers.h"
 #include "sim/bricks.h"
 #include "sim/family.h"
 #include "sim/greedy.h"
@@ -719,6 +720,7 @@ static const struct profile profiles[] = {
 	{"nsec3-flood", 1, build_nsec3_flood, finish_attack},
 	{"ds-flood", 1, build_ds_flood, finish_attack},
 	{"icmp", 2, build_icmp, finish_icmp},
+	{"balancers", 2, build_balancers, finish_balancers},
 	{"lost-family", 1, build_lost_family, finish_lost_family},
 	{"short-udp", 1, build_short_udp, finish_short_udp},
 	{"short-tcp", 1, build_short_tcp, finish_short_tcp},

@@ -226,6 +226,8 @@ static bool answer_step(struct work *x, unsigned hop)
 		put_soa(x, z);
 		return true;
 	case FOUND_NODATA:
+		if (x->query->host->quirks.denies_types)
+			x->flags |= RCODE_NXDOMAIN;
 		want_proof(x, z, found.wildcard ? PROOF_WILDCARD_NODATA : PROOF_NODATA);
 		put_soa(x, z);
 		return true;
@@ -237,6 +239,11 @@ static bool answer_step(struct work *x, unsigned hop)
 		struct span rdata;
 		REQUIRE(rrset_next(&it, &rdata));
 		dname_copy(rdata.at, x->qname);
+		if (x->query->host->quirks.denies_ends && x->qtype != TYPE_CNAME) {
+			x->flags |= RCODE_NXDOMAIN;
+			put_soa(x, z);
+			return true;
+		}
 		return !x->query->host->quirks.follows_aliases;
 	}
 	case FOUND_DNAME:

@@ -111,6 +111,7 @@ struct quirks {
 	bool is_recursive; /* a forwarder's: knows the whole world */
 	bool dead, lowercase, truncates, follows_aliases, authority_ns, liar, spoofed;
 	bool omits_soa; /* in denials */
+	bool denies_types, denies_ends; /* by NXDOMAIN: what a name lacks; ends of aliases */
 };
 
 struct host {
