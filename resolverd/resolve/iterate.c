@@ -20,6 +20,7 @@
 #include "resolve/servers.h"
 #include "resolve/upstream.h"
 #include "resolve/validate.h"
+#include "resolve/witness.h"
 
 /* --- CUT ---------------------------------------------------------------------------------- */
 
@@ -108,16 +109,22 @@ static void blame_addresses(struct query *q)
 			      "no usable address for a name server of %.150s", zone);
 }
 
+/* Nobody has contradicted the doubtful reply: it is believed. */
+static void settle_doubt(struct query *q)
+{
+	struct reply *reply = q->doubtful_reply;
+	q->doubtful_reply = NULL;
+	upstream_cancel_all(q);
+	begin_check(q, q->doubtful_server, reply);
+}
+
 /* All servers are done with. */
 static enum step out_of_servers(struct query *q)
 {
-	if (habit_begin_small(q))
+	if (witness_begin(q) || habit_begin_small(q))
 		return STEP_AGAIN;
-	if (q->doubtful_reply) { /* nobody has contradicted it */
-		struct reply *reply = q->doubtful_reply;
-		q->doubtful_reply = NULL;
-		upstream_cancel_all(q);
-		begin_check(q, q->doubtful_server, reply);
+	if (q->doubtful_reply) {
+		settle_doubt(q);
 		return STEP_AGAIN;
 	}
 	if (may_fall_back(q)) {
@@ -177,6 +184,8 @@ static enum step ask_step(struct query *q)
 {
 	uint64_t now_ms = now_mono_ms(q->resolver->now);
 	bool waiting;
+	if (q->zone.witness_asked)
+		return witness_step(q);
 	if (has_waited_enough(q, now_ms))
 		return out_of_servers(q);
 	if (upstream_has_live(q) || q->throttled_until_ms > now_ms)
@@ -366,15 +375,16 @@ static void set_aside(struct query *q, unsigned index, struct reply *reply, bool
 {
 	char address[ENDPOINT_TEXT_SIZE], zone[DNAME_TEXT_MAX];
 	query_trouble(q, EDE_NO_REACHABLE_AUTHORITY,
-		      hearsay ? "%s is not authoritative for %s (lame)"
-			      : "%s of %s denies without an SOA",
+		      hearsay || reply->mute ? "%s is not authoritative for %s (lame)"
+					     : "%s of %s denies without an SOA",
 		      endpoint_text(&q->zone.servers[index].address, address),
 		      dname_text(q->zone.name, zone));
 	q->zone.servers[index].bad = q->zone.servers[index].lame = true;
-	if (!q->doubtful_reply) {
+	if (!q->doubtful_reply)
+		q->doubt_until_ms = doubt_end_ms(q);
+	if (!q->doubtful_reply || (q->doubtful_reply->mute && !reply->mute)) {
 		q->doubtful_reply = reply;
 		q->doubtful_server = index;
-		q->doubt_until_ms = doubt_end_ms(q);
 	}
 	query_wake(q);
 }
@@ -426,15 +436,77 @@ static void out_of_memory(struct query *q)
 	query_fail(q);
 }
 
+/* Q goes on with REPLY of server INDEX, or keeps it; DOUBTED: if others have nothing better. */
+static void keep_reply(struct query *q, unsigned index, struct reply *reply, bool doubted,
+		       bool hearsay)
+{
+	if (!doubted) {
+		witness_blame(q);
+		take_priming(q, reply);
+		shorten_delegation(q, reply);
+	}
+	reply = scrub_keep(reply, &q->arena);
+	if (!reply) {
+		out_of_memory(q);
+		return;
+	}
+	if (doubted) {
+		set_aside(q, index, reply, hearsay);
+		return;
+	}
+	begin_check(q, index, reply);
+	query_wake(q);
+}
+
+static void take_reply(struct query *q, unsigned index, struct reply *reply, bool minimized,
+		       bool hearsay)
+{
+	bool useless = reply->kind == REPLY_LAME || reply->kind == REPLY_ERROR ||
+		       reply->kind == REPLY_BROKEN;
+	if (reply->kind == REPLY_REFERRAL) {
+		witness_blame(q);
+		follow_referral(q, index, reply);
+		return;
+	}
+	if (minimized && minimize_reply(q, reply))
+		return;
+	reply->mute &= witness_may_ask(q, index);
+	if (useless && !reply->mute) {
+		give_up_server(q, index, reply);
+		query_wake(q);
+		return;
+	}
+	if (reply->mute)
+		witness_note(q, index, reply->unsigned_ok);
+	bool doubted = hearsay || reply->mute || (reply->doubtful && !servers_are_counted(q));
+	keep_reply(q, index, reply, doubted, hearsay);
+}
+
+static void take_witness(struct query *q, unsigned index, const struct reply *reply)
+{
+	switch (witness_hear(q, index, reply)) {
+	case WITNESS_KNOWS:
+		settle_doubt(q);
+		break;
+	case WITNESS_REFERS:
+		follow_referral(q, index, reply);
+		break;
+	case WITNESS_LAME:
+		break;
+	}
+	query_wake(q);
+}
+
 /* What the reply says is judged in memory of the turn: of a referral nothing stays but what goes into
  * the cache and the list of servers, of all else only what is checked. */
 void iterate_reply(struct query *q, struct send *s, const struct message *m)
 {
 	unsigned index = s->server;
-	bool minimized = s->minimized;
+	bool minimized = s->minimized, witness = s->witness;
 	const struct settings_zone *zone = q->zone.configured;
 	uint8_t asked[DNAME_MAX];
-	if (q->state != QUERY_ASK || (minimized && !q->minimize.active))
+	if (q->state != QUERY_ASK || (minimized && !q->minimize.active) ||
+	    (witness && !witness_is_asked(q, index)))
 		return;
 	dname_lower(s->qname, asked);
 	struct arena *turn = &q->resolver->turn_arena;
@@ -453,41 +525,16 @@ void iterate_reply(struct query *q, struct send *s, const struct message *m)
 		return;
 	}
 	reply->unsigned_ok = !s->with_edns || m->opt_offset == 0;
-	if (reply->of_child)
+	if (reply->of_child && !witness)
 		recall_ds(q, reply);
 	bool hearsay = is_hearsay(q, reply, m->flags);
 	note_reply(q, s, m, reply, hearsay);
 	habit_learn(q, s, m, reply, hearsay || reply->doubtful);
 	upstream_cancel_all(q);
-	bool useless = reply->kind == REPLY_LAME || reply->kind == REPLY_ERROR ||
-		       reply->kind == REPLY_BROKEN;
-	if (reply->kind == REPLY_REFERRAL) {
-		follow_referral(q, index, reply);
-		return;
-	}
-	if (minimized && minimize_reply(q, reply))
-		return;
-	if (useless) {
-		give_up_server(q, index, reply);
-		query_wake(q);
-		return;
-	}
-	bool doubted = hearsay || (reply->doubtful && !servers_are_counted(q));
-	if (!doubted) {
-		take_priming(q, reply);
-		shorten_delegation(q, reply);
-	}
-	reply = scrub_keep(reply, &q->arena);
-	if (!reply) {
-		out_of_memory(q);
-		return;
-	}
-	if (doubted) {
-		set_aside(q, index, reply, hearsay);
-		return;
-	}
-	begin_check(q, index, reply);
-	query_wake(q);
+	if (witness)
+		take_witness(q, index, reply);
+	else
+		take_reply(q, index, reply, minimized, hearsay);
 }
 
 /* --- the states --------------------------------------------------------------------------- */

@@ -128,6 +128,11 @@ enum {
 	/* Time that the other servers of a zone have to contradict one that denies without an SOA: as
 	 * long, for the same reason, and no longer than a client waits who asked first. */
 	LIMIT_DOUBT_MS = 800,
+	/* Servers of a zone that said nothing at all and are asked for another type of the name, as one that
+	 * serves it does so too: beside a balancer, two that are lame. */
+	LIMIT_WITNESSES = 3,
+	/* ... and times that each is asked: a packet may be lost. */
+	LIMIT_WITNESS_SENDS = 2,
 	/* What they all deny so is kept for this long. Nothing says how long it holds, and clients are
 	 * not to keep it (RFC 2308 §5); but a dual-stack client asks for AAAA with each A, and each
 	 * time the question would go round all servers. No longer either is it remembered that the

@@ -86,9 +86,12 @@ struct server { /* one address of the zone being asked */
 	uint8_t sends, losses;
 	uint8_t gone; /* sends that were hinted to be in vain, and not answered in their time */
 	uint64_t last_sent_us;
-	bool bad;		       /* lame, refused, broken: not asked again by this question */
-	bool lame;		       /* of these: does not serve the zone */
-	bool fails;		       /* of these: serves it, but has no answer to the question */
+	bool bad;	 /* lame, refused, broken: not asked again by this question */
+	bool lame;	 /* of these: does not serve the zone */
+	bool fails;	 /* of these: serves it, but has no answer to the question */
+	bool mute;	 /* of the lame: said nothing at all, and may be believed ... */
+	bool mute_plain; /* ... without EDNS, which could have told more: witness.h */
+	bool witness;	 /* has been asked for another type */
 	bool no_edns_udp, no_edns_tcp; /* answered FORMERR there: ask plainly */
 	bool use_tcp;		       /* truncated, suspicious */
 	bool tcp_lost;		       /* a connection ended under a question once */
@@ -117,6 +120,7 @@ struct send {		/* one packet that may be answered; slots of the resolver */
 	uint8_t cookie[COOKIE_CLIENT_SIZE];
 	bool with_cookie, with_edns, minimized;
 	bool small;    /* in small letters, as a try: habit.h */
+	bool witness;  /* asks for another type: witness.h */
 	bool stubborn; /* over TCP because UDP lost, not because the server wants it */
 	bool expired;  /* its time is over, but a late reply is still welcome */
 	bool aside;    /* its family leads nowhere: others are asked meanwhile */
@@ -187,6 +191,8 @@ struct zone_context { /* the zone whose servers are asked now */
 	bool signed_data;   /* nothing without signatures is of use: with EDNS, rather over TCP */
 	bool unroutable4, unroutable6; /* has addresses of a family that is off or has no route */
 	bool small_tried;	       /* one is asked in small letters, as all else failed */
+	bool witness_asked;	       /* ... for another type: the one numbered so */
+	unsigned witness, witnesses;   /* ... and how many have been so far */
 	bool counted;		       /* of one server at least packets are counted */
 	enum askable refused;	       /* why an address was not taken; ASKABLE_YES: none was */
 	struct endpoint refused_one;   /* ... the first */

@@ -195,7 +195,7 @@ static void set_timer(struct query *q)
 	if (q->state == QUERY_ASK && q->zone.configured && q->zone.configured->fallback)
 		at = MIN(at, MAX(q->zone.since_ms + LIMIT_FALLBACK_MS,
 				 now_mono_ms(q->resolver->now) + 1));
-	if (q->state == QUERY_ASK && q->doubtful_reply)
+	if (q->state == QUERY_ASK && q->doubtful_reply && !q->zone.witness_asked)
 		at = MIN(at, MAX(q->doubt_until_ms, now_mono_ms(q->resolver->now) + 1));
 	if (heap_set(&q->resolver->query_timers, &q->timer, at) != OK) {
 		query_trouble(q, EDE_OTHER, "out of memory");

@@ -451,6 +451,8 @@ static enum err classify_end(struct scrub *s)
 	bool is_denial = (s->in->forward ? !has_ns(s) : out->authoritative) || has_other_data(s);
 	out->doubtful = at_start && is_denial && is_bare; /* RFC 2308 §2.2: NODATA type 3 */
 	out->kind = !at_start ? REPLY_ALIAS : is_denial ? REPLY_NODATA : REPLY_LAME;
+	out->mute = out->kind == REPLY_LAME && is_bare && !has_ns(s) &&
+		    s->m->counts[SECTION_ANSWER] == 0;
 	return OK;
 }
 

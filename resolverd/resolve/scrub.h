@@ -52,7 +52,9 @@ struct reply {
 	/* A denial for which neither an SOA nor a proof speaks: by a balancer without members, a
 	 * secondary that has lost its zone, a server that knows addresses only. */
 	bool doubtful;
-	bool of_child; /* of these: DS was answered with what the zone below has, which is left out */
+	/* Of a lame one: it says nothing at all, neither of whose the name is nor of any other. */
+	bool mute;
+	bool of_child; /* of the doubtful: DS was answered with what the zone below has, which is left out */
 	bool unsigned_ok;      /* lack of signatures says nothing: asked or answered without EDNS */
 	const uint8_t *target; /* end of the chain; qname if there is no alias */
 	unsigned alias_count;  /* hops taken in this reply */

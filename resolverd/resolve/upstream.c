@@ -6,6 +6,7 @@
 #include "resolve/habit.h"
 #include "resolve/patience.h"
 #include "resolve/servers.h"
+#include "resolve/witness.h"
 
 enum {
 	SIGNED_SENDS = 2,    /* once more over TCP, and over UDP if that is closed */
@@ -321,14 +322,17 @@ bool upstream_has_live(const struct query *q)
 
 static void note_send(struct query *q, const struct send *s, bool hedge)
 {
+	bool differs = s->minimized || s->witness;
 	query_note(q, (struct trace_step){
 			      .kind = TRACE_SEND,
 			      .number = s->number,
 			      .code = (uint8_t)((s->transport == TRANSPORT_TCP ? TRACE_TCP : 0) |
 						(hedge ? TRACE_HEDGE : 0) |
 						(s->with_edns ? 0 : TRACE_PLAIN)),
-			      .type = s->minimized ? s->qtype : 0,
-			      .name = s->minimized ? q->minimize.name : NULL,
+			      .type = differs ? s->qtype : 0,
+			      .name = s->minimized ? q->minimize.name
+				      : s->witness ? q->name
+						   : NULL,
 			      .server = &q->zone.servers[s->server].address});
 }
 
@@ -358,8 +362,9 @@ bool upstream_send(struct query *q, unsigned index)
 	s->server = index;
 	s->id = rng_u16(&r->rng);
 	s->transport = tcp ? TRANSPORT_TCP : TRANSPORT_UDP;
-	s->minimized = q->minimize.active;
-	s->qtype = s->minimized ? q->minimize.type : q->qtype;
+	s->witness = witness_is_asked(q, index);
+	s->minimized = q->minimize.active && !s->witness;
+	s->qtype = s->witness ? witness_type(q) : s->minimized ? q->minimize.type : q->qtype;
 	s->with_edns = wants_edns(q, s, &known);
 	s->sent_us = server->last_sent_us = r->now.mono_us;
 	dname_copy(s->minimized ? q->minimize.name : q->name, s->qname);
@@ -376,6 +381,8 @@ bool upstream_send(struct query *q, unsigned index)
 	bool hedge = upstream_has_live(q);
 	q->open[q->open_count++] = s;
 	patience_set(q, s, &known);
+	if (s->witness)
+		s->hedge_ms = 0; /* nobody else can tell */
 	count_send(q, s);
 	note_send(q, s, hedge);
 	struct action act = {.kind = ACT_SEND,

@@ -391,9 +391,21 @@ static void add_liars(struct plan *p)
 	spread_taint(w);
 }
 
+/* By dice of their own, so that all else about the world is as it is without them. */
+static void add_balancers(struct plan *p)
+{
+	struct prng dice = {.state = p->s->seed ^ 0xba1a9ce5};
+	for (unsigned i = 0; i < p->w->host_count; i++) {
+		struct quirks *q = &p->w->hosts[i]->quirks;
+		q->mute = prng_percent(&dice, 12);
+		q->forgets_aa = q->mute && prng_percent(&dice, 60);
+	}
+}
+
 static void add_quirks(struct plan *p)
 {
 	struct world *w = p->w;
+	add_balancers(p);
 	for (unsigned i = 0; i < w->host_count; i++) {
 		struct quirks *q = &w->hosts[i]->quirks;
 		quirks_healthy(p, q);

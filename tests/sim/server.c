@@ -160,6 +160,23 @@ static void put_found(struct work *x, const struct zone *z, const struct lookup 
 	}
 }
 
+/* The balancer knows addresses of the name, and says nothing of what it does not know. */
+static bool deny_mutely(struct work *x, const struct zone *z)
+{
+	static const uint16_t types[] = {TYPE_A, TYPE_AAAA};
+	if (!x->query->host->quirks.mute || z->security)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		struct lookup found;
+		zone_lookup(z, x->qname, types[i], &found);
+		if (found.found != FOUND_ANSWER)
+			continue;
+		x->flags &= (uint16_t)~FLAG_AA;
+		return true;
+	}
+	return false;
+}
+
 /* Deny what is there, with good records that prove other things. False: not this question. */
 static bool deny_falsely(struct work *x, const struct zone *z, const struct lookup *found)
 {
@@ -214,6 +231,8 @@ static bool answer_step(struct work *x, unsigned hop)
 	switch (found.found) {
 	case FOUND_ANSWER:
 		put_found(x, z, &found);
+		if (x->query->host->quirks.forgets_aa && !z->security)
+			x->flags &= (uint16_t)~FLAG_AA;
 		return true;
 	case FOUND_REFERRAL:
 		if (hop == 0)
@@ -226,6 +245,8 @@ static bool answer_step(struct work *x, unsigned hop)
 		put_soa(x, z);
 		return true;
 	case FOUND_NODATA:
+		if (deny_mutely(x, z))
+			return true;
 		if (x->query->host->quirks.denies_types)
 			x->flags |= RCODE_NXDOMAIN;
 		want_proof(x, z, found.wildcard ? PROOF_WILDCARD_NODATA : PROOF_NODATA);

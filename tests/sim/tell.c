@@ -26,12 +26,12 @@ static void tell_quirks(struct sim *s, const struct quirks *q)
 	static_assert(ARRAY_LEN(edns) == EDNS_MODE_DROP + 1, "a word per mode");
 	sim_tell(s,
 		 "      %u+%u us, loss %u%% slow %u%% servfail %u%% nuisance %u%% of "
-		 "%02x%s%s%s%s%s%s%s%s",
+		 "%02x%s%s%s%s%s%s%s%s%s",
 		 q->delay_us, q->spread_us, q->loss_percent, q->slow_percent, q->servfail_percent,
 		 q->nuisance_percent, q->nuisances, edns[q->edns], tcp[q->tcp], lame[q->lame],
 		 q->dead ? " dead" : "", q->lowercase ? " lowercase" : "",
 		 q->truncates ? " truncates" : "", q->liar ? " liar" : "",
-		 q->spoofed ? " spoofed" : "");
+		 q->spoofed ? " spoofed" : "", q->mute ? " mute" : "");
 }
 
 static void tell_zone(struct sim *s, const struct zone *z)

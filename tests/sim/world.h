@@ -112,6 +112,9 @@ struct quirks {
 	bool dead, lowercase, truncates, follows_aliases, authority_ns, liar, spoofed;
 	bool omits_soa; /* in denials */
 	bool denies_types, denies_ends; /* by NXDOMAIN: what a name lacks; ends of aliases */
+	/* A balancer: of unsigned names that have addresses it says nothing at all but these; and it tells
+	 * them without authority. */
+	bool mute, forgets_aa;
 };
 
 struct host {
