@@ -110,7 +110,7 @@ struct quirks {
 		*left;	   /* what it has of a zone that lies elsewhere: told behind aliases */
 	bool is_recursive; /* a forwarder's: knows the whole world */
 	bool dead, lowercase, truncates, follows_aliases, authority_ns, liar, spoofed;
-	bool omits_soa; /* in denials */
+	bool omits_soa;			/* in denials */
 	bool denies_types, denies_ends; /* by NXDOMAIN: what a name lacks; ends of aliases */
 	/* A balancer: of unsigned names that have addresses it says nothing at all but these; and it tells
 	 * them without authority. */
