@@ -70,10 +70,22 @@ bool throttle_is_full(const struct throttle *t, struct now now)
 static struct throttle_place place_of(const struct throttle_want *want)
 {
 	size_t slot = slot_of(&want->server);
-	return (struct throttle_place){
-		.server = (uint16_t)slot,
-		.account = (uint16_t)((want->client + slot) % THROTTLE_ACCOUNTS),
-		.packets = (uint16_t)want->packets};
+	struct throttle_place place = {.server = (uint16_t)slot,
+				       .packets = (uint16_t)want->packets};
+	uint64_t hash = want->client;
+	for (unsigned i = 0; i < THROTTLE_BOOKS; i++, hash /= THROTTLE_ACCOUNTS)
+		place.accounts[i] = (uint16_t)((hash + slot) % THROTTLE_ACCOUNTS);
+	return place;
+}
+
+/* How many places whoever has PLACE's accounts holds, at most. */
+static uint32_t held_by(const struct throttle *t, const struct throttle_place *place)
+{
+	uint32_t held = UINT32_MAX;
+	for (unsigned i = 0; i < THROTTLE_BOOKS; i++)
+		held = MIN(held, atomic_load_explicit(&t->places_of[i][place->accounts[i]],
+						      memory_order_relaxed));
+	return held;
 }
 
 /* Nobody is in line, or WANT's client holds no more than is free for all, counting by weight, but for the
@@ -82,7 +94,7 @@ static bool has_share(const struct throttle *t, const struct throttle_want *want
 		      const struct throttle_place *place, uint64_t all)
 {
 	uint64_t taken = atomic_load_explicit(&t->places[place->server], memory_order_relaxed);
-	uint64_t held = atomic_load_explicit(&t->places_of[place->account], memory_order_relaxed);
+	uint64_t held = held_by(t, place);
 	uint64_t left = all > taken ? all - taken : 0;
 	uint64_t weight = left * 4 > all ? want->weight : 1;
 	return taken == 0 || held + want->packets <= left * weight;
@@ -107,15 +119,18 @@ uint32_t throttle_take(struct throttle *t, const struct throttle_want *want, uin
 		return 0;
 	*place = own;
 	atomic_fetch_add_explicit(&t->places[own.server], own.packets, memory_order_relaxed);
-	atomic_fetch_add_explicit(&t->places_of[own.account], own.packets, memory_order_relaxed);
+	for (unsigned i = 0; i < THROTTLE_BOOKS; i++)
+		atomic_fetch_add_explicit(&t->places_of[i][own.accounts[i]], own.packets,
+					  memory_order_relaxed);
 	return (uint32_t)((ahead_us - limit.burst_us + 999) / 1000);
 }
 
 void throttle_leave(struct throttle *t, struct throttle_place *place)
 {
 	atomic_fetch_sub_explicit(&t->places[place->server], place->packets, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&t->places_of[place->account], place->packets,
-				  memory_order_relaxed);
+	for (unsigned i = 0; i < THROTTLE_BOOKS; i++)
+		atomic_fetch_sub_explicit(&t->places_of[i][place->accounts[i]], place->packets,
+					  memory_order_relaxed);
 	place->packets = 0;
 }
 

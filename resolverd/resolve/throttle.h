@@ -12,8 +12,10 @@
  *
  * The line for a server has as many places as leave in the time that a client would wait, and nobody may
  * hold more of them, by weight, than are left free: one client alone gets half of a line, two get a
- * third each, and there is always room for one who has none: of the last quarter weights say nothing. Which client is which the caller says by a
- * keyed hash; two that share an account share its places.
+ * third each, and there is always room for one who has none: of the last quarter weights say nothing.
+ * Which client is which the caller says by a keyed hash. Each has an account in each of two books, of
+ * which the one counts that says less: somebody else's places are taken for a client's own only if he
+ * shares both, which of 17 million pairs one does.
  *
  * Where the network card tells of the drops (net/allowance.h), all rates follow that too, up and down:
  * what is left of the allowance then is ours, whoever has the rest.
@@ -27,7 +29,8 @@
 
 enum {
 	THROTTLE_SLOTS = 256,
-	THROTTLE_ACCOUNTS = 4096, /* of clients in line, at all servers */
+	THROTTLE_BOOKS = 2,
+	THROTTLE_ACCOUNTS = 4096, /* of clients in line, at all servers, in each book */
 	/* A TCP exchange costs handshake, query, acknowledgement and close. */
 	THROTTLE_TCP_PACKETS = 5,
 	THROTTLE_NEVER = UINT32_MAX,
@@ -45,9 +48,9 @@ enum {
 
 struct throttle { /* zero-initialised; any thread */
 	_Atomic uint64_t arrival_us[THROTTLE_SLOTS];
-	_Atomic uint32_t places[THROTTLE_SLOTS];       /* that are taken, in packets */
-	_Atomic uint32_t places_of[THROTTLE_ACCOUNTS]; /* of these, by client */
-	_Atomic uint32_t cut;			       /* parts that are taken from every rate */
+	_Atomic uint32_t places[THROTTLE_SLOTS]; /* that are taken, in packets */
+	_Atomic uint32_t places_of[THROTTLE_BOOKS][THROTTLE_ACCOUNTS]; /* of these, by client */
+	_Atomic uint32_t cut;	    /* parts that are taken from every rate */
 	_Atomic uint64_t refused_s; /* when somebody last got THROTTLE_NEVER; 0: nobody yet */
 };
 
@@ -59,8 +62,9 @@ struct throttle_want {
 	uint32_t weight; /* of the client; not 0 */
 };
 
-struct throttle_place {			   /* in line */
-	uint16_t server, account, packets; /* no packets: none */
+struct throttle_place {		  /* in line */
+	uint16_t server, packets; /* no packets: none */
+	uint16_t accounts[THROTTLE_BOOKS];
 };
 
 /*

@@ -134,20 +134,34 @@ static void test_places(void **state)
 		throttle_leave(&t, &places[2][i]);
 	for (unsigned i = 0; i < cluster; i++)
 		throttle_leave(&t, &places[3][i]);
-	for (size_t i = 0; i < THROTTLE_ACCOUNTS; i++)
-		assert_int_equal(atomic_load(&t.places_of[i]), 0);
+	for (size_t i = 0; i < THROTTLE_ACCOUNTS; i++) {
+		assert_int_equal(atomic_load(&t.places_of[0][i]), 0);
+		assert_int_equal(atomic_load(&t.places_of[1][i]), 0);
+	}
 	assert_int_equal(atomic_load(&t.places[places[0][0].server]), 0);
 	atomic_store(&t.arrival_us[places[0][0].server], 0);
 	assert_in_range(take_all(&t, 4, 16, places[3]), 588, 593); /* but for the last quarter */
 }
 
+/* Whoever shares an account with the greedy one has a place all the same, whichever of the two it is. */
+static void test_shared_account(void **state)
+{
+	(void)state;
+	static struct throttle_place places[3][1024];
+	struct throttle t = {0};
+
+	(void)take_all(&t, 7 + 5 * THROTTLE_ACCOUNTS, 1, places[0]);
+	assert_int_equal(take_all(&t, 7 + 5 * THROTTLE_ACCOUNTS, 1, places[1]), 0);
+	assert_in_range(take_all(&t, 7 + 6 * THROTTLE_ACCOUNTS, 1, places[1]), 190, 200);
+	assert_in_range(take_all(&t, 8 + 5 * THROTTLE_ACCOUNTS, 1, places[2]), 90, 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_drops),
-		cmocka_unit_test(test_least),
-		cmocka_unit_test(test_full),
-		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_drops),	       cmocka_unit_test(test_least),
+		cmocka_unit_test(test_full),	       cmocka_unit_test(test_places),
+		cmocka_unit_test(test_shared_account),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
