@@ -37,6 +37,18 @@ static uint64_t data_hash(const struct prefetch *p, const struct answer *a)
 	return sum;
 }
 
+/* Never 0, which is nobody's. */
+static uint32_t address_hash(const struct resolver *r, const struct endpoint *address)
+{
+	return (uint32_t)hash_bytes(&r->table_key, span_of(address, sizeof(*address))) | 1;
+}
+
+static void note_tellers(const struct query *q, uint32_t out[TELLERS_MAX])
+{
+	for (unsigned i = 0; i < TELLERS_MAX; i++)
+		out[i] = i < q->teller_count ? address_hash(q->resolver, &q->tellers[i]) : 0;
+}
+
 /* Its tellers are followed from now on. Not who only goes back later: that may be all that it knows. */
 static void remember_change(const struct prefetch *p, const struct query *q,
 			    const struct answer *old)
@@ -49,13 +61,15 @@ static void remember_change(const struct prefetch *p, const struct query *q,
 	if (returns && !follows)
 		return;
 	k->changed_ms = p->resolver->now.cache_ms;
-	memcpy(k->tellers, q->tellers, sizeof(k->tellers));
+	note_tellers(q, k->tellers);
 }
 
-static bool is_among(const struct endpoint tellers[TELLERS_MAX], const struct endpoint *address)
+static bool is_among(const struct query *q, const uint32_t tellers[TELLERS_MAX],
+		     const struct endpoint *address)
 {
+	uint32_t hash = address_hash(q->resolver, address);
 	for (unsigned i = 0; i < TELLERS_MAX; i++)
-		if (endpoint_equal(&tellers[i], address))
+		if (tellers[i] == hash)
 			return true;
 	return false;
 }
@@ -63,14 +77,14 @@ static bool is_among(const struct endpoint tellers[TELLERS_MAX], const struct en
 bool prefetch_prefers(const struct query *q, const struct endpoint *address)
 {
 	const struct kept *k = q->kept;
-	return k && kept_has_changed(k, q->resolver->now) && is_among(k->tellers, address);
+	return k && kept_has_changed(k, q->resolver->now) && is_among(q, k->tellers, address);
 }
 
 bool prefetch_avoids(const struct query *q, const struct endpoint *address)
 {
 	const struct kept *k = q->kept;
 	return k && k->return_doubted && !kept_has_changed(k, q->resolver->now) &&
-	       is_among(k->returners, address);
+	       is_among(q, k->returners, address);
 }
 
 /* Q goes back to what was replaced, and nobody says so of those who told the change: once more, if no client
@@ -142,7 +156,7 @@ bool prefetch_accept(struct prefetch *p, struct query *q)
 	if (is_doubtful_return(p, q, old)) {
 		q->doubted = k->return_doubted = true;
 		k->return_ms = k->return_ms ? k->return_ms : p->resolver->now.cache_ms;
-		memcpy(k->returners, q->tellers, sizeof(k->returners));
+		note_tellers(q, k->returners);
 		metrics_add(p->resolver->metrics, METRIC_prefetch_returns_doubted_total, 1);
 		return false;
 	}

@@ -31,12 +31,12 @@ struct kept {		       /* one thread */
 	struct endpoint denier;
 	/* The last change: when it was told (cache_ms; 0: never), by whom, and what it replaced. */
 	int64_t changed_ms;
-	struct endpoint tellers[TELLERS_MAX];
-	uint64_t replaced; /* a hash of that */
+	uint32_t tellers[TELLERS_MAX]; /* hashes of their addresses: there may be many names */
+	uint64_t replaced;	       /* a hash of that */
 	/* A refresh would have gone back to it, and is repeated; since when there are such, and who said so. */
 	bool return_doubted;
 	int64_t return_ms; /* 0: there are none */
-	struct endpoint returners[TELLERS_MAX];
+	uint32_t returners[TELLERS_MAX];
 	bool rotates; /* changes are the rule: nobody is followed or doubted */
 	bool waiting; /* for the token bucket */
 	bool forwarded;
