@@ -468,7 +468,7 @@ void check_answer(struct sim *s, struct stub *c, struct span packet)
 		wrong(&x, "an extended error names record, server and zone", reasons_check(c));
 	if (c->odd != ODD_NOT)
 		check_oddity(&x);
-	else
+	else if (!newest_judges(s, c, &x.m, x.rcode))
 		check_either_truth(&x);
 	if (x.problem)
 		tell_truth(s, c);

@@ -701,6 +701,7 @@ static const struct profile profiles[] = {
 	{"flood", 1, build_flood, finish_flood},
 	{"ghost", 2, build_ghost, NULL},
 	{"poison", 3, build_poison, NULL},
+	{"newest", 3, build_newest, finish_newest},
 	{"rollover", 3, build_rollover, NULL},
 	{"aliased-keys", 1, build_aliased_keys, NULL},
 	{"joined-ds", 1, build_joined_ds, NULL},

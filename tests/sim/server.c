@@ -4,6 +4,7 @@
 
 #include "dns/rdata.h"
 #include "sim/lies.h"
+#include "sim/newest.h"
 #include "sim/secure.h"
 
 enum { ALIASES_FOLLOWED = 20, PROOFS_MAX = 6, WIRE_SIZE = 65535, UDP_SIZE_MAX = 4096 };
@@ -329,6 +330,9 @@ static void answer_body(struct work *x)
 		x->truncated = true;
 		return;
 	}
+	if (h->quirks.newest &&
+	    newest_answer(h->quirks.newest, x->qname, x->qtype, x->query->now_us, &x->b, &x->flags))
+		return;
 	for (unsigned hop = 0; hop < ALIASES_FOLLOWED && !x->truncated; hop++)
 		if (answer_step(x, hop))
 			break;
@@ -420,7 +424,8 @@ void server_answer(struct world *w, struct prng *dice, const struct server_query
 	struct edns edns;
 	query->host->received++;
 	out->count = 0;
-	bool is_lost = q->dead || (!query->tcp && prng_percent(dice, q->loss_percent));
+	bool is_away = q->newest && newest_is_silent(q->newest, query->now_us);
+	bool is_lost = q->dead || is_away || (!query->tcp && prng_percent(dice, q->loss_percent));
 	if (is_lost || edns_view(m, &edns) == EDNS_FORMERR ||
 	    (m->opt_offset && edns_mode(query) == EDNS_MODE_DROP)) {
 		if (q->spoofed && !query->tcp)

@@ -10,6 +10,7 @@
  *   net.c       loss, delay, addresses   client.c           who asks, when, and how
  *   oracle.c    the truth                check.c            answers compared with it
  *   life.c      workers, and restarts of all of them
+ *   newest.c    names that change: nobody is told what is older
  *   traces.c    decision traces make sense
  *   judge.c     ... and judged by what was signed
  *   liar.c      who makes lies of true replies
@@ -21,6 +22,7 @@
 #include "sim/liar.h"
 #include "sim/life.h"
 #include "sim/net.h"
+#include "sim/newest.h"
 #include "sim/rollover.h"
 #include "sim/secure.h"
 #include "sim/stub.h"
@@ -86,6 +88,7 @@ struct sim {
 	struct stubs stubs;
 
 	struct liar liar;
+	struct newest *newest;	  /* names that change; NULL: none */
 	struct rollover rollover; /* the one zone that rolls its keys */
 	struct cost cost;
 

@@ -115,6 +115,7 @@ struct quirks {
 	/* A balancer: of unsigned names that have addresses it says nothing at all but these; and it tells
 	 * them without authority. */
 	bool mute, forgets_aa;
+	const struct newest *newest; /* what it says of names that change; or NULL */
 };
 
 struct host {
