@@ -12,7 +12,7 @@ enum {
 	BUCKETS_MIN = 16, /* and a power of two */
 	SHARD_SHIFT = 48, /* the shard is chosen by bits the buckets do not use */
 	LAME_MAX = 8,
-	QUIRKS = 6,
+	QUIRKS = 9,
 
 	/* Unknown servers: INFRA_RTT_UNKNOWN_US + 4 x this is INFRA_RTO_UNKNOWN_MS. */
 	RTTVAR_UNKNOWN_US = (INFRA_RTO_UNKNOWN_MS * 1000 - INFRA_RTT_UNKNOWN_US) / 4,
@@ -25,11 +25,13 @@ enum {
 
 	SAVED_VERSION = 1,
 	SAVED_HEAD = 1 + 4,
-	SAVED_MAX = 1 + 2 + 16 + 3 * 4 + 1 + QUIRKS * 2,
+	SAVED_BITS = 8,
+	SAVED_MAX = 1 + 2 + 16 + 3 * 4 + 1 + SAVED_BITS * 2,
 	/* Shown by the server, in exchanges that cannot be forged. */
 	SAVED_QUIRKS = INFRA_NO_EDNS | INFRA_NO_CASE | INFRA_KEEPS_CASE,
 };
-static_assert(1 << (QUIRKS - 1) == INFRA_SOME_COOKIES, "an expiry per quirk");
+static_assert(1 << (QUIRKS - 1) == INFRA_SMALL_REPLIES, "an expiry per quirk");
+static_assert(SAVED_QUIRKS < 1 << SAVED_BITS, "they are written as a byte");
 
 struct lame {
 	uint64_t zone; /* keyed hash of its name */
@@ -41,8 +43,8 @@ struct server { /* shard lock */
 	struct endpoint address;
 	uint32_t srtt_us, rttvar_us, high_us; /* srtt_us 0: no reply measured yet */
 	uint32_t tcp_us;		      /* 0: no exchange over TCP measured yet */
-	uint16_t loss_permille, backoff_ms, tcp_backoff_ms;
-	uint8_t losses_in_row, quirks;
+	uint16_t loss_permille, backoff_ms, tcp_backoff_ms, quirks;
+	uint8_t losses_in_row;
 	uint8_t small_wins;
 	uint8_t cookie_len;
 	uint8_t cookie[32];
@@ -221,7 +223,7 @@ static void decay(struct server *s, struct now now)
 	}
 	for (size_t k = 0; k < QUIRKS; k++) {
 		if (now.cache_ms / 1000 >= s->quirk_until_s[k])
-			s->quirks &= (uint8_t) ~(1U << k);
+			s->quirks &= (uint16_t) ~(1U << k);
 	}
 }
 
@@ -277,11 +279,15 @@ static void learn_loss(struct server *s, struct now now)
 	s->backoff_until_ms = now.cache_ms + s->backoff_ms;
 }
 
+static void set_quirk_for(struct server *s, unsigned quirk, int64_t ms, struct now now)
+{
+	s->quirks |= (uint16_t)quirk;
+	s->quirk_until_s[__builtin_ctz(quirk)] = (uint32_t)((now.cache_ms + ms) / 1000);
+}
+
 static void set_quirk(struct server *s, unsigned quirk, struct now now)
 {
-	s->quirks |= (uint8_t)quirk;
-	s->quirk_until_s[__builtin_ctz(quirk)] =
-		(uint32_t)((now.cache_ms + INFRA_QUIRK_TTL_MS) / 1000);
+	set_quirk_for(s, quirk, INFRA_QUIRK_TTL_MS, now);
 }
 
 static void copy_out(const struct server *s, struct infra_server *out)
@@ -436,11 +442,20 @@ void infra_set_quirk(struct infra *i, const struct endpoint *server, enum infra_
 		if (quirk == INFRA_KEEPS_CASE)
 			a.server->small_wins = 0;
 		if (quirk == INFRA_NO_CASE || quirk == INFRA_KEEPS_CASE)
-			a.server->quirks &= (uint8_t) ~(INFRA_NO_CASE | INFRA_KEEPS_CASE);
+			a.server->quirks &= (uint16_t) ~(INFRA_NO_CASE | INFRA_KEEPS_CASE);
 		set_quirk(a.server, quirk, now);
 	} else if (a.server) {
-		a.server->quirks &= (uint8_t)~quirk;
+		a.server->quirks &= (uint16_t)~quirk;
 	}
+	leave(a);
+}
+
+void infra_suspect(struct infra *i, const struct endpoint *server, enum infra_quirk quirk,
+		   struct now now)
+{
+	struct access a = enter(i, server, true, now);
+	if (a.server && !(a.server->quirks & quirk))
+		set_quirk_for(a.server, quirk, INFRA_SUSPECT_MS, now);
 	leave(a);
 }
 
@@ -560,10 +575,10 @@ void infra_walk(struct infra *i,
 static void write_server(const struct server *s, struct now now, struct writer *out)
 {
 	int64_t now_s = now.cache_ms / 1000;
-	uint8_t quirks = s->quirks & SAVED_QUIRKS;
+	uint8_t quirks = (uint8_t)(s->quirks & SAVED_QUIRKS);
 	if (s->srtt_us == 0 || s->address.scope_id != 0)
 		return;
-	for (size_t k = 0; k < QUIRKS; k++) {
+	for (size_t k = 0; k < SAVED_BITS; k++) {
 		if (s->quirk_until_s[k] <= now_s)
 			quirks &= (uint8_t) ~(1U << k);
 	}
@@ -574,7 +589,7 @@ static void write_server(const struct server *s, struct now now, struct writer *
 	writer_u32(out, s->rttvar_us);
 	writer_u32(out, s->high_us);
 	writer_u8(out, quirks);
-	for (size_t k = 0; k < QUIRKS; k++) {
+	for (size_t k = 0; k < SAVED_BITS; k++) {
 		if (quirks & 1U << k)
 			writer_u16(out, (uint16_t)(s->quirk_until_s[k] - now_s));
 	}
@@ -609,8 +624,8 @@ static bool read_server(struct infra *i, struct reader *from, int64_t age_s, str
 	uint32_t srtt_us = reader_u32(from), rttvar_us = reader_u32(from);
 	uint32_t high_us = reader_u32(from);
 	uint8_t quirks = reader_u8(from);
-	uint16_t left_s[QUIRKS] = {0};
-	for (size_t k = 0; k < QUIRKS; k++) {
+	uint16_t left_s[SAVED_BITS] = {0};
+	for (size_t k = 0; k < SAVED_BITS; k++) {
 		if (quirks & 1U << k)
 			left_s[k] = reader_u16(from);
 	}
@@ -623,11 +638,11 @@ static bool read_server(struct infra *i, struct reader *from, int64_t age_s, str
 		a.server->srtt_us = srtt_us;
 		a.server->rttvar_us = rttvar_us;
 		a.server->high_us = high_us;
-		for (size_t k = 0; k < QUIRKS; k++) {
+		for (size_t k = 0; k < SAVED_BITS; k++) {
 			if (left_s[k] <= age_s || !(SAVED_QUIRKS & 1U << k) ||
 			    left_s[k] > INFRA_QUIRK_TTL_MS / 1000)
 				continue;
-			a.server->quirks |= (uint8_t)(1U << k);
+			a.server->quirks |= (uint16_t)(1U << k);
 			a.server->quirk_until_s[k] =
 				(uint32_t)(now.cache_ms / 1000 + left_s[k] - age_s);
 		}

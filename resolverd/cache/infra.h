@@ -27,17 +27,21 @@ enum {
 	/* A TCP exchange is two round trips, and the server's work: never given up before this. */
 	INFRA_TCP_PATIENCE_MIN_MS = 200,
 	INFRA_QUIRK_TTL_MS = 15 * 60 * 1000, /* quirks are re-probed: servers get upgraded */
+	INFRA_SUSPECT_MS = 2 * 60 * 1000,    /* of quirks that only loss speaks for */
 	INFRA_LAME_TTL_MS = 60 * 1000,
 	INFRA_SMALL_WINS = 3, /* a packet is lost by chance, not three in a row: INFRA_NO_CASE */
 };
 
 enum infra_quirk {
-	INFRA_NO_EDNS = 1,	 /* answers FORMERR or NOTIMP to OPT over TCP */
-	INFRA_NO_CASE = 2,	 /* does not keep the question's letter case */
-	INFRA_KEEPS_CASE = 4,	 /* was seen to keep it */
-	INFRA_TCP_ONLY = 8,	 /* UDP answers were suspicious or never came while TCP works */
-	INFRA_COOKIE = 16,	 /* a server cookie is known */
-	INFRA_SOME_COOKIES = 32, /* ... but not all replies have one */
+	INFRA_NO_EDNS = 1,	   /* answers FORMERR or NOTIMP to OPT over TCP */
+	INFRA_NO_CASE = 2,	   /* does not keep the question's letter case */
+	INFRA_KEEPS_CASE = 4,	   /* was seen to keep it */
+	INFRA_TCP_ONLY = 8,	   /* UDP answers were suspicious or never came while TCP works */
+	INFRA_COOKIE = 16,	   /* a server cookie is known */
+	INFRA_SOME_COOKIES = 32,   /* ... but not all replies have one */
+	INFRA_NO_OPTIONS = 64,	   /* FORMERR to OPT with options, or silence: resolve/form.h */
+	INFRA_NO_EDNS_UDP = 128,   /* the same to OPT, over UDP */
+	INFRA_SMALL_REPLIES = 256, /* large ones over UDP are lost */
 };
 
 struct infra_server { /* a copy, for deciding */
@@ -46,7 +50,7 @@ struct infra_server { /* a copy, for deciding */
 	uint32_t high_us;	     /* running estimate of a high percentile (about 95 %) */
 	uint16_t loss_permille;	     /* smoothed */
 	uint8_t losses_in_row;
-	uint8_t quirks;
+	uint16_t quirks;
 	int64_t backoff_until_ms; /* cache_ms; in the past: usable */
 	uint32_t tcp_us;	  /* what an exchange over TCP takes, rather too long; 0: unknown */
 	int64_t tcp_backoff_until_ms; /* the same for TCP: others first */
@@ -86,6 +90,9 @@ void infra_tcp_loss(struct infra *i, const struct endpoint *server, struct now n
 /* Set or clear a quirk. */
 void infra_set_quirk(struct infra *i, const struct endpoint *server, enum infra_quirk quirk,
 		     bool on, struct now now);
+/* Set a quirk for INFRA_SUSPECT_MS, if it is not set. */
+void infra_suspect(struct infra *i, const struct endpoint *server, enum infra_quirk quirk,
+		   struct now now);
 /* It was silent for a question in mixed letters, and answered it in small ones. True: so it was
  * INFRA_SMALL_WINS times without having answered mixed ones. */
 bool infra_small_win(struct infra *i, const struct endpoint *server, struct now now);

@@ -304,9 +304,15 @@ json_t *words_upstream(const struct endpoint *address, const struct infra_server
 	static const struct {
 		enum infra_quirk quirk;
 		const char *word;
-	} quirk_words[] = {{INFRA_NO_EDNS, "no-edns"},	     {INFRA_NO_CASE, "no-case"},
-			   {INFRA_KEEPS_CASE, "keeps-case"}, {INFRA_TCP_ONLY, "tcp-only"},
-			   {INFRA_COOKIE, "cookie"},	     {INFRA_SOME_COOKIES, "some-cookies"}};
+	} quirk_words[] = {{INFRA_NO_EDNS, "no-edns"},
+			   {INFRA_NO_CASE, "no-case"},
+			   {INFRA_KEEPS_CASE, "keeps-case"},
+			   {INFRA_TCP_ONLY, "tcp-only"},
+			   {INFRA_COOKIE, "cookie"},
+			   {INFRA_SOME_COOKIES, "some-cookies"},
+			   {INFRA_NO_OPTIONS, "no-options"},
+			   {INFRA_NO_EDNS_UDP, "no-edns-udp"},
+			   {INFRA_SMALL_REPLIES, "small-replies"}};
 	json_t *quirks = json_array();
 	int64_t backoff_ms = MAX(s->backoff_until_ms - now.cache_ms, (int64_t)0);
 	int64_t tcp_backoff_ms = MAX(s->tcp_backoff_until_ms - now.cache_ms, (int64_t)0);

@@ -39,7 +39,7 @@ static const char *const reply_words[TRACE_REPLY_COUNT] = {
 	[TRACE_REPLY_BROKEN] = "contradicting or oversized data",
 	[TRACE_REPLY_TRUNCATED] = "truncated: again over TCP",
 	[TRACE_REPLY_COOKIE] = "wants a cookie: again over TCP",
-	[TRACE_REPLY_NO_EDNS] = "does not know EDNS: again without",
+	[TRACE_REPLY_NO_EDNS] = "does not know what EDNS says: again with less",
 	[TRACE_REPLY_FRAGMENTS] = "in fragments, which are not believed: again over TCP",
 	[TRACE_REPLY_LARGE] = "larger than we take, which is not believed: again over TCP",
 };

@@ -524,7 +524,7 @@ void iterate_reply(struct query *q, struct send *s, const struct message *m)
 		out_of_memory(q);
 		return;
 	}
-	reply->unsigned_ok = !s->with_edns || m->opt_offset == 0;
+	reply->unsigned_ok = s->form == FORM_PLAIN || m->opt_offset == 0;
 	if (reply->of_child && !witness)
 		recall_ds(q, reply);
 	bool hearsay = is_hearsay(q, reply, m->flags);

@@ -78,6 +78,8 @@ enum step {
 enum { TELLERS_MAX = 4 }; /* of the legs of a chain */
 enum { SERVERS_MAX = 40, NS_NAMES_MAX = DELEGATION_SERVERS_MAX, DEPENDENCIES_MAX = 24 };
 
+enum form { FORM_FULL, FORM_BARE /* OPT without options */, FORM_PLAIN /* without EDNS */ };
+
 struct server { /* one address of the zone being asked */
 	struct endpoint address;
 	const uint8_t *ns_name; /* NULL for forward and stub zones */
@@ -92,7 +94,6 @@ struct server { /* one address of the zone being asked */
 	bool mute;	 /* of the lame: said nothing at all, and may be believed ... */
 	bool mute_plain; /* ... without EDNS, which could have told more: witness.h */
 	bool witness;	 /* has been asked for another type */
-	bool no_edns_udp, no_edns_tcp; /* answered FORMERR there: ask plainly */
 	bool use_tcp;		       /* truncated, suspicious */
 	bool tcp_lost;		       /* a connection ended under a question once */
 	bool tcp_failed;
@@ -100,6 +101,9 @@ struct server { /* one address of the zone being asked */
 	 * letters; without a cookie */
 	uint8_t habit, habit_count, bad_cookies;
 	bool small, asked_small, no_cookie;
+	/* form.h: enum form that FORMERR has led to; it was heard over UDP, though not believed */
+	uint8_t form_udp, form_tcp;
+	bool form_heard;
 };
 
 struct ns_name { /* a name server whose address is not known yet */
@@ -118,7 +122,11 @@ struct send {		/* one packet that may be answered; slots of the resolver */
 	enum transport transport;
 	uint8_t qname[DNAME_MAX]; /* with the letters' case as sent */
 	uint8_t cookie[COOKIE_CLIENT_SIZE];
-	bool with_cookie, with_edns, minimized;
+	enum form form; /* form.h */
+	bool form_tried,
+		small_tried; /* plainer, smaller than otherwise, as its server was silent */
+	uint16_t offered;    /* bytes that a reply may have, over UDP */
+	bool with_cookie, with_options, minimized;
 	bool small;    /* in small letters, as a try: habit.h */
 	bool witness;  /* asks for another type: witness.h */
 	bool stubborn; /* over TCP because UDP lost, not because the server wants it */

@@ -69,7 +69,7 @@ enum trace_reply {
 	TRACE_REPLY_BROKEN,
 	TRACE_REPLY_TRUNCATED, /* asked again over TCP */
 	TRACE_REPLY_COOKIE,    /* BADCOOKIE: asked again over TCP */
-	TRACE_REPLY_NO_EDNS,   /* asked again without EDNS */
+	TRACE_REPLY_NO_EDNS,   /* asked again in a plainer form */
 	TRACE_REPLY_FRAGMENTS, /* asked again over TCP */
 	TRACE_REPLY_LARGE,     /* larger than we take: asked again over TCP */
 	TRACE_REPLY_COUNT

@@ -3,6 +3,7 @@
 #include "dns/cookie.h"
 #include "resolve/chain.h"
 #include "resolve/family.h"
+#include "resolve/form.h"
 #include "resolve/habit.h"
 #include "resolve/patience.h"
 #include "resolve/servers.h"
@@ -96,20 +97,19 @@ static struct span build_packet(struct query *q, struct send *s, const struct in
 	builder_init(&b, r->scratch, 512, s->id, query_flags(q));
 	if (!builder_question(&b, s->qname, s->qtype, CLASS_IN))
 		return (struct span){0};
-	if (s->with_edns) {
-		struct edns_reply opt = {.size = EDNS_SIZE_OURS,
-					 .dnssec_ok = q->settings->dnssec,
-					 .ede = EDE_NONE,
-					 .ede2 = EDE_NONE};
-		if (s->transport == TRANSPORT_UDP && !server->no_cookie) {
-			s->with_cookie = true;
-			opt.cookie =
-				span_of(cookie, make_cookie(q, s, known, &server->address, cookie));
-		}
-		signal_key_tags(q, s, &opt);
-		if (!edns_write(&b, &opt))
-			return (struct span){0};
+	struct edns_reply opt = {.size = s->offered,
+				 .dnssec_ok = q->settings->dnssec,
+				 .ede = EDE_NONE,
+				 .ede2 = EDE_NONE};
+	if (s->form == FORM_FULL && s->transport == TRANSPORT_UDP && !server->no_cookie) {
+		s->with_cookie = true;
+		opt.cookie = span_of(cookie, make_cookie(q, s, known, &server->address, cookie));
 	}
+	if (s->form == FORM_FULL)
+		signal_key_tags(q, s, &opt);
+	s->with_options = s->with_cookie || opt.key_tag_count > 0;
+	if (s->form != FORM_PLAIN && !edns_write(&b, &opt))
+		return (struct span){0};
 	return arena_copy(&r->step_arena, builder_finish(&b));
 }
 
@@ -286,20 +286,6 @@ static bool try_tcp(const struct query *q, unsigned index)
 	return q->refresh && server->losses >= 2 && !server->tcp_failed && !zone;
 }
 
-/* Whether S goes with EDNS. What is known of a server that lacks it holds for the transport over which
- * it was told; where data without signatures is of no use, so is a question without EDNS. */
-static bool wants_edns(const struct query *q, const struct send *s,
-		       const struct infra_server *known)
-{
-	const struct server *server = &q->zone.servers[s->server];
-	if (q->zone.signed_data)
-		return true;
-	if (s->transport == TRANSPORT_TCP)
-		return !server->no_edns_tcp && !(known->quirks & INFRA_NO_EDNS);
-	/* A server that stayed silent so far may be one that drops what it does not know. */
-	return !server->no_edns_udp && server->losses != 2;
-}
-
 /* How many sends may be hinted to be in vain, and have time yet, while another server is asked: who hints
  * of all of them must not spend what Q and its client query may send. */
 static unsigned hints_max(const struct query *q)
@@ -328,7 +314,7 @@ static void note_send(struct query *q, const struct send *s, bool hedge)
 			      .number = s->number,
 			      .code = (uint8_t)((s->transport == TRANSPORT_TCP ? TRACE_TCP : 0) |
 						(hedge ? TRACE_HEDGE : 0) |
-						(s->with_edns ? 0 : TRACE_PLAIN)),
+						(s->form == FORM_PLAIN ? TRACE_PLAIN : 0)),
 			      .type = differs ? s->qtype : 0,
 			      .name = s->minimized ? q->minimize.name
 				      : s->witness ? q->name
@@ -365,7 +351,7 @@ bool upstream_send(struct query *q, unsigned index)
 	s->witness = witness_is_asked(q, index);
 	s->minimized = q->minimize.active && !s->witness;
 	s->qtype = s->witness ? witness_type(q) : s->minimized ? q->minimize.type : q->qtype;
-	s->with_edns = wants_edns(q, s, &known);
+	form_set(q, s, &known);
 	s->sent_us = server->last_sent_us = r->now.mono_us;
 	dname_copy(s->minimized ? q->minimize.name : q->name, s->qname);
 	bool small = habit_is_small(q, server, &known);
@@ -403,6 +389,7 @@ void upstream_ask_signed(struct query *q, unsigned index)
 		return;
 	}
 	q->zone.signed_data = true;
+	form_insist(q, server);
 	server->bad = false; /* as a denial without an SOA made it (set_aside()) */
 	server->sends -= MIN(server->sends, (uint8_t)SIGNED_SENDS);
 }

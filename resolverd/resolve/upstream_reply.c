@@ -1,4 +1,5 @@
 #include "resolve/family.h"
+#include "resolve/form.h"
 #include "resolve/habit.h"
 #include "resolve/iterate.h"
 #include "resolve/servers.h"
@@ -180,22 +181,11 @@ static bool try_again(struct query *q, struct send *s, const struct message *m,
 		retry_tcp(q, s);
 		return true;
 	}
-	bool dislikes = rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP || rcode == RCODE_BADVERS;
-	if (dislikes && s->with_edns && !q->zone.signed_data &&
-	    (status == EDNS_ABSENT || rcode == RCODE_BADVERS)) {
-		/* RFC 6891 §7. Remembered for the server only when nobody could have forged it. */
-		note_again(q, s, TRACE_REPLY_NO_EDNS, rcode, m->wire.len);
-		*(udp ? &server->no_edns_udp : &server->no_edns_tcp) = true;
-		if (!udp)
-			infra_set_quirk(q->resolver->infra, &server->address, INFRA_NO_EDNS, true,
-					q->resolver->now);
-		if (server->sends > 0)
-			server->sends--;
-		upstream_cancel(q, s);
-		query_wake(q);
-		return true;
-	}
-	return false;
+	if (!form_is_disliked(m, status, edns) || !form_goes_on(q, s))
+		return false;
+	note_again(q, s, TRACE_REPLY_NO_EDNS, rcode, m->wire.len);
+	retry(q, s, false);
+	return true;
 }
 
 /* What S got lacks what makes it hard to forge: is it believed all the same? If not, the server is asked
@@ -268,10 +258,9 @@ static void restore_case(struct resolver *r, const struct send *s, struct messag
  * so a reply that is larger than was offered is no more honest. Both are as good as truncated ones.
  */
 static bool ask_again_whole(struct query *q, struct send *s, const struct message *m,
-			    const struct event *ev)
+			    enum match match, const struct event *ev)
 {
-	size_t offered = s->with_edns ? EDNS_SIZE_OURS : EDNS_SIZE_MIN;
-	bool large = ev->packet.len > offered;
+	bool large = ev->packet.len > s->offered;
 	if (s->transport != TRANSPORT_UDP || !(ev->fragmented || large))
 		return false;
 	metrics_add(q->resolver->metrics,
@@ -280,6 +269,8 @@ static bool ask_again_whole(struct query *q, struct send *s, const struct messag
 		    1);
 	note_again(q, s, ev->fragmented ? TRACE_REPLY_FRAGMENTS : TRACE_REPLY_LARGE,
 		   message_rcode(m), ev->packet.len);
+	if (match == MATCH_YES && !ev->fragmented)
+		form_learn(q, s, true);
 	retry_tcp(q, s);
 	return true;
 }
@@ -307,7 +298,7 @@ void upstream_reply(struct resolver *r, struct send *s, const struct event *ev)
 		mismatch(q, s, TRACE_WRONG_MISMATCH);
 		return;
 	}
-	if (ask_again_whole(q, s, &m, ev))
+	if (ask_again_whole(q, s, &m, match, ev))
 		return;
 	enum habit habit;
 	if (!cookie_agrees(q, s, &edns, &habit)) {
@@ -316,6 +307,8 @@ void upstream_reply(struct resolver *r, struct send *s, const struct event *ev)
 		retry_tcp(q, s);
 		return;
 	}
+	if (form_is_disliked(&m, status, &edns))
+		form_hear(q, s);
 	if (!settle_case(q, s, match, &m) || !settle(q, s, habit))
 		return;
 	/* What strangers send is not charged: who is not believed must not end the question either. */
@@ -330,6 +323,8 @@ void upstream_reply(struct resolver *r, struct send *s, const struct event *ev)
 	asking_renew(q);
 	note_rtt(q, s);
 	note_edns(q, s, status);
+	if (!form_is_disliked(&m, status, &edns))
+		form_learn(q, s, m.flags & FLAG_TC);
 	if (try_again(q, s, &m, status, &edns))
 		return;
 	restore_case(r, s, &m);

@@ -61,6 +61,7 @@ static void on_send(struct scene *s, const struct action *a)
 				    .transport = a->transport,
 				    .qtype = m.qtype,
 				    .with_edns = m.opt_count > 0,
+				    .with_options = scene_has_options(&m),
 				    .is_open = true};
 	message_name(&m, m.qname_offset, sent->qname);
 	dname_lower(sent->qname, sent->qname);

@@ -247,6 +247,20 @@ static bool cookie_word(struct scene_reply *r, const char *value)
 	return true;
 }
 
+static bool with_word(const char *word, enum only_with *out)
+{
+	static const char *const words[] = {[WITH_EDNS] = "edns",
+					    [WITHOUT_EDNS] = "plain",
+					    [WITH_OPTIONS] = "options",
+					    [WITHOUT_OPTIONS] = "bare"};
+	for (unsigned i = WITH_EDNS; i < ARRAY_LEN(words); i++)
+		if (strcmp(words[i], word) == 0) {
+			*out = (enum only_with)i;
+			return true;
+		}
+	return false;
+}
+
 static void reply_word(struct scene *s, struct scene_reply *r, const char *word)
 {
 	const struct {
@@ -263,6 +277,7 @@ static void reply_word(struct scene *s, struct scene_reply *r, const char *word)
 		{"lower", &r->in_lower_case},
 		{"no-question", &r->no_question},
 		{"no-opt", &r->no_opt},
+		{"trailing", &r->trailing},
 	};
 	const char *value;
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
@@ -278,12 +293,14 @@ static void reply_word(struct scene *s, struct scene_reply *r, const char *word)
 		r->flags &= (uint16_t)~FLAG_AA;
 	else if (strcmp(word, "udp") == 0 || strcmp(word, "tcp") == 0)
 		r->over = word[0] == 'u' ? OVER_UDP : OVER_TCP;
-	else if (strcmp(word, "edns") == 0 || strcmp(word, "plain") == 0)
-		r->with = word[0] == 'e' ? WITH_EDNS : WITHOUT_EDNS;
+	else if (with_word(word, &r->with))
+		return;
 	else if (strcmp(word, "mixed") == 0 || strcmp(word, "small") == 0)
 		r->letters = word[0] == 'm' ? LETTERS_MIXED : LETTERS_SMALL;
 	else if ((value = value_of(word, "delay")) != NULL)
 		r->delay_ms = number(s, value);
+	else if ((value = value_of(word, "offers")) != NULL)
+		r->offers = number(s, value);
 	else if ((value = value_of(word, "before")) != NULL)
 		before_word(s, r, value);
 	else if ((value = value_of(word, "cookie")) != NULL)
@@ -606,6 +623,23 @@ struct wanted_send {
 	enum only_with with;
 };
 
+static bool sent_fits(const struct scene_sent *at, enum only_with with)
+{
+	switch (with) {
+	case WITH_ANY:
+		return true;
+	case WITH_EDNS:
+		return at->with_edns;
+	case WITHOUT_EDNS:
+		return !at->with_edns;
+	case WITH_OPTIONS:
+		return at->with_options;
+	case WITHOUT_OPTIONS:
+		return at->with_edns && !at->with_options;
+	}
+	return false;
+}
+
 static unsigned count_sent(const struct scene *s, const struct wanted_send *x)
 {
 	unsigned count = 0;
@@ -618,7 +652,7 @@ static unsigned count_sent(const struct scene *s, const struct wanted_send *x)
 		    (at->qtype != x->qtype || !dname_equal(at->qname, x->qname)))
 			continue;
 		if ((x->over == OVER_BOTH || (x->over == OVER_TCP) == is_tcp) &&
-		    (x->with == WITH_ANY || (x->with == WITH_EDNS) == at->with_edns))
+		    sent_fits(at, x->with))
 			count++;
 	}
 	return count;
@@ -634,10 +668,12 @@ static void tell_sent(const struct scene *s)
 			       dname_text(s->sent[i].qname, name),
 			       type_text(s->sent[i].qtype, type_name),
 			       s->sent[i].transport == TRANSPORT_TCP ? " tcp" : "",
-			       s->sent[i].with_edns ? "" : " plain");
+			       !s->sent[i].with_edns	 ? " plain"
+			       : s->sent[i].with_options ? ""
+							 : " bare");
 }
 
-/* sent SERVER|* [NAME|* TYPE] [tcp|udp] [edns|plain] [N|<=N]; "unsent" is "sent ... 0". */
+/* sent SERVER|* [NAME|* TYPE] [tcp|udp] [edns|plain|options|bare] [N|<=N]; "unsent" is "sent ... 0". */
 static void sent(struct scene *s, struct words *w)
 {
 	struct wanted_send x = {.any_question = true};
@@ -656,8 +692,8 @@ static void sent(struct scene *s, struct words *w)
 		const char *word = w->at[i];
 		if (strcmp(word, "tcp") == 0 || strcmp(word, "udp") == 0)
 			x.over = word[0] == 't' ? OVER_TCP : OVER_UDP;
-		else if (strcmp(word, "edns") == 0 || strcmp(word, "plain") == 0)
-			x.with = word[0] == 'e' ? WITH_EDNS : WITHOUT_EDNS;
+		else if (with_word(word, &x.with))
+			continue;
 		else if ((at_most = strncmp(word, "<=", 2) == 0))
 			wanted = number(s, word + 2);
 		else

@@ -5,7 +5,12 @@
 #include "dns/text.h"
 #include "scenario/scene.h"
 
-enum { CONNECT_LOST_MS = 3000, UNREACHABLE_MS = 1 };
+enum { CONNECT_LOST_MS = 3000, UNREACHABLE_MS = 1, TRAILING_SIZE = 7, OPT_FIXED_SIZE = 11 };
+
+bool scene_has_options(const struct message *m)
+{
+	return m->opt_count > 0 && m->wire.len > (size_t)m->opt_offset + OPT_FIXED_SIZE;
+}
 
 /* NAME, a pattern of the file, takes QNAME (both as text, lower case). */
 static bool name_fits(const char *name, const char *qname)
@@ -25,6 +30,28 @@ static bool has_capital(const struct message *m)
 	return memcmp(asked, lower, dname_lower(asked, lower)) != 0;
 }
 
+static bool with_fits(const struct scene_reply *r, const struct message *m)
+{
+	struct edns asked;
+	bool with_edns = edns_view(m, &asked) == EDNS_OK;
+	bool with_options = scene_has_options(m);
+	if (r->offers && (with_edns ? asked.size : EDNS_SIZE_MIN) > r->offers)
+		return false;
+	switch (r->with) {
+	case WITH_ANY:
+		return true;
+	case WITH_EDNS:
+		return with_edns;
+	case WITHOUT_EDNS:
+		return !with_edns;
+	case WITH_OPTIONS:
+		return with_options;
+	case WITHOUT_OPTIONS:
+		return with_edns && !with_options;
+	}
+	return false;
+}
+
 static bool reply_fits(const struct scene_reply *r, const struct message *m, const char *qname,
 		       enum transport transport)
 {
@@ -34,7 +61,7 @@ static bool reply_fits(const struct scene_reply *r, const struct message *m, con
 		return false;
 	if (r->letters != LETTERS_ANY && (r->letters == LETTERS_MIXED) != has_capital(m))
 		return false;
-	return r->with == WITH_ANY || (r->with == WITH_EDNS) == (m->opt_count > 0);
+	return with_fits(r, m);
 }
 
 static struct scene_reply *find_reply(struct scene *s, const struct scene_server *server,
@@ -192,5 +219,11 @@ void scene_answer(struct scene *s, const struct action *a, const struct message 
 		     : m->opt_count	 ? EDNS_SIZE_OURS
 					 : EDNS_SIZE_MIN,
 		     m->id, 0);
-	scene_deliver(s, a, delay_ms, write_reply(s, r, m, qname, &b))->fragmented = r->fragmented;
+	struct span packet = write_reply(s, r, m, qname, &b);
+	if (r->trailing) {
+		REQUIRE(packet.len + TRAILING_SIZE <= sizeof(wire));
+		memset(wire + packet.len, 0xa5, TRAILING_SIZE);
+		packet.len += TRAILING_SIZE;
+	}
+	scene_deliver(s, a, delay_ms, packet)->fragmented = r->fragmented;
 }

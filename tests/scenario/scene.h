@@ -33,7 +33,7 @@ enum {
 enum cookie_word { COOKIES_NONE, COOKIES_GOOD, COOKIES_WRONG };
 enum only_over { OVER_BOTH, OVER_UDP, OVER_TCP };
 enum only_letters { LETTERS_ANY, LETTERS_MIXED, LETTERS_SMALL };
-enum only_with { WITH_ANY, WITH_EDNS, WITHOUT_EDNS };
+enum only_with { WITH_ANY, WITH_EDNS, WITHOUT_EDNS, WITH_OPTIONS, WITHOUT_OPTIONS };
 
 enum before { /* packets that come before the right one */
 	      BEFORE_NOTHING,
@@ -71,10 +71,11 @@ struct scene_reply { /* what SERVER says to one question */
 	enum only_over over;
 	enum only_with with;
 	enum only_letters letters;
+	unsigned offers; /* only to questions that take so much, or less; 0: any */
 	bool once, spent;
 	uint16_t rcode, flags;
 	bool silent, lost, no_room, hinted, fragmented, oversized, in_lower_case, no_question,
-		no_opt;
+		no_opt, trailing;
 	enum cookie_word cookie;
 	enum before before;
 	unsigned before_count;
@@ -105,7 +106,8 @@ struct scene_sent {
 	enum transport transport;
 	uint8_t qname[DNAME_MAX]; /* in lower case */
 	uint16_t qtype;
-	bool with_edns, is_open, is_forgotten; /* forgotten: before the last "clear" */
+	bool with_edns, with_options, is_open,
+		is_forgotten; /* forgotten: before the last "clear" */
 };
 
 struct scene_event { /* a reply, or a loss if there are no bytes, on its way */
@@ -205,6 +207,8 @@ void scene_pass(struct scene *s, uint64_t ms, const struct scene_client *c);
 
 /* The server of the send A replies to the question M. */
 void scene_answer(struct scene *s, const struct action *a, const struct message *m);
+/* M, a question, ends with an OPT record that has options. */
+bool scene_has_options(const struct message *m);
 /* Put a packet, or a loss, into the future. BYTES are copied. */
 struct scene_event *scene_deliver(struct scene *s, const struct action *a, uint64_t delay_ms,
 				  struct span bytes);

@@ -249,6 +249,16 @@ static void test_quirks(void **state)
 	infra_set_quirk(i, &e, INFRA_TCP_ONLY, false, unit_now(0));
 	assert_int_equal(get(i, 1, 0).quirks, 0);
 
+	/* What is only suspected ends sooner, and makes nothing that is known end sooner. */
+	infra_suspect(i, &e, INFRA_SMALL_REPLIES, unit_now(0));
+	infra_set_quirk(i, &e, INFRA_NO_OPTIONS, true, unit_now(0));
+	infra_suspect(i, &e, INFRA_NO_OPTIONS, unit_now(1000));
+	infra_suspect(i, &e, INFRA_SMALL_REPLIES, unit_now(60000)); /* not for longer either */
+	assert_int_equal(get(i, 1, INFRA_SUSPECT_MS - 1000).quirks,
+			 INFRA_NO_OPTIONS | INFRA_SMALL_REPLIES);
+	assert_int_equal(get(i, 1, INFRA_SUSPECT_MS).quirks, INFRA_NO_OPTIONS);
+	infra_set_quirk(i, &e, INFRA_NO_OPTIONS, false, unit_now(0));
+
 	infra_set_cookie(i, &e, span_of(cookie, sizeof(cookie)), unit_now(0));
 	struct infra_server s = get(i, 1, 0);
 	assert_int_equal(s.quirks, INFRA_COOKIE);
