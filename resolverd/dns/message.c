@@ -225,8 +225,8 @@ static enum err record_check(struct message *m, struct run_memo *memo, unsigned 
 	return rdata_check(wire, memo, type, at, *offset);
 }
 
-/* Every record, and nothing behind the last. */
-static enum err records_check(struct message *m, struct run_memo *memo)
+/* Every record; what follows the last one is left to the caller: *END is there. */
+static enum err records_check(struct message *m, struct run_memo *memo, size_t *end)
 {
 	size_t offset = m->records_offset;
 
@@ -237,25 +237,46 @@ static enum err records_check(struct message *m, struct run_memo *memo)
 				return err;
 		}
 	}
-	return offset == m->wire.len ? OK : ERR_MALFORMED;
+	*end = offset;
+	return OK;
 }
 
 /* Apart, so that only long messages pay for the room on the stack. */
-static __attribute__((noinline)) enum err records_check_long(struct message *m)
+static __attribute__((noinline)) enum err records_check_long(struct message *m, size_t *end)
 {
 	struct run_memo memo;
 	memset(memo.len, 0, sizeof(memo.len));
-	return records_check(m, &memo);
+	return records_check(m, &memo, end);
 }
 
-enum err message_view(struct span wire, struct message *out)
+/* All but the bytes behind the last record, which begin at *END. */
+static enum err records_view(struct span wire, struct message *out, size_t *end)
 {
 	enum err err = message_view_question(wire, out);
 	if (err)
 		return err;
 	if (out->counts[0] + out->counts[1] + out->counts[2] > MESSAGE_RECORDS_MAX)
 		return ERR_LIMIT;
-	err = wire.len > MEMO_FROM_SIZE ? records_check_long(out) : records_check(out, NULL);
+	return wire.len > MEMO_FROM_SIZE ? records_check_long(out, end)
+					 : records_check(out, NULL, end);
+}
+
+enum err message_view(struct span wire, struct message *out)
+{
+	size_t end = 0;
+	enum err err = records_view(wire, out, &end);
+	if (err == OK && end != wire.len)
+		err = ERR_MALFORMED;
+	out->checked = !err;
+	return err;
+}
+
+enum err message_view_reply(struct span wire, struct message *out)
+{
+	size_t end = 0;
+	enum err err = records_view(wire, out, &end);
+	if (err == OK)
+		out->wire.len = end;
 	out->checked = !err;
 	return err;
 }

@@ -59,6 +59,9 @@ MUST_USE enum err message_view_question(struct span wire, struct message *out);
  * within their RDATA, nothing follows the last record. ERR_MALFORMED, or ERR_LIMIT. As above for
  * OUT on error. */
 MUST_USE enum err message_view(struct span wire, struct message *out);
+/* The same, but bytes behind the last record are cut off, as if they had not been there: for replies of
+ * servers, some of which pad them. (Clients do not; what they send is as it should be, or FORMERR.) */
+MUST_USE enum err message_view_reply(struct span wire, struct message *out);
 
 /* First record of the message (all sections in turn). */
 struct record_iter record_iter_of(const struct message *m);

@@ -280,7 +280,7 @@ void upstream_reply(struct resolver *r, struct send *s, const struct event *ev)
 	struct query *q = s->query;
 	struct message m;
 	struct edns edns;
-	if (message_view(ev->packet, &m) != OK) {
+	if (message_view_reply(ev->packet, &m) != OK) {
 		metrics_add(r->metrics, METRIC_upstream_malformed_total, 1);
 		if (is_cut_short(s, ev)) {
 			if (!charge_bytes(q, ev->packet.len))

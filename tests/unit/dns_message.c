@@ -123,6 +123,41 @@ static void test_view(void **state)
 	unit_guard_free(&g);
 }
 
+/* Replies of some servers go on behind their end: there they are cut; what is wrong before it stays so. */
+static void test_view_reply(void **state)
+{
+	(void)state;
+	struct unit_guard g = unit_guard_new(512);
+	static const struct {
+		const char *why, *wire;
+		size_t len; /* 0: malformed */
+	} replies[] = {
+		{"nothing behind the end", HEADER("01", "00", "00", "00") QUESTION, 19},
+		{"a byte behind the question", HEADER("01", "00", "00", "00") QUESTION "00", 19},
+		{"what could be a record behind the last one",
+		 HEADER("01", "01", "00", "00") QUESTION
+		 "c00c" FIXED("0001", "0004") "c0000201"
+					      "c00c" FIXED("0001", "0004") "c0000242",
+		 35},
+		{"a record cut short", HEADER("01", "01", "00", "00") QUESTION "c00c 0001", 0},
+		{"RDATA left over behind the target",
+		 HEADER("01", "01", "00", "00") QUESTION
+		 "c00c" FIXED("0005", "0005") "01 62 c00c 00",
+		 0},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(replies); i++) {
+		uint8_t bytes[512];
+		struct message m;
+		size_t len = unit_unhex(replies[i].wire, bytes, sizeof(bytes));
+		enum err err = message_view_reply(unit_guard_put(&g, span_of(bytes, len)), &m);
+		CHECK(replies[i].why, (err == OK) == (replies[i].len > 0));
+		CHECK(replies[i].why, m.checked == !err);
+		if (err == OK)
+			CHECK(replies[i].why, m.wire.len == replies[i].len);
+	}
+	unit_guard_free(&g);
+}
+
 /* No prefix of a good message is good, and none is read past its end. */
 static void test_every_cut(void **state)
 {
@@ -314,6 +349,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_view),
+		cmocka_unit_test(test_view_reply),
 		cmocka_unit_test(test_every_cut),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_pointer_chains),
