@@ -12,7 +12,7 @@ enum {
 	BUCKETS_MIN = 16, /* and a power of two */
 	SHARD_SHIFT = 48, /* the shard is chosen by bits the buckets do not use */
 	LAME_MAX = 8,
-	QUIRKS = 9,
+	QUIRKS = 10,
 
 	/* Unknown servers: INFRA_RTT_UNKNOWN_US + 4 x this is INFRA_RTO_UNKNOWN_MS. */
 	RTTVAR_UNKNOWN_US = (INFRA_RTO_UNKNOWN_MS * 1000 - INFRA_RTT_UNKNOWN_US) / 4,
@@ -30,7 +30,7 @@ enum {
 	/* Shown by the server, in exchanges that cannot be forged. */
 	SAVED_QUIRKS = INFRA_NO_EDNS | INFRA_NO_CASE | INFRA_KEEPS_CASE,
 };
-static_assert(1 << (QUIRKS - 1) == INFRA_SMALL_REPLIES, "an expiry per quirk");
+static_assert(1 << (QUIRKS - 1) == INFRA_NO_DS, "an expiry per quirk");
 static_assert(SAVED_QUIRKS < 1 << SAVED_BITS, "they are written as a byte");
 
 struct lame {

@@ -42,6 +42,7 @@ enum infra_quirk {
 	INFRA_NO_OPTIONS = 64,	   /* FORMERR to OPT with options, or silence: resolve/form.h */
 	INFRA_NO_EDNS_UDP = 128,   /* the same to OPT, over UDP */
 	INFRA_SMALL_REPLIES = 256, /* large ones over UDP are lost */
+	INFRA_NO_DS = 512,	   /* silent to questions for DS: resolve/no_ds.h */
 };
 
 struct infra_server { /* a copy, for deciding */

@@ -312,7 +312,8 @@ json_t *words_upstream(const struct endpoint *address, const struct infra_server
 			   {INFRA_SOME_COOKIES, "some-cookies"},
 			   {INFRA_NO_OPTIONS, "no-options"},
 			   {INFRA_NO_EDNS_UDP, "no-edns-udp"},
-			   {INFRA_SMALL_REPLIES, "small-replies"}};
+			   {INFRA_SMALL_REPLIES, "small-replies"},
+			   {INFRA_NO_DS, "no-ds"}};
 	json_t *quirks = json_array();
 	int64_t backoff_ms = MAX(s->backoff_until_ms - now.cache_ms, (int64_t)0);
 	int64_t tcp_backoff_ms = MAX(s->tcp_backoff_until_ms - now.cache_ms, (int64_t)0);

@@ -16,6 +16,7 @@
 #include "resolve/habit.h"
 #include "resolve/leg.h"
 #include "resolve/minimize.h"
+#include "resolve/no_ds.h"
 #include "resolve/recall.h"
 #include "resolve/servers.h"
 #include "resolve/upstream.h"
@@ -190,6 +191,8 @@ static enum step ask_step(struct query *q)
 		return out_of_servers(q);
 	if (upstream_has_live(q) || q->throttled_until_ms > now_ms)
 		return STEP_WAIT;
+	if (no_ds_gives_up(q))
+		return out_of_servers(q);
 	if (!q->doubtful_reply && !q->bogus_reply && takes_other_way(q))
 		return STEP_AGAIN;
 	minimize_question(q);
@@ -202,6 +205,8 @@ static enum step ask_step(struct query *q)
 		return out_of_servers(q);
 	}
 	bool may_probe = q->retry_ms > now_ms && !q->doubtful_reply;
+	if (!waiting)
+		no_ds_learn(q);
 	if (waiting || q->open_count > 0 || may_probe)
 		return STEP_WAIT; /* addresses, a reply that is only late, or a probe */
 	return out_of_servers(q);

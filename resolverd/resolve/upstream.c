@@ -5,6 +5,7 @@
 #include "resolve/family.h"
 #include "resolve/form.h"
 #include "resolve/habit.h"
+#include "resolve/no_ds.h"
 #include "resolve/patience.h"
 #include "resolve/servers.h"
 #include "resolve/witness.h"
@@ -283,6 +284,8 @@ static bool try_tcp(const struct query *q, unsigned index)
 		return !server->tcp_failed && !servers_are_counted(q);
 	if (q->zone.signed_data)
 		return !server->tcp_failed && !servers_are_counted(q) && !has_open_tcp(q, index);
+	if (no_ds_wants_tcp(q, server))
+		return true;
 	return q->refresh && server->losses >= 2 && !server->tcp_failed && !zone;
 }
 

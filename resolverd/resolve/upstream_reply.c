@@ -2,6 +2,7 @@
 #include "resolve/form.h"
 #include "resolve/habit.h"
 #include "resolve/iterate.h"
+#include "resolve/no_ds.h"
 #include "resolve/servers.h"
 #include "resolve/upstream.h"
 
@@ -323,6 +324,7 @@ void upstream_reply(struct resolver *r, struct send *s, const struct event *ev)
 	asking_renew(q);
 	note_rtt(q, s);
 	note_edns(q, s, status);
+	no_ds_hear(q, s);
 	if (!form_is_disliked(&m, status, &edns))
 		form_learn(q, s, m.flags & FLAG_TC);
 	if (try_again(q, s, &m, status, &edns))
