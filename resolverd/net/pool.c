@@ -181,6 +181,26 @@ free_connection:
 	return socket_is_shortage(errno) ? ERR_LIMIT : ERR_SYSTEM;
 }
 
+static struct pool_closer *closer_at(struct pool *p, const struct endpoint *server)
+{
+	for (unsigned i = 0; i < POOL_CLOSERS; i++)
+		if (p->closers[i].until_us > p->loop->now.mono_us &&
+		    endpoint_equal(&p->closers[i].server, server))
+			return &p->closers[i];
+	return NULL;
+}
+
+static void note_closer(struct pool *p, const struct endpoint *server)
+{
+	struct pool_closer *place = closer_at(p, server), *first = p->closers;
+
+	for (unsigned i = 1; i < POOL_CLOSERS; i++)
+		if (p->closers[i].until_us < first->until_us)
+			first = &p->closers[i];
+	*(place ? place : first) = (struct pool_closer){
+		.server = *server, .until_us = p->loop->now.mono_us + POOL_CLOSER_MS * 1000ULL};
+}
+
 static bool has_id(const struct pool_connection *c, uint16_t id)
 {
 	const struct pool_query *q;
@@ -197,6 +217,7 @@ static enum err choose_connection(struct pool *p, const struct pool_target *targ
 {
 	struct pool_connection *c, *best = NULL;
 	unsigned to_server = 0, most = p->count >= POOL_CONNECTIONS / 2 ? 1 : POOL_PER_SERVER;
+	unsigned spread = closer_at(p, &target->server) ? 1 : POOL_SPREAD;
 
 	TAILQ_FOREACH(c, &p->connections, in_pool)
 	{
@@ -207,7 +228,7 @@ static enum err choose_connection(struct pool *p, const struct pool_target *targ
 		    !has_id(c, id) && (!best || c->query_count < best->query_count))
 			best = c;
 	}
-	if (best && (best->query_count < POOL_SPREAD || to_server >= most)) {
+	if (best && (best->query_count < spread || to_server >= most)) {
 		*out = best;
 		return OK;
 	}
@@ -310,7 +331,7 @@ void pool_cancel(struct pool *p, struct pool_query *query)
 		doom(c, LOSS_CLOSED);
 }
 
-/* The connection is broken: send its queries over another one, once, or give them up; close it.
+/* The connection is broken: send its queries over another one, or give them up; close it.
  * Owners may send and cancel meanwhile, but nothing new is put on a doomed connection. */
 static void bury(struct pool_connection *c)
 {
@@ -321,10 +342,13 @@ static void bury(struct pool_connection *c)
 
 	c->held = true;
 	c->doomed = true;
+	if (loss == LOSS_CLOSED && c->served && !TAILQ_EMPTY(&c->queries))
+		note_closer(p, &c->target.server);
 	while ((query = TAILQ_FIRST(&c->queries))) {
 		take_away(query);
-		bool retry = loss != LOSS_YIELDED && c->served && !query->again && !query->answered;
-		query->again = true;
+		bool retry = loss != LOSS_YIELDED && c->served && query->again < POOL_AGAIN_MAX &&
+			     !query->answered;
+		query->again++;
 		if (retry && send_copy(p, query, &c->target) == OK)
 			continue;
 		stream_queue_deinit(&query->copy);
@@ -463,8 +487,8 @@ static void handle_attention(void *context)
 	struct pool *p = context;
 	struct pool_connection *c;
 
-	/* Burying one may doom others, but opens at most as many as it has queries, which are then
-	 * not sent again: this ends. */
+	/* Burying one may doom others, but opens at most as many as it has queries, which are sent
+	 * again only after a connection has brought something: this ends. */
 	do {
 		TAILQ_FOREACH(c, &p->connections, in_pool)
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not follow TAILQ_REMOVE */

@@ -6,8 +6,11 @@
  * second goes to another connection.
  *
  * A connection without queries is kept for POOL_IDLE_MS. One that its server closes while queries
- * are out had perhaps been closed before they came: if it has served others, they are sent once
- * more over a new one; else they are lost. One that leaves queries unanswered gets no more.
+ * are out had perhaps been closed before they came: if it has served others, they are sent again
+ * over a new one; else they are lost. Some servers close after each answer: from then on they get a
+ * query at a time on each connection, as far as there are connections for it, and the others are
+ * sent again as long as each connection brings an answer to somebody. One that leaves queries
+ * unanswered gets no more.
  *
  * Connections are few, and a server that accepts and falls silent holds one for as long as somebody
  * waits. So once half of them are in use no server gets another while it has one, nor a zone while
@@ -40,6 +43,12 @@ enum {
 	 * long as a round trip around the world. */
 	POOL_WAITED_MS = 400,
 	POOL_ZONE_SHARE = 16,
+	/* Times that a query is sent again, as others were answered: with four connections that bring
+	 * one answer each it takes so many until a pipeline is empty. */
+	POOL_AGAIN_MAX = POOL_PIPELINE / POOL_PER_SERVER,
+	/* Servers that closed with queries out, and for how long that is remembered. */
+	POOL_CLOSERS = 32,
+	POOL_CLOSER_MS = 60000,
 	/* Queries given up in a row, after at least so long, before a connection gets no more. */
 	POOL_UNANSWERED = 2,
 	POOL_ANSWER_MS = 500,
@@ -61,7 +70,7 @@ struct pool_query { /* inside its owner; not copied while it is out */
 	struct pool_connection *connection; /* NULL: not out */
 	struct stream_queue copy;	    /* framed, to be sent again */
 	uint64_t sent_us;
-	bool again; /* it has been */
+	unsigned again; /* times that it has been */
 	bool answered;
 	uint16_t id;
 };
@@ -73,6 +82,11 @@ typedef void pool_reply_fn(void *context, struct pool_query *query, struct span 
 /* QUERY is not out any more and will have no reply. Never called from within pool_send(). */
 typedef void pool_lost_fn(void *context, struct pool_query *query, enum loss loss);
 
+struct pool_closer {
+	struct endpoint server;
+	uint64_t until_us;
+};
+
 struct pool { /* one thread */
 	struct loop *loop;
 	pool_reply_fn *reply;
@@ -81,6 +95,7 @@ struct pool { /* one thread */
 	struct pool_connections connections; /* longest without a query first */
 	unsigned count;			     /* of those that have a descriptor */
 	struct loop_timer tick, attention;
+	struct pool_closer closers[POOL_CLOSERS]; /* the one that ends first goes */
 	uint8_t *scratch;
 	/* Held of replies that have begun, and the most that it may be (the owner may lower it): past
 	 * that the connection which holds most is closed. */

@@ -425,6 +425,43 @@ static void test_tcp_closed(void **state)
 	end(&c);
 }
 
+/* A server that answers one query of a connection and closes it: all that were pipelined are answered, one
+ * after the other, and the next ones have a connection each. */
+static void test_tcp_closes(void **state)
+{
+	(void)state;
+	enum { QUERIES = POOL_SPREAD + 4 };
+	static struct client c;
+	static struct unit_inbox in;
+	struct endpoint at;
+	unsigned connections = 0, answered = 0;
+	int fd;
+
+	begin(&c, 10);
+	c.cancel_on_reply = true;
+	int listener = serve(SOCK_STREAM, &at);
+	for (uint16_t i = 0; i < QUERIES; i++)
+		ask(&c, i, i, &at, true);
+	while (answered < QUERIES && connections < 3 * QUERIES) {
+		memset(&in, 0, sizeof(in));
+		fd = take_connection(&c, listener);
+		connections++;
+		assert_true(UNTIL(&c.loop, unit_read_frames(fd, &in) > 0));
+		uint16_t id = unit_id(unit_frame(&in, 0));
+		unit_write_frame(fd, id, HEADER_SIZE);
+		close(fd);
+		assert_true(UNTIL(&c.loop, c.replies[id] == 1));
+		answered++;
+	}
+	assert_int_equal(answered, QUERIES);
+	assert_int_equal(c.outbound.lost_count, 0);
+	for (unsigned i = 0; i < POOL_PER_SERVER; i++)
+		ask(&c, 100 + i, (uint16_t)(100 + i), &at, true);
+	assert_int_equal(c.outbound.pool.count, POOL_PER_SERVER);
+	close(listener);
+	end(&c);
+}
+
 /* A server that leaves queries unanswered gets a new connection for the next. */
 static void test_tcp_silent(void **state)
 {
@@ -613,6 +650,7 @@ int main(void)
 		cmocka_unit_test(test_tcp_pipelined),
 		cmocka_unit_test(test_tcp_equal_ids),
 		cmocka_unit_test(test_tcp_closed),
+		cmocka_unit_test(test_tcp_closes),
 		cmocka_unit_test(test_tcp_silent),
 		cmocka_unit_test(test_tcp_flood),
 		cmocka_unit_test(test_tcp_half_replies),
