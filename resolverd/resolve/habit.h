@@ -10,6 +10,9 @@
  *   one for port and id (32 bits) and one more for each 32 bits given up: 1 for each letter (0x20), 64 for
  *   a cookie. So two replies where names have up to 32 letters, three up to 64, three for cookies.
  *
+ * An error that comes without its question says nothing of letters, and is counted by itself: who has one
+ * to give must not stand for the first of two in which a forger has the second.
+ *
  * Any reply that lacks nothing answers the question, and the count is the question's own: a forger has to
  * succeed in a row, not one time after the other. What was so found is remembered for the server's address
  * (INFRA_QUIRK_TTL_MS); replies then lack those bits, as from any server known by TCP to have the habit.
