@@ -52,20 +52,12 @@ static bool may_try_small(const struct query *q, const struct server *server,
 	       !settings_is_no_case(q->settings, q->name, &server->address);
 }
 
-/* One packet that was lost says nothing, where other servers may answer. */
-static bool all_are_silent(const struct query *q)
-{
-	for (unsigned i = 0; i < q->zone.server_count; i++)
-		if (q->zone.servers[i].losses == 0 && !q->zone.servers[i].bad)
-			return false;
-	return true;
-}
-
 bool habit_tries_small(const struct query *q, const struct server *server,
 		       const struct infra_server *known)
 {
 	return server->small ||
-	       (server->losses > 0 && may_try_small(q, server, known) && all_are_silent(q));
+	       /* One packet that was lost says nothing, where other servers may answer. */
+	       (server->losses > 0 && may_try_small(q, server, known) && servers_none_is_well(q));
 }
 
 static bool has_no_tcp(const struct query *q, const struct server *server)
@@ -123,6 +115,8 @@ void habit_learn(struct query *q, const struct send *s, const struct message *m,
 	bool is_same = useless || (doubted && q->doubtful_reply);
 	/* It knows the name, whatever it makes of the type. */
 	bool found = m->counts[SECTION_ANSWER] > 0 || reply->kind == REPLY_REFERRAL;
+	if (s->transport == TRANSPORT_TCP && server->small && !is_same && !doubted)
+		infra_set_quirk(infra, &server->address, INFRA_NO_CASE, true, q->resolver->now);
 	if (s->transport != TRANSPORT_UDP || server->habit == HABIT_CASE)
 		return;
 	/* It answers mixed letters; or small ones no better: these are not what ails it. */
@@ -139,23 +133,42 @@ void habit_learn(struct query *q, const struct send *s, const struct message *m,
 		infra_set_quirk(infra, &server->address, INFRA_NO_CASE, true, q->resolver->now);
 }
 
+/* ... and had the chance to answer. */
+static bool has_tried_small(const struct query *q)
+{
+	for (unsigned i = 0; i < q->zone.server_count; i++)
+		if (q->zone.servers[i].small && !q->zone.servers[i].tcp_failed)
+			return true;
+	return false;
+}
+
+/* SERVER has failed for this question, or for others of the zone, so that it has not been asked. */
+static bool is_useless(const struct query *q, const struct server *server)
+{
+	struct resolver *r = q->resolver;
+	if (server->bad)
+		return server->lame || server->fails;
+	return server->sends == 0 && !q->zone.configured &&
+	       infra_is_lame(r->infra, &server->address, q->zone.name, r->now);
+}
+
 bool habit_begin_small(struct query *q)
 {
 	uint64_t now_ms = now_mono_ms(q->resolver->now);
 	bool is_late = q->doubtful_reply && now_ms >= q->doubt_until_ms;
 	bool is_relayed =
 		q->doubtful_reply && query_is_forwarded(q); /* by who asks others himself */
-	if (q->zone.small_tried || q->bogus_reply || is_late || is_relayed ||
+	if (has_tried_small(q) || q->bogus_reply || is_late || is_relayed ||
 	    count_letters(q->name) == 0)
 		return false;
 	for (unsigned i = 0; i < q->zone.server_count; i++) {
 		struct server *server = &q->zone.servers[i];
 		struct infra_server known;
 		infra_get(q->resolver->infra, &server->address, q->resolver->now, &known);
-		if (!server->bad || server->asked_small || !(server->lame || server->fails) ||
+		if (server->asked_small || !is_useless(q, server) ||
 		    !may_try_small(q, server, &known))
 			continue;
-		q->zone.small_tried = server->small = true;
+		server->small = true;
 		server->bad = server->lame = server->fails = false;
 		server->sends = 0;
 		return true;

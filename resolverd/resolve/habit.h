@@ -18,9 +18,10 @@
  * (INFRA_QUIRK_TTL_MS); replies then lack those bits, as from any server known by TCP to have the habit.
  *
  * Letters: a server that fails or is silent for a question in mixed letters, and was not seen to answer
- * any such, is asked in small ones: where it fails, when all else has been tried, and then one of a zone, as
- * this is a habit of software. It is not where packets are counted. What it says then is believed as above. The operator may name zones and
- * servers whose letters are left alone (resolution.no-0x20).
+ * any such, is asked in small ones, as soon as no other is left that has not failed or lost a packet: where
+ * it fails one of a zone, as this is a habit of software, and another only where TCP was needed and led
+ * nowhere. It is not where packets are counted. What it says then is believed as above. The operator may
+ * name zones and servers whose letters are left alone (resolution.no-0x20).
  */
 #include "resolve/query.h"
 

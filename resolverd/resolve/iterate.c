@@ -196,6 +196,9 @@ static enum step ask_step(struct query *q)
 	if (!q->doubtful_reply && !q->bogus_reply && takes_other_way(q))
 		return STEP_AGAIN;
 	minimize_question(q);
+	/* Whoever is left may be silent for long. */
+	if (!q->doubtful_reply && servers_none_is_well(q))
+		(void)habit_begin_small(q);
 	int index = servers_choose(q, &waiting);
 	if (index >= 0 && q->doubtful_reply && !is_worth_asking(q, (unsigned)index))
 		return waiting ? STEP_WAIT : out_of_servers(q);

@@ -94,8 +94,8 @@ struct server { /* one address of the zone being asked */
 	bool mute;	 /* of the lame: said nothing at all, and may be believed ... */
 	bool mute_plain; /* ... without EDNS, which could have told more: witness.h */
 	bool witness;	 /* has been asked for another type */
-	bool use_tcp;		       /* truncated, suspicious */
-	bool tcp_lost;		       /* a connection ended under a question once */
+	bool use_tcp;	 /* truncated, suspicious */
+	bool tcp_lost;	 /* a connection ended under a question once */
 	bool tcp_failed;
 	/* habit.h: replies in a row that lacked the same, BADCOOKIEs; to be asked, and was, in small
 	 * letters; without a cookie */
@@ -198,7 +198,6 @@ struct zone_context { /* the zone whose servers are asked now */
 	bool from_hints;    /* the root's, not yet primed */
 	bool signed_data;   /* nothing without signatures is of use: with EDNS, rather over TCP */
 	bool unroutable4, unroutable6; /* has addresses of a family that is off or has no route */
-	bool small_tried;	       /* one is asked in small letters, as all else failed */
 	bool witness_asked;	       /* ... for another type: the one numbered so */
 	unsigned witness, witnesses;   /* ... and how many have been so far */
 	bool counted;		       /* of one server at least packets are counted */

@@ -375,8 +375,10 @@ static uint64_t expected_us(struct query *q, const struct server *s, bool *backe
 	if ((q->confirming && endpoint_equal(&s->address, &q->denier)) ||
 	    prefetch_avoids(q, &s->address))
 		cost += DENIER_US;
-	/* lost packets of this very question weigh most: go round all servers before coming back */
-	cost += s->losses * 2000000ull + s->sends * 1000000ull;
+	/* lost packets of this very question weigh most: go round all servers before coming back, but to
+	 * the one that has half said it (habit.h) */
+	if (s->habit_count == 0)
+		cost += s->losses * 2000000ull + s->sends * 1000000ull;
 	return cost + known.loss_permille * 500ull;
 }
 
@@ -398,7 +400,7 @@ static int pick(struct query *q)
 		cost[i] = expected_us(q, &q->zone.servers[i], &off);
 		if (is_preferred(q, &q->zone.servers[i], cost[i], off))
 			return (int)i;
-		if (!q->zone.configured && cost[i] != UINT64_MAX &&
+		if (!q->zone.configured && cost[i] != UINT64_MAX && !q->zone.servers[i].small &&
 		    infra_is_lame(r->infra, &q->zone.servers[i].address, q->zone.name, r->now))
 			cost[i] += 100 * 1000000ull; /* only when all others are out */
 		best = MIN(best, cost[i]);
@@ -563,6 +565,21 @@ static bool all_have_lost(const struct query *q)
 	return true;
 }
 
+static bool is_well(const struct query *q, const struct server *s)
+{
+	struct resolver *r = q->resolver;
+	return s->losses == 0 && !s->bad && !s->tcp_lost && !s->tcp_failed &&
+	       (q->zone.configured || !infra_is_lame(r->infra, &s->address, q->zone.name, r->now));
+}
+
+bool servers_none_is_well(const struct query *q)
+{
+	for (unsigned i = 0; i < q->zone.server_count; i++)
+		if (is_well(q, &q->zone.servers[i]))
+			return false;
+	return true;
+}
+
 bool servers_seem_dead(const struct query *q)
 {
 	for (unsigned i = 0; i < q->zone.server_count; i++)
@@ -603,7 +620,8 @@ int servers_choose(struct query *q, bool *waiting)
 		index = pick(q);
 	}
 	/* Meanwhile: the one without glue may be the one alive, or the other address of one with. */
-	if (index >= 0 && !*waiting && all_have_lost(q))
-		(void)(look_up_next(q, NS_BARE) || look_up_next(q, NS_INSIDE));
+	if (index >= 0 && !*waiting && servers_none_is_well(q) && !look_up_next(q, NS_BARE) &&
+	    all_have_lost(q))
+		(void)look_up_next(q, NS_INSIDE);
 	return index;
 }

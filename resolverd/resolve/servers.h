@@ -17,6 +17,8 @@ int servers_choose(struct query *q, bool *waiting);
 uint32_t servers_bad_case_ms(struct query *q, unsigned index);
 /* The servers of Q's zone count packets and drop what is too many: spare them. */
 bool servers_are_counted(const struct query *q);
+/* Each that is known has lost a packet or a connection of this question, or is, or was lately, of no use. */
+bool servers_none_is_well(const struct query *q);
 /* None of the servers of Q's zone has answered for a while, nor this question. */
 bool servers_seem_dead(const struct query *q);
 /* A client, or another question, joins one that has nobody left to ask: give each server one more

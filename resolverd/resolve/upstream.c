@@ -455,6 +455,7 @@ static void on_lost_tcp(struct query *q, struct server *server, const struct sen
 		/* Perhaps only a reused connection that its server was about to close (RFC 7766
 		 * §6.2.4): once more over a new one. */
 		server->tcp_lost = true;
+		(void)habit_leaves_tcp(server);
 		return;
 	}
 	server->tcp_failed = true;
