@@ -115,6 +115,19 @@ void form_learn(struct query *q, const struct send *s, bool is_cut)
 		learn_told(q, s);
 }
 
+bool form_tries_tcp(struct query *q, const struct send *s)
+{
+	struct server *server = &q->zone.servers[s->server];
+	struct infra_server known;
+	infra_get(q->resolver->infra, &server->address, q->resolver->now, &known);
+	bool is_plain = server->form_udp == FORM_PLAIN || (known.quirks & INFRA_NO_EDNS_UDP);
+	if (s->form == FORM_PLAIN || s->stubborn || !is_plain || q->zone.signed_data)
+		return false;
+	server->form_tcp = FORM_PLAIN;
+	server->form_silent = true;
+	return true;
+}
+
 void form_insist(struct query *q, const struct server *server)
 {
 	infra_set_quirk(q->resolver->infra, &server->address, INFRA_NO_EDNS_UDP, false,

@@ -32,5 +32,8 @@ bool form_goes_on(struct query *q, const struct send *s);
 void form_hear(struct query *q, const struct send *s);
 /* Another is the reply to S; IS_CUT: it is truncated, or should be. */
 void form_learn(struct query *q, const struct send *s, bool is_cut);
+/* S, over TCP, was not answered, nor refused. True: the same once more without EDNS, as nothing else comes
+ * through over UDP either. */
+bool form_tries_tcp(struct query *q, const struct send *s);
 /* A reply without EDNS is of no use to Q, be it that the server of S is thought to know no other. */
 void form_insist(struct query *q, const struct server *server);

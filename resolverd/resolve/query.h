@@ -103,7 +103,7 @@ struct server { /* one address of the zone being asked */
 	bool small, asked_small, no_cookie;
 	/* form.h: enum form that FORMERR has led to; it was heard over UDP, though not believed */
 	uint8_t form_udp, form_tcp;
-	bool form_heard;
+	bool form_heard, form_silent; /* silent: over TCP, with EDNS */
 };
 
 struct ns_name { /* a name server whose address is not known yet */

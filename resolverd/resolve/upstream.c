@@ -592,6 +592,17 @@ static void on_silence(struct query *q, struct send *s)
 	upstream_cancel(q, s); /* nothing speaks for a late reply */
 }
 
+/* ... over TCP. */
+static void on_tcp_silence(struct query *q, struct send *s)
+{
+	struct server *server = &q->zone.servers[s->server];
+	if (form_tries_tcp(q, s))
+		return;
+	infra_tcp_loss(q->resolver->infra, &server->address, q->resolver->now);
+	server->tcp_failed = true;
+	server->bad |= !s->stubborn && !habit_leaves_tcp(server);
+}
+
 static void on_timeout(struct query *q, struct send *s)
 {
 	struct resolver *r = q->resolver;
@@ -605,10 +616,8 @@ static void on_timeout(struct query *q, struct send *s)
 	query_trouble(q, EDE_NO_REACHABLE_AUTHORITY, "no answer from %s for %s",
 		      endpoint_text(&server->address, address), dname_text(q->zone.name, zone));
 	if (s->transport == TRANSPORT_TCP) {
-		infra_tcp_loss(r->infra, &server->address, r->now);
-		server->tcp_failed = true;
-		server->bad |= !s->stubborn && !habit_leaves_tcp(server);
 		s->expired = true;
+		on_tcp_silence(q, s);
 	} else {
 		infra_loss(r->infra, &server->address, r->now);
 		family_note_loss(q, s);
