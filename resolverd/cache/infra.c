@@ -454,8 +454,11 @@ void infra_suspect(struct infra *i, const struct endpoint *server, enum infra_qu
 		   struct now now)
 {
 	struct access a = enter(i, server, true, now);
-	if (a.server && !(a.server->quirks & quirk))
-		set_quirk_for(a.server, quirk, INFRA_SUSPECT_MS, now);
+	if (a.server && !(a.server->quirks & quirk)) {
+		int64_t until_ms = (int64_t)a.server->quirk_until_s[__builtin_ctz(quirk)] * 1000;
+		bool again = until_ms > 0 && now.cache_ms < until_ms + INFRA_SUSPECT_MS;
+		set_quirk_for(a.server, quirk, again ? INFRA_QUIRK_TTL_MS : INFRA_SUSPECT_MS, now);
+	}
 	leave(a);
 }
 

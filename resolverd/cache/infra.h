@@ -91,7 +91,8 @@ void infra_tcp_loss(struct infra *i, const struct endpoint *server, struct now n
 /* Set or clear a quirk. */
 void infra_set_quirk(struct infra *i, const struct endpoint *server, enum infra_quirk quirk,
 		     bool on, struct now now);
-/* Set a quirk for INFRA_SUSPECT_MS, if it is not set. */
+/* Set a quirk for INFRA_SUSPECT_MS, if it is not set; if that comes soon after the last time has ended, for
+ * as long as others. */
 void infra_suspect(struct infra *i, const struct endpoint *server, enum infra_quirk quirk,
 		   struct now now);
 /* It was silent for a question in mixed letters, and answered it in small ones. True: so it was

@@ -21,7 +21,17 @@ static enum form known_form(const struct send *s, const struct infra_server *kno
 	return (known->quirks & INFRA_NO_OPTIONS) && !has_cookie(known) ? FORM_BARE : FORM_FULL;
 }
 
-static enum form form_after(uint8_t losses, const struct infra_server *known)
+/* What all servers of the zone have lost of Q counts too: they are often of one kind, and a client cannot
+ * wait until each has been asked in each form. */
+static unsigned losses_of(const struct query *q, const struct server *server)
+{
+	unsigned all = 0;
+	for (unsigned i = 0; i < q->zone.server_count; i++)
+		all += q->zone.servers[i].losses;
+	return server->losses == LOSSES_BARE && all > LOSSES_PLAIN ? LOSSES_PLAIN : server->losses;
+}
+
+static enum form form_after(unsigned losses, const struct infra_server *known)
 {
 	if (losses == LOSSES_PLAIN)
 		return FORM_PLAIN;
@@ -32,7 +42,7 @@ void form_set(const struct query *q, struct send *s, const struct infra_server *
 {
 	const struct server *server = &q->zone.servers[s->server];
 	bool udp = s->transport == TRANSPORT_UDP;
-	enum form lost = udp ? form_after(server->losses, known) : FORM_FULL;
+	enum form lost = udp ? form_after(losses_of(q, server), known) : FORM_FULL;
 	s->form = MAX(known_form(s, known), udp ? server->form_udp : server->form_tcp);
 	s->form_tried = lost > s->form;
 	s->form = MAX(s->form, lost);

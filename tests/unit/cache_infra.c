@@ -258,6 +258,10 @@ static void test_quirks(void **state)
 			 INFRA_NO_OPTIONS | INFRA_SMALL_REPLIES);
 	assert_int_equal(get(i, 1, INFRA_SUSPECT_MS).quirks, INFRA_NO_OPTIONS);
 	infra_set_quirk(i, &e, INFRA_NO_OPTIONS, false, unit_now(0));
+	/* Twice in a row is no chance any more. */
+	infra_suspect(i, &e, INFRA_SMALL_REPLIES, unit_now(INFRA_SUSPECT_MS + 5000));
+	assert_int_equal(get(i, 1, INFRA_QUIRK_TTL_MS).quirks, INFRA_SMALL_REPLIES);
+	assert_int_equal(get(i, 1, INFRA_SUSPECT_MS + 5000 + INFRA_QUIRK_TTL_MS).quirks, 0);
 
 	infra_set_cookie(i, &e, span_of(cookie, sizeof(cookie)), unit_now(0));
 	struct infra_server s = get(i, 1, 0);
