@@ -198,7 +198,7 @@ struct zone_context { /* the zone whose servers are asked now */
 	bool from_hints;    /* the root's, not yet primed */
 	bool signed_data;   /* nothing without signatures is of use: with EDNS, rather over TCP */
 	bool unroutable4, unroutable6; /* has addresses of a family that is off or has no route */
-	bool witness_asked;	       /* ... for another type: the one numbered so */
+	bool witness_asked;	       /* one is asked for another type: the one numbered so */
 	unsigned witness, witnesses;   /* ... and how many have been so far */
 	bool counted;		       /* of one server at least packets are counted */
 	enum askable refused;	       /* why an address was not taken; ASKABLE_YES: none was */

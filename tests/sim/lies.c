@@ -157,6 +157,25 @@ static bool is_lucky(struct prng *dice, struct host *host)
 	return true;
 }
 
+/* The resolver knows a cookie of the server, and that all of its machines send them. */
+static bool has_cookie(const struct host *host, const struct message *query)
+{
+	struct edns edns;
+	return host->quirks.cookie_percent == 100 && edns_view(query, &edns) == EDNS_OK &&
+	       edns.server_cookie_len > 0;
+}
+
+/* More is asked of a reply than port and id, and it takes more than one to do without. A server that never
+ * keeps letters has shown that it lacks them, be it by one reply of its own that came before the forger's,
+ * unless TCP tells. */
+static bool is_hard(const struct host *host, const struct message *query, const uint8_t *qname,
+		    const uint8_t *folded, size_t len)
+{
+	bool has_letters = memcmp(qname, folded, len) != 0;
+	bool keeps = !host->quirks.lowercase || host->quirks.tcp == TCP_MODE_OK;
+	return (has_letters && keeps) || has_cookie(host, query);
+}
+
 bool lies_forge(struct prng *dice, struct host *host, const struct message *query,
 		struct server_reply *out)
 {
@@ -164,11 +183,9 @@ bool lies_forge(struct prng *dice, struct host *host, const struct message *quer
 	size_t len = message_name(query, query->qname_offset, qname);
 	uint16_t id = query->id;
 	dname_lower(qname, folded);
-	/* A forger who is lucky with the id does not know the letters' case (0x20). */
-	/* Where a server has no letters to check, port and id are all there is: such luck is not for here. */
-	bool lucky =
-		!host->quirks.lowercase && memcmp(qname, folded, len) != 0 && is_lucky(dice, host);
-	if (!lucky)
+	/* A forger who is lucky with port and id (32 bits) has not guessed the letters' case (0x20) or a
+	 * cookie too. Where he need not, that luck is all it takes, so he has none there. */
+	if (!is_hard(host, query, qname, folded, len) || !is_lucky(dice, host))
 		id = (uint16_t)(id + 1 + prng_below(dice, 65535));
 	set_poison(dice, query, folded, id, out);
 	out->early = true;

@@ -8,6 +8,7 @@
 #include "sim/bricks.h"
 #include "sim/family.h"
 #include "sim/greedy.h"
+#include "sim/habits.h"
 #include "sim/oracle.h"
 #include "sim/reasons.h"
 #include "sim/rests.h"
@@ -709,6 +710,7 @@ static const struct profile profiles[] = {
 	{"aliased-ds", 1, build_aliased_ds, NULL},
 	{"wrong-clock", 1, build_wrong_clock, finish_wrong_clock},
 	{"lossy-signed", 1, build_lossy_signed, finish_lossy_signed},
+	{"habits", 12, habits_build, habits_finish},
 	{"edns-spell", 2, build_edns_spell, finish_edns_spell},
 	{"left-rest", 1, build_left_rest, finish_left_rest},
 	{"left-unsigned", 1, build_left_unsigned, NULL},

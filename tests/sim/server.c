@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "dns/rdata.h"
+#include "sim/habits.h"
 #include "sim/lies.h"
 #include "sim/newest.h"
 #include "sim/secure.h"
@@ -358,16 +359,54 @@ static enum edns_mode edns_mode(const struct server_query *query)
 	return is_now && !(q->edns_udp && query->tcp) ? q->edns : EDNS_MODE_FULL;
 }
 
+/* The error that X's host has for the form of the question; RCODE_NOERROR: none. */
+static uint16_t form_error(const struct work *x)
+{
+	const struct message *m = x->query->message;
+	enum edns_mode mode = edns_mode(x->query);
+	uint16_t rcode = RCODE_NOERROR;
+	if (m->opt_offset && mode == EDNS_MODE_NOTIMP)
+		return RCODE_NOTIMP;
+	if ((m->opt_offset && mode == EDNS_MODE_FORMERR) ||
+	    (mode == EDNS_MODE_OPTIONS && habits_has_options(m)))
+		return RCODE_FORMERR;
+	if (!habits_knows_letters(x->query))
+		(void)habits_tells_error(x->query, &rcode);
+	return rcode;
+}
+
+static bool has_opt(const struct work *x, uint16_t error)
+{
+	enum edns_mode mode = edns_mode(x->query);
+	bool knows = mode == EDNS_MODE_FULL || mode == EDNS_MODE_OPTIONS;
+	if (error == RCODE_FORMERR)
+		knows = x->query->host->quirks.error_opt;
+	return x->query->message->opt_offset && knows;
+}
+
+static void put_question(struct work *x)
+{
+	const struct message *m = x->query->message;
+	message_name(m, m->qname_offset, x->qname);
+	if (x->query->host->quirks.lowercase)
+		dname_lower(x->qname, x->qname);
+	x->qtype = m->qtype;
+	REQUIRE(builder_question(&x->b, x->qname, m->qtype, m->qclass));
+}
+
 /* The reply that a willing server gives, EDNS as its mode has it. */
 static void answer_plainly(struct work *x, const struct edns *edns, struct server_reply *out)
 {
 	const struct message *m = x->query->message;
 	const struct quirks *q = &x->query->host->quirks;
-	enum edns_mode mode = edns_mode(x->query);
-	bool with_opt = m->opt_offset && mode == EDNS_MODE_FULL;
+	uint8_t cookie[HABITS_COOKIE_SIZE];
+	uint16_t error = form_error(x);
+	bool with_opt = has_opt(x, error);
 	x->dnssec_ok = with_opt && edns->dnssec_ok;
 	struct edns_reply opt = {
 		.size = 1232, .dnssec_ok = edns->dnssec_ok, .ede = EDE_NONE, .ede2 = EDE_NONE};
+	if (error == RCODE_NOERROR)
+		opt.cookie = span_of(cookie, habits_cookie(x->dice, x->query->host, edns, cookie));
 	size_t limit = WIRE_SIZE;
 	if (!x->query->tcp)
 		limit = with_opt ? MIN(MAX(edns->size, EDNS_SIZE_MIN), UDP_SIZE_MAX)
@@ -379,14 +418,10 @@ static void answer_plainly(struct work *x, const struct edns *edns, struct serve
 	builder_init(&x->b, out->wire, limit - (with_opt ? edns_size(&opt) : 0), m->id, x->flags);
 	if (q->is_recursive)
 		x->flags = (uint16_t)((x->flags & ~FLAG_AA) | FLAG_RA);
-	message_name(m, m->qname_offset, x->qname);
-	if (q->lowercase)
-		dname_lower(x->qname, x->qname);
-	x->qtype = m->qtype;
-	REQUIRE(builder_question(&x->b, x->qname, m->qtype, m->qclass));
-	if (m->opt_offset && (mode == EDNS_MODE_FORMERR || mode == EDNS_MODE_NOTIMP))
-		x->flags = (uint16_t)((x->flags & ~FLAG_AA) |
-				      (mode == EDNS_MODE_FORMERR ? RCODE_FORMERR : RCODE_NOTIMP));
+	if (error == RCODE_NOERROR || !q->error_bare)
+		put_question(x);
+	if (error != RCODE_NOERROR)
+		x->flags = (uint16_t)((x->flags & ~FLAG_AA) | error);
 	else
 		answer_body(x);
 	x->b.size = limit;
@@ -414,6 +449,13 @@ static void add_unasked(struct work *x, const struct server_reply *right,
 	}
 }
 
+/* By the letters of the question. */
+static bool is_muted(const struct server_query *query)
+{
+	uint16_t rcode;
+	return !habits_knows_letters(query) && !habits_tells_error(query, &rcode);
+}
+
 void server_answer(struct world *w, struct prng *dice, const struct server_query *query,
 		   struct server_replies *out)
 {
@@ -427,13 +469,17 @@ void server_answer(struct world *w, struct prng *dice, const struct server_query
 	bool is_away = q->newest && newest_is_silent(q->newest, query->now_us);
 	bool is_lost = q->dead || is_away || (!query->tcp && prng_percent(dice, q->loss_percent));
 	if (is_lost || edns_view(m, &edns) == EDNS_FORMERR ||
-	    (m->opt_offset && edns_mode(query) == EDNS_MODE_DROP)) {
+	    (m->opt_offset && edns_mode(query) == EDNS_MODE_DROP) || is_muted(query)) {
 		if (q->spoofed && !query->tcp)
 			out->count += lies_forge(dice, query->host, m, &out->list[0]);
 		return;
 	}
 	answer_plainly(&x, &edns, &right);
 	add_unasked(&x, &right, out);
+	if (!habits_pass(query, &right)) {
+		free(right.wire);
+		return;
+	}
 	out->list[out->count++] = right;
 	if (!query->tcp && prng_percent(dice, q->duplicate_percent)) {
 		struct server_reply *again = &out->list[out->count++];

@@ -7,6 +7,7 @@
  *   sim.c       the run: clock, events, actions, what must hold at the end
  *   profiles.c  what kinds of runs there are; random worlds come from generate.c
  *   world.c     zones and hosts          server.c, lies.c   what hosts answer
+ *   habits.c    ... and how each does so that is not as others are
  *   net.c       loss, delay, addresses   client.c           who asks, when, and how
  *   oracle.c    the truth                check.c            answers compared with it
  *   life.c      workers, and restarts of all of them

@@ -8,8 +8,14 @@
 
 static void tell_quirks(struct sim *s, const struct quirks *q)
 {
-	static const char *const edns[] = {"", " edns-formerr", " edns-notimp", " edns-ignored",
-					   " edns-dropped"};
+	static const char *const edns[] = {"",
+					   " edns-formerr",
+					   " edns-notimp",
+					   " edns-ignored",
+					   " edns-dropped",
+					   " edns-options"};
+	static const char *const mixed[] = {"", " mixed-refused", " mixed-servfail",
+					    " mixed-silent"};
 	static const char *const tcp[] = {"", " tcp-refused", " tcp-silent", " tcp-closes"};
 	static const char *const lame[] = {
 		[LAME_NOT] = "",
@@ -23,7 +29,7 @@ static void tell_quirks(struct sim *s, const struct quirks *q)
 		[LAME_DENIES] = " lame-denies",
 	};
 	static_assert(ARRAY_LEN(lame) == LAME_DENIES + 1, "a word per mode");
-	static_assert(ARRAY_LEN(edns) == EDNS_MODE_DROP + 1, "a word per mode");
+	static_assert(ARRAY_LEN(edns) == EDNS_MODE_OPTIONS + 1, "a word per mode");
 	sim_tell(s,
 		 "      %u+%u us, loss %u%% slow %u%% servfail %u%% nuisance %u%% of "
 		 "%02x%s%s%s%s%s%s%s%s%s",
@@ -32,6 +38,9 @@ static void tell_quirks(struct sim *s, const struct quirks *q)
 		 q->dead ? " dead" : "", q->lowercase ? " lowercase" : "",
 		 q->truncates ? " truncates" : "", q->liar ? " liar" : "",
 		 q->spoofed ? " spoofed" : "", q->mute ? " mute" : "");
+	sim_tell(s, "      cookies %u%%, trailing %u, large %u%s%s%s", q->cookie_percent,
+		 q->trailing, q->udp_max, mixed[q->mixed], q->error_opt ? " error-opt" : "",
+		 q->error_bare ? " error-bare" : "");
 }
 
 static void tell_zone(struct sim *s, const struct zone *z)

@@ -69,8 +69,10 @@ enum edns_mode {
 	EDNS_MODE_FORMERR,
 	EDNS_MODE_NOTIMP,
 	EDNS_MODE_IGNORE,
-	EDNS_MODE_DROP
+	EDNS_MODE_DROP,
+	EDNS_MODE_OPTIONS, /* FORMERR to options only */
 };
+enum mixed_mode { MIXED_KNOWN, MIXED_REFUSED, MIXED_SERVFAIL, MIXED_SILENT }; /* capital letters */
 enum tcp_mode { TCP_MODE_OK, TCP_MODE_REFUSED, TCP_MODE_SILENT, TCP_MODE_CLOSES };
 enum lame_mode {
 	LAME_NOT,
@@ -116,6 +118,11 @@ struct quirks {
 	 * them without authority. */
 	bool mute, forgets_aa;
 	const struct newest *newest; /* what it says of names that change; or NULL */
+	bool error_opt, error_bare;  /* FORMERR to EDNS comes with OPT; as a header alone */
+	enum mixed_mode mixed;
+	uint8_t cookie_percent; /* of replies that have one */
+	uint8_t trailing;	/* bytes behind the end */
+	uint16_t udp_max;	/* what is larger is lost; 0: nothing */
 };
 
 struct host {
