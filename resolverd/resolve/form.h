@@ -5,11 +5,11 @@
  * an option, or to OPT, be it that their own OPT comes with it (or NOTIMP, BADVERS); and ways on which what
  * is large, or new, is dropped without a word.
  *
- * Who says FORMERR is asked in the next plainer form: no options, then no EDNS. For that he must have said
- * it twice, each time to another port, id and letters. What helped is remembered for the address
+ * Who says FORMERR is asked in the next plainer form: no options, then no EDNS. For that he must have said it
+ * twice, each time to another port, id and letters. What helped is remembered for the address
  * (INFRA_QUIRK_TTL_MS). Whoever was silent once is asked for small replies and without options, who was so
- * twice without EDNS; what helped then is remembered for INFRA_SUSPECT_MS only, as it may have been chance, and for longer the
- * second time.
+ * twice without EDNS; what helped then is remembered for INFRA_SUSPECT_MS only, as it may have been chance,
+ * and for longer the second time.
  *
  * What a forger gains. A plainer form gives up the cookie, 64 bits, and nothing else: letters, port and id
  * stay, and where signatures must be (zone_context.signed_data) there is no way without EDNS. So a server

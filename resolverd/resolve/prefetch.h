@@ -23,10 +23,11 @@
  * replaced, on the word of others, is asked once more. A real return is told by those servers too, or they
  * are silent: it is seen with the next refresh.
  *
- * A refresh is an ordinary question with a budget of its own. All refreshes pass a token bucket, the
- * highest yield first when it runs dry, and others for each upstream and each zone, in packets, so that
- * whoever makes names of one zone hot does not take the rate from all others; they leave the bursts of rate-limited zones to clients and never take more than their share of questions in
- * progress. One worker keeps each name (prefetch_shared.h).
+ * A refresh is an ordinary question with a budget of its own. All refreshes pass a token bucket, the highest
+ * yield first when it runs dry, and others for each upstream and each zone, in packets, so that whoever makes
+ * names of one zone hot does not take the rate from all others; they leave the bursts of rate-limited zones
+ * to clients and never take more than their share of questions in progress. One worker keeps each name
+ * (prefetch_shared.h).
  *
  * One thread each, as the resolver it belongs to.
  */

@@ -3,13 +3,13 @@
  * What an upstream reply says, with everything taken out that its sender has no say in (bailiwick).
  * A pure function over a checked message: no cache, no state.
  *
- * Taken: the chain of CNAME and DNAME from the question as far as it stays inside the asked zone,
- * above cuts that are known or that the reply itself tells of, and makes sense; and the RRset at its
- * end; of the authority section the SOA and the denial records of the asked
- * zone, or a referral strictly below it; of the additional section only glue for that referral,
- * and only names inside the asked zone. Data told without authority beside a referral to the zone that they
- * lie in are not taken: the referral is. Nor is an alias at a name that is known to be delegated, where DS is
- * asked for: it is of the zone below; and a referral to that name answers with its DS or its proof. Of the zone's own NS set beside an authoritative answer only
+ * Taken: the chain of CNAME and DNAME from the question as far as it stays inside the asked zone, above cuts
+ * that are known or that the reply itself tells of, and makes sense; and the RRset at its end; of the
+ * authority section the SOA and the denial records of the asked zone, or a referral strictly below it; of the
+ * additional section only glue for that referral, and only names inside the asked zone. Data told without
+ * authority beside a referral to the zone that they lie in are not taken: the referral is. Nor is an alias at
+ * a name that is known to be delegated, where DS is asked for: it is of the zone below; and a referral to
+ * that name answers with its DS or its proof. Of the zone's own NS set beside an authoritative answer only
  * the TTL is taken. Everything else is ignored (RFC 2181 §5.4.1, RFC 5452 §6).
  */
 #include "base/arena.h"

@@ -478,10 +478,11 @@ static bool is_down(const struct query *q, const struct server *s)
 }
 
 /*
- * May servers of Q's zone be asked for the addresses of N, which is in it? Not if none of them serves
- * the zone, nor where all of them are down, or have failed in this too: that would be as many questions
- * to servers that do not answer as there are names, and each would be waited for. Whoever asks for an address does not ask for others of that zone: they
- * would ask for it. The root is known in full, and an appeal asks whom it knows.
+ * May servers of Q's zone be asked for the addresses of N, which is in it? Not if none of them serves the
+ * zone, nor where all of them are down, or have failed in this too: that would be as many questions to
+ * servers that do not answer as there are names, and each would be waited for. Whoever asks for an address
+ * does not ask for others of that zone: they would ask for it. The root is known in full, and an appeal asks
+ * whom it knows.
  */
 static bool may_ask_inside(const struct query *q, const struct ns_name *n)
 {
