@@ -163,8 +163,9 @@ enum err disk_pending_add(struct disk_pending *p, struct disk_item *item, bool *
 	if (*old && !heir)
 		unlink_item(p, s, old);
 	bool fits = make_room(p, s, item, dropped);
-	if (fits && heir)
-		unlink_item(p, s, find_equal(bucket, disk_key_span(item->key)));
+	old = find_equal(bucket, disk_key_span(item->key)); /* others of its bucket may have gone */
+	if (fits && heir && *old)
+		unlink_item(p, s, old);
 	if (fits) {
 		atomic_fetch_add(&p->used_bytes, cost(item));
 		link_item(s, bucket, item);
