@@ -32,6 +32,7 @@ enum {
 };
 static_assert(1 << (QUIRKS - 1) == INFRA_NO_DS, "an expiry per quirk");
 static_assert(SAVED_QUIRKS < 1 << SAVED_BITS, "they are written as a byte");
+static_assert(INFRA_KEEPS_CASE_MS / 1000 <= UINT16_MAX, "and what is left of each as two");
 
 struct lame {
 	uint64_t zone; /* keyed hash of its name */
@@ -285,9 +286,14 @@ static void set_quirk_for(struct server *s, unsigned quirk, int64_t ms, struct n
 	s->quirk_until_s[__builtin_ctz(quirk)] = (uint32_t)((now.cache_ms + ms) / 1000);
 }
 
+static int64_t quirk_ttl_ms(unsigned quirk)
+{
+	return quirk == INFRA_KEEPS_CASE ? INFRA_KEEPS_CASE_MS : INFRA_QUIRK_TTL_MS;
+}
+
 static void set_quirk(struct server *s, unsigned quirk, struct now now)
 {
-	set_quirk_for(s, quirk, INFRA_QUIRK_TTL_MS, now);
+	set_quirk_for(s, quirk, quirk_ttl_ms(quirk), now);
 }
 
 static void copy_out(const struct server *s, struct infra_server *out)
@@ -643,7 +649,7 @@ static bool read_server(struct infra *i, struct reader *from, int64_t age_s, str
 		a.server->high_us = high_us;
 		for (size_t k = 0; k < SAVED_BITS; k++) {
 			if (left_s[k] <= age_s || !(SAVED_QUIRKS & 1U << k) ||
-			    left_s[k] > INFRA_QUIRK_TTL_MS / 1000)
+			    left_s[k] > quirk_ttl_ms(1U << k) / 1000)
 				continue;
 			a.server->quirks |= (uint16_t)(1U << k);
 			a.server->quirk_until_s[k] =

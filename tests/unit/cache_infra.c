@@ -402,7 +402,8 @@ static void test_saved(void **state)
 	assert_false(infra_is_lame(after, &e, (const uint8_t *)"\1a", unit_now(60 * 1000)));
 	assert_false(get(after, 2, 60 * 1000).known);
 	assert_int_equal(get(after, 3, 60 * 1000).srtt_us, 7000); /* what is known stays */
-	assert_int_equal(get(after, 1, INFRA_QUIRK_TTL_MS + 1000).quirks, 0);
+	assert_int_equal(get(after, 1, INFRA_QUIRK_TTL_MS + 1000).quirks, INFRA_KEEPS_CASE);
+	assert_int_equal(get(after, 1, INFRA_KEEPS_CASE_MS + 1000).quirks, 0);
 	infra_free(before);
 	infra_free(after);
 }
