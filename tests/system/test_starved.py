@@ -155,6 +155,8 @@ class Starved(case.FreshCase):
             self.enough()
             if answers:
                 self.assertEqual(self.daemon.stop(), 0, f"{what}\n{self.daemon.said()[-3000:]}")
+            elif "nss_database.c" in self.daemon.said():
+                pass    # the C library's own: it asserts that it could read a line of nsswitch.conf
             else:
                 status = self.daemon.process.poll()
                 self.assertIsNotNone(status, f"{what}: neither serves nor ends")
