@@ -221,6 +221,15 @@ enum err rrset_copy(const struct rrset *s, struct arena *arena, struct rrset *ou
 	return OK;
 }
 
+void rrset_keep_first(struct rrset *s)
+{
+	struct rrset_iter it = rrset_records(s);
+	struct span rdata;
+	REQUIRE(rrset_next(&it, &rdata));
+	s->rdata.len -= it.rest.len;
+	s->rr_count = 1;
+}
+
 /* LIST is COUNT valid RDATAs of TYPE and nothing else; if they are signatures, they cover COVERED. */
 static bool list_is_valid(struct span list, unsigned count, uint16_t type, uint16_t covered)
 {

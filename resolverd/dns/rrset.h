@@ -74,6 +74,9 @@ MUST_USE enum err rrset_from_rdatas(const uint8_t *owner, uint16_t type, uint32_
 /* Deep copy into ARENA. */
 MUST_USE enum err rrset_copy(const struct rrset *s, struct arena *arena, struct rrset *out);
 
+/* Leave S, which has records, the first of them, whatever signatures say. */
+void rrset_keep_first(struct rrset *s);
+
 /* Same type and same records in the same order (RDATA compared canonically); TTLs, signatures and
  * the owner's case do not count. */
 bool rrset_same_data(const struct rrset *a, const struct rrset *b);

@@ -22,6 +22,9 @@ static enum err gather(struct scrub *s, enum section section, const uint8_t *own
 		       struct rrset *out)
 {
 	enum err err = rrset_gather(s->m, section, owner, type, s->arena, out);
+	/* RFC 2181 §10.1: there is one. Where a name's own servers tell two any will do. */
+	if (err == OK && type == TYPE_CNAME && s->out->alias_count == 0)
+		rrset_keep_first(out);
 	if (err == OK || err == ERR_NOT_FOUND || err == ERR_NO_MEMORY)
 		return err;
 	return ERR_MALFORMED; /* over a limit, or damaged */

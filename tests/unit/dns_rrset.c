@@ -289,6 +289,10 @@ static void test_from_rdatas(void **state)
 	assert_ptr_not_equal(copy.owner, a.owner);
 	assert_ptr_not_equal(copy.rdata.at, a.rdata.at);
 	assert_true(rrset_same_data(&a, &copy) && rrset_is_valid(&copy));
+	rrset_keep_first(&copy);
+	assert_true(rrset_same_data(&b, &copy) && rrset_is_valid(&copy));
+	rrset_keep_first(&copy);
+	assert_true(rrset_same_data(&b, &copy) && rrset_is_valid(&copy));
 	arena_deinit(&arena);
 }
 
