@@ -417,6 +417,26 @@ static bool names_other_data(const struct scrub *s)
 	       has_other_data(s);
 }
 
+/* The SOA speaks for a name that lies below CUT: it is that of the zone below. One from above the cut has no
+ * say there: some servers put it into referrals. */
+static bool soa_speaks_below(const struct reply *r, const uint8_t *cut)
+{
+	for (uint32_t i = 0; i < r->authority_count; i++)
+		if (r->authority[i].type == TYPE_SOA)
+			return dname_is_within(r->authority[i].owner, cut);
+	return false;
+}
+
+/* The reply refers to the zone OWNER below; a denial from there may name that zone's servers too. */
+static bool refers(const struct scrub *s, uint8_t owner[static DNAME_MAX])
+{
+	const struct reply *out = s->out;
+	if (s->in->forward || !find_cut(s, out->target, owner))
+		return false;
+	bool is_ds = s->in->qtype == TYPE_DS && dname_equal(owner, s->in->qname);
+	return !out->has_soa || !(is_ds || soa_speaks_below(out, owner));
+}
+
 /* The chain has ended without the data asked for: what does the rest of the message say? */
 static enum err classify_end(struct scrub *s)
 {
@@ -439,16 +459,16 @@ static enum err classify_end(struct scrub *s)
 		out->doubtful = at_start && is_bare;
 		return OK;
 	}
-	if (out->has_soa) {
-		out->kind = REPLY_NODATA;
-		return OK;
-	}
-	if (!s->in->forward && find_cut(s, out->target, owner)) {
+	if (refers(s, owner)) {
 		if (at_start && s->in->qtype == TYPE_DS && dname_equal(owner, s->in->qname))
 			return take_ds_of_referral(s, owner);
 		if (at_start)
 			return take_referral(s, owner);
 		out->kind = REPLY_ALIAS;
+		return OK;
+	}
+	if (out->has_soa) {
+		out->kind = REPLY_NODATA;
 		return OK;
 	}
 	bool is_denial = (s->in->forward ? !has_ns(s) : out->authoritative) || has_other_data(s);

@@ -9,7 +9,8 @@
  * additional section only glue for that referral, and only names inside the asked zone. Data told without
  * authority beside a referral to the zone that they lie in are not taken: the referral is. Nor is an alias at
  * a name that is known to be delegated, where DS is asked for: it is of the zone below; and a referral to
- * that name answers with its DS or its proof. Of the zone's own NS set beside an authoritative answer only
+ * that name answers with its DS or its proof. An SOA from above its cut does not make a referral a denial. Of
+ * two aliases of the question's name one is taken. Of the zone's own NS set beside an authoritative answer only
  * the TTL is taken. Everything else is ignored (RFC 2181 §5.4.1, RFC 5452 §6).
  */
 #include "base/arena.h"
