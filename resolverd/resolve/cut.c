@@ -67,6 +67,20 @@ bool cut_is_known(const struct query *q, const uint8_t *name)
 	       deepest_cut(q, lower, dname_skip(lower, 1), false);
 }
 
+static bool is_top(const struct query *q, const uint8_t *name)
+{
+	const struct settings_zone *zone = settings_zone_for(q->settings, name, q->qtype);
+	if (zone && (zone->forward || dname_equal(zone->name, name)))
+		return !zone->forward;
+	return find_delegation(q->resolver, name) != NULL; /* an expired one says so too */
+}
+
+bool cut_has_beside_alias(const struct query *q, const uint8_t *name)
+{
+	bool is_led = q->qtype == TYPE_A || q->qtype == TYPE_AAAA || q->qtype == TYPE_HTTPS;
+	return !is_led && is_top(q, name);
+}
+
 static uint32_t seconds_until(const struct query *q, int64_t expires_ms)
 {
 	return (uint32_t)((expires_ms - q->resolver->now.cache_ms + 999) / 1000);

@@ -15,3 +15,7 @@ bool cut_store(struct query *q, const uint8_t *name, struct span packed, int64_t
 bool cut_is_elsewhere(const struct query *q, const uint8_t *name);
 /* NAME (any case) lies below the zone that Q asks, and is known to be delegated itself. */
 bool cut_is_known(const struct query *q, const uint8_t *name);
+/* What Q asks for may stand beside an alias at NAME (lower case), which does not speak for it: NAME is known to be
+ * the top of a zone, where SOA and NS are and an alias must not be (RFC 1034 §3.6.2). Who puts one there all the
+ * same wants addresses, and services that go with them, to be found elsewhere, not his mail. */
+bool cut_has_beside_alias(const struct query *q, const uint8_t *name);

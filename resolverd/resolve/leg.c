@@ -222,6 +222,8 @@ static bool leg_from_alias(struct query *q, enum step *step)
 		return false;
 	if (q->settings->dnssec && (e->verdict == VERDICT_UNCHECKED || e->verdict == VERDICT_BOGUS))
 		return false;
+	if (cut_has_beside_alias(q, q->name))
+		return false;
 	entry_rrset(e, &cname);
 	cname.ttl_s = entry_ttl_left_s(e, r->now);
 	if (rrset_copy(&cname, &q->arena, &cname) != OK || !append_set(q, &cname))

@@ -1,6 +1,7 @@
 #include "resolve/outdate.h"
 
 #include "resolve/beside.h"
+#include "resolve/cut.h"
 #include "resolve/leg.h"
 #include "resolve/prefetch_change.h"
 #include "resolve/synthesise.h"
@@ -64,6 +65,13 @@ static void outdate_answer(const struct news *n, enum entry_kind kind, uint16_t 
 		drop(n, kind, type);
 }
 
+static bool tells_data(const struct news *n)
+{
+	const struct answer *a = &n->q->answer;
+	return n->first < a->answer_count && a->answer[n->first].type != TYPE_CNAME &&
+	       a->answer[n->first].type != TYPE_DNAME;
+}
+
 /* An alias at the name that is another now, or none: it would lead all types of the name to where it leads. */
 static void outdate_alias(const struct news *n)
 {
@@ -72,6 +80,8 @@ static void outdate_alias(const struct news *n)
 	struct rrset old;
 	if (n->q->qtype == TYPE_CNAME || (e && e->rank < RANK_FORWARDED))
 		return;
+	if (tells_data(n) && cut_has_beside_alias(n->q, n->name))
+		return; /* it has been beside it, and may yet be */
 	if (e)
 		entry_rrset(e, &old);
 	for (uint32_t i = n->first; e && i < a->answer_count && i <= n->first + 1; i++)
