@@ -200,17 +200,34 @@ static enum err pseudo_check(struct message *m, unsigned section, uint16_t type,
 	return OK;
 }
 
+/* The record at OFFSET is not what its type says. */
+static enum err pass_over(struct message *m, size_t offset)
+{
+	if (m->unfit_count == ARRAY_LEN(m->unfit))
+		return ERR_MALFORMED;
+	m->unfit[m->unfit_count++] = (uint16_t)offset;
+	return OK;
+}
+
+static bool is_unfit(const struct message *m, uint16_t offset)
+{
+	for (unsigned i = 0; i < m->unfit_count; i++)
+		if (m->unfit[i] == offset)
+			return true;
+	return false;
+}
+
 /* Check the record at *OFFSET and move behind it. */
 static enum err record_check(struct message *m, struct run_memo *memo, unsigned section,
 			     size_t *offset)
 {
 	struct span wire = m->wire;
-	size_t owner_len;
-	enum err err = name_check(wire, memo, *offset, wire.len, &owner_len);
+	size_t owner_len, start = *offset;
+	enum err err = name_check(wire, memo, start, wire.len, &owner_len);
 	if (err)
 		return err;
 
-	size_t at = *offset + owner_len;
+	size_t at = start + owner_len;
 	if (wire.len - at < RECORD_FIXED_SIZE)
 		return ERR_MALFORMED;
 	uint16_t type = load_u16(wire.at + at);
@@ -218,11 +235,11 @@ static enum err record_check(struct message *m, struct run_memo *memo, unsigned 
 	at += RECORD_FIXED_SIZE;
 	if (wire.len - at < rdata_len)
 		return ERR_MALFORMED;
-	err = pseudo_check(m, section, type, *offset);
+	err = pseudo_check(m, section, type, start);
 	if (err)
 		return err;
 	*offset = at + rdata_len;
-	return rdata_check(wire, memo, type, at, *offset);
+	return rdata_check(wire, memo, type, at, *offset) == OK ? OK : pass_over(m, start);
 }
 
 /* Every record; what follows the last one is left to the caller: *END is there. */
@@ -265,7 +282,7 @@ enum err message_view(struct span wire, struct message *out)
 {
 	size_t end = 0;
 	enum err err = records_view(wire, out, &end);
-	if (err == OK && end != wire.len)
+	if (err == OK && (end != wire.len || out->unfit_count > 0))
 		err = ERR_MALFORMED;
 	out->checked = !err;
 	return err;
@@ -292,7 +309,7 @@ struct record_iter record_iter_of(const struct message *m)
 	};
 }
 
-bool record_next(struct record_iter *it, struct record *out)
+static inline bool record_take(struct record_iter *it, struct record *out)
 {
 	while (it->left == 0) {
 		if (it->section + 1 >= SECTION_COUNT)
@@ -314,6 +331,16 @@ bool record_next(struct record_iter *it, struct record *out)
 		.section = (uint8_t)it->section,
 	};
 	it->offset = at + RECORD_FIXED_SIZE + out->rdata_len;
+	return true;
+}
+
+bool record_next(struct record_iter *it, struct record *out)
+{
+	do {
+		if (!record_take(it, out))
+			return false;
+	} while (UNLIKELY(it->message->unfit_count > 0) &&
+		 is_unfit(it->message, out->owner_offset));
 	return true;
 }
 

@@ -16,6 +16,7 @@ enum {
 	MESSAGE_MAX = 65535,
 	MESSAGE_POINTERS_MAX = 128, /* a name has up to 127 labels; a pointer each is plenty */
 	MESSAGE_RECORDS_MAX = 8192, /* 64 kB hold 5,957 of the smallest records (11 bytes) */
+	MESSAGE_UNFIT_MAX = 8,	    /* a server's slip; who sends more sends rubbish */
 };
 
 enum section { SECTION_ANSWER, SECTION_AUTHORITY, SECTION_ADDITIONAL, SECTION_COUNT };
@@ -32,6 +33,9 @@ struct message {
 	uint16_t records_offset; /* first byte behind the question section */
 	uint16_t opt_offset;	 /* of the OPT record's owner; 0: none */
 	uint16_t opt_count;	 /* OPT records in the additional section */
+	uint16_t unfit
+		[MESSAGE_UNFIT_MAX]; /* owners of records whose RDATA is not what their type says */
+	uint8_t unfit_count;
 	bool has_tsig;
 	bool checked; /* by message_view(): records may be walked */
 };
@@ -59,13 +63,14 @@ MUST_USE enum err message_view_question(struct span wire, struct message *out);
  * within their RDATA, nothing follows the last record. ERR_MALFORMED, or ERR_LIMIT. As above for
  * OUT on error. */
 MUST_USE enum err message_view(struct span wire, struct message *out);
-/* The same, but bytes behind the last record are cut off, as if they had not been there: for replies of
- * servers, some of which pad them. (Clients do not; what they send is as it should be, or FORMERR.) */
+/* The same for replies of servers, some of which are not as they should be: bytes behind the last record are cut
+ * off, and MESSAGE_UNFIT_MAX records whose RDATA is not what their type says (AAAA of four octets) are passed
+ * over, as if they had not been there. (What clients send is as it should be, or FORMERR.) */
 MUST_USE enum err message_view_reply(struct span wire, struct message *out);
 
 /* First record of the message (all sections in turn). */
 struct record_iter record_iter_of(const struct message *m);
-/* The next record, false at the end. */
+/* The next record that is what its type says, false at the end. */
 bool record_next(struct record_iter *it, struct record *out);
 
 /* Name at OFFSET, decompressed, case kept; its length. The offset must come from a checked view. */

@@ -278,6 +278,7 @@ static void reply_word(struct scene *s, struct scene_reply *r, const char *word)
 		{"no-question", &r->no_question},
 		{"no-opt", &r->no_opt},
 		{"trailing", &r->trailing},
+		{"mistyped", &r->mistyped},
 	};
 	const char *value;
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++)

@@ -5,7 +5,13 @@
 #include "dns/text.h"
 #include "scenario/scene.h"
 
-enum { CONNECT_LOST_MS = 3000, UNREACHABLE_MS = 1, TRAILING_SIZE = 7, OPT_FIXED_SIZE = 11 };
+enum {
+	CONNECT_LOST_MS = 3000,
+	UNREACHABLE_MS = 1,
+	TRAILING_SIZE = 7,
+	OPT_FIXED_SIZE = 11,
+	RECORD_FIXED_SIZE = 10, /* type, class, TTL, RDLENGTH */
+};
 
 bool scene_has_options(const struct message *m)
 {
@@ -174,6 +180,19 @@ static void deliver_before(struct scene *s, const struct scene_reply *r, const s
 	}
 }
 
+/* Call the first record in PACKET one of TYPE. */
+static void mistype(uint8_t *wire, size_t len, uint16_t type)
+{
+	struct message m;
+	struct record rec;
+	REQUIRE(message_view(span_of(wire, len), &m) == OK);
+	struct record_iter it = record_iter_of(&m);
+	REQUIRE(record_next(&it, &rec));
+	uint8_t *at = wire + rec.rdata_offset - RECORD_FIXED_SIZE;
+	at[0] = (uint8_t)(type >> 8);
+	at[1] = (uint8_t)type;
+}
+
 void scene_answer(struct scene *s, const struct action *a, const struct message *m)
 {
 	static uint8_t wire[MESSAGE_MAX];
@@ -220,6 +239,8 @@ void scene_answer(struct scene *s, const struct action *a, const struct message 
 					 : EDNS_SIZE_MIN,
 		     m->id, 0);
 	struct span packet = write_reply(s, r, m, qname, &b);
+	if (r->mistyped)
+		mistype(wire, packet.len, m->qtype);
 	if (r->trailing) {
 		REQUIRE(packet.len + TRAILING_SIZE <= sizeof(wire));
 		memset(wire + packet.len, 0xa5, TRAILING_SIZE);

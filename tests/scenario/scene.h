@@ -75,7 +75,7 @@ struct scene_reply { /* what SERVER says to one question */
 	bool once, spent;
 	uint16_t rcode, flags;
 	bool silent, lost, no_room, hinted, fragmented, oversized, in_lower_case, no_question,
-		no_opt, trailing;
+		no_opt, trailing, mistyped;
 	enum cookie_word cookie;
 	enum before before;
 	unsigned before_count;
