@@ -2,6 +2,14 @@
 
 #include "resolve/cut.h"
 
+/* The address of a name server is asked for whose own zone has no server with an address: the parent, which
+ * should have told it with the delegation, may tell it to who asks for it. */
+static bool lacks_glue(const struct query *q)
+{
+	bool is_address = q->qtype == TYPE_A || q->qtype == TYPE_AAAA;
+	return q->internal && is_address && q->zone.server_count == 0;
+}
+
 static bool may_appeal(const struct query *q)
 {
 	const struct zone_context *z = &q->zone;
@@ -10,7 +18,7 @@ static bool may_appeal(const struct query *q)
 		return false;
 	if (q->sends >= LIMIT_SENDS_PER_QUERY || q->budget->sends >= LIMIT_SENDS)
 		return false;
-	return z->told_by.family != 0 || age_ms >= (int64_t)LIMIT_APPEAL_S * 1000;
+	return z->told_by.family != 0 || lacks_glue(q) || age_ms >= (int64_t)LIMIT_APPEAL_S * 1000;
 }
 
 /* The delegation that is cached counts as told now: nobody else appeals against it for a while. */

@@ -482,7 +482,8 @@ static bool is_down(const struct query *q, const struct server *s)
  * zone, nor where all of them are down, or have failed in this too: that would be as many questions to
  * servers that do not answer as there are names, and each would be waited for. Whoever asks for an address
  * does not ask for others of that zone: they would ask for it. The root is known in full, and an appeal asks
- * whom it knows.
+ * whom it knows. Where nobody is known at all, as the glue is missing, the parent can tell: the question for
+ * the address appeals to it (appeal.h).
  */
 static bool may_ask_inside(const struct query *q, const struct ns_name *n)
 {
@@ -493,9 +494,12 @@ static bool may_ask_inside(const struct query *q, const struct ns_name *n)
 		serves |= !s->lame && !is_down(q, s);
 		answers |= s->fails;
 	}
-	if (!serves || q->zone.inside_failed || q->zone.name[0] == 0 || q->appeal.open)
+	if (q->zone.inside_failed || q->zone.name[0] == 0 || q->appeal.open ||
+	    (q->internal && is_address))
 		return false;
-	return (n->has_glue || answers) && !(q->internal && is_address);
+	if (q->zone.server_count == 0)
+		return !n->has_glue && q->zone.glue_tried;
+	return serves && (n->has_glue || answers);
 }
 
 /* Begin to look up the next name server of KIND; true if something is under way now. */
@@ -618,6 +622,10 @@ int servers_choose(struct query *q, bool *waiting)
 	}
 	if (index < 0 && (!*waiting || waits_long(q))) {
 		add_parent_glue(q);
+		index = pick(q);
+	}
+	if (index < 0 && !*waiting && z->server_count == 0) {
+		*waiting = look_up_next(q, NS_INSIDE);
 		index = pick(q);
 	}
 	/* Meanwhile: the one without glue may be the one alive, or the other address of one with. */
