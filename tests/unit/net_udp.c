@@ -162,12 +162,12 @@ static void test_bad_clients(void **state)
 	uint16_t id;
 
 	begin(&s, "127.0.0.1");
+	int fd = unit_connect(&s.socket.local, SOCK_DGRAM); /* first: its port is none of theirs */
 	for (int i = 0; i < 20; i++) {
 		int gone = unit_connect(&s.socket.local, SOCK_DGRAM);
 		send_id(gone, 2, HEADER_SIZE);
 		close(gone);
 	}
-	int fd = unit_connect(&s.socket.local, SOCK_DGRAM);
 	send_id(fd, 2, UDP_QUERY_MAX + 1); /* cut: not handed on */
 	send_id(fd, 0xffff, HEADER_SIZE);
 	send_id(fd, 8, HEADER_SIZE);
