@@ -38,9 +38,16 @@ static int is_on_it(int fd)
 	return is_ours(path);
 }
 
-static void hang(int yes)
+/* The flag comes first: where the disk is well, that is all that a call costs. */
+static void hang_fd(int fd)
 {
-	while (yes && is_flagged(""))
+	while (is_flagged("") && is_on_it(fd))
+		usleep(10000);
+}
+
+static void hang_path(const char *path)
+{
+	while (is_ours(path) && is_flagged(""))
 		usleep(10000);
 }
 
@@ -48,7 +55,7 @@ static void hang(int yes)
 
 static int open_real(const char *name, const char *path, int flags, mode_t mode)
 {
-	hang(is_ours(path));
+	hang_path(path);
 	return REAL(int (*)(const char *, int, ...), name)(path, flags, mode);
 }
 
@@ -67,7 +74,7 @@ OPEN(open64)
 #define READ(name)                                                                                 \
 	ssize_t name(int fd, void *to, size_t len, off_t at)                                       \
 	{                                                                                          \
-		hang(is_on_it(fd));                                                                \
+		hang_fd(fd);                                                                       \
 		return REAL(ssize_t(*)(int, void *, size_t, off_t), #name)(fd, to, len, at);       \
 	}
 READ(pread)
@@ -89,7 +96,7 @@ ssize_t __pread64_chk(int fd, void *to, size_t len, off_t at, size_t size)
 #define READ_RESIDENT(name)                                                                        \
 	ssize_t name(int fd, const struct iovec *to, int count, off_t at, int flags)               \
 	{                                                                                          \
-		if (is_on_it(fd) && (is_flagged("") || is_flagged(".cold"))) {                     \
+		if ((is_flagged("") || is_flagged(".cold")) && is_on_it(fd)) {                     \
 			errno = EAGAIN;                                                            \
 			return -1;                                                                 \
 		}                                                                                  \
@@ -102,7 +109,7 @@ READ_RESIDENT(preadv64v2)
 #define WRITE(name)                                                                                \
 	ssize_t name(int fd, const void *from, size_t len, off_t at)                               \
 	{                                                                                          \
-		hang(is_on_it(fd));                                                                \
+		hang_fd(fd);                                                                       \
 		return REAL(ssize_t(*)(int, const void *, size_t, off_t), #name)(fd, from, len,    \
 										 at);              \
 	}
@@ -112,7 +119,7 @@ WRITE(pwrite64)
 #define SYNC(name)                                                                                 \
 	int name(int fd)                                                                           \
 	{                                                                                          \
-		hang(is_on_it(fd));                                                                \
+		hang_fd(fd);                                                                       \
 		return REAL(int (*)(int), #name)(fd);                                              \
 	}
 SYNC(fsync)
