@@ -38,9 +38,10 @@ class Trace(InsightCase):
         # But for the root's servers: "." has no letters whose case a forger would have to guess.
         self.assertEqual({s["transport"] for s in sends if s["depth"] == 0}, {"udp"})
         replies = [s for s in steps if s["kind"] == "reply"]
-        # Where the machine is busy a server may be asked twice, and be late once.
+        # Where one is late another is asked beside it, and the later of the two is not waited for.
         self.assertLessEqual(len(replies), len(sends))
-        self.assertEqual({r["server"] for r in replies}, {s["server"] for s in sends})
+        self.assertLessEqual({r["server"] for r in replies}, {s["server"] for s in sends})
+        self.assertGreaterEqual(len(replies), 5)    # for three zones, and the keys of two of them
         for reply in replies:
             self.assertIsNotNone(reply["server"])
             self.assertGreater(reply["took_us"], 0)
