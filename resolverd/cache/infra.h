@@ -27,8 +27,9 @@ enum {
 	/* A TCP exchange is two round trips, and the server's work: never given up before this. */
 	INFRA_TCP_PATIENCE_MIN_MS = 200,
 	INFRA_QUIRK_TTL_MS = 15 * 60 * 1000, /* quirks are re-probed: servers get upgraded */
-	/* ... but for INFRA_KEEPS_CASE, which no upgrade takes away: silence is no sign against it. */
-	INFRA_KEEPS_CASE_MS = 12 * 60 * 60 * 1000,
+	/* ... but for INFRA_KEEPS_CASE, where it was seen: silence is no sign against it, and an outage is
+	 * shorter. A server may yet be replaced by one that knows small letters only. */
+	INFRA_KEEPS_CASE_MS = 2 * 60 * 60 * 1000,
 	INFRA_SUSPECT_MS = 2 * 60 * 1000, /* of quirks that only loss speaks for */
 	INFRA_LAME_TTL_MS = 60 * 1000,
 	INFRA_SMALL_WINS = 3, /* a packet is lost by chance, not three in a row: INFRA_NO_CASE */

@@ -119,8 +119,12 @@ void habit_learn(struct query *q, const struct send *s, const struct message *m,
 		infra_set_quirk(infra, &server->address, INFRA_NO_CASE, true, q->resolver->now);
 	if (s->transport != TRANSPORT_UDP || server->habit == HABIT_CASE)
 		return;
-	/* It answers mixed letters; or small ones no better: these are not what ails it. */
-	if (s->small ? is_same : found && has_capital(s->qname)) {
+	/* Small letters are answered no better: these are not what ails it now. */
+	if (s->small && is_same) {
+		infra_suspect(infra, &server->address, INFRA_KEEPS_CASE, q->resolver->now);
+		return;
+	}
+	if (!s->small && found && has_capital(s->qname)) {
 		infra_set_quirk(infra, &server->address, INFRA_KEEPS_CASE, true, q->resolver->now);
 		return;
 	}
