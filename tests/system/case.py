@@ -153,6 +153,19 @@ class DaemonCase(unittest.TestCase):
         """What tells why a condition did not become true."""
         return self.daemon.said()[-2000:]
 
+    def assertSaid(self, pattern, daemon=None, *, times=None):
+        """The daemon's log has PATTERN (a text, or a compiled expression), in TIMES places. Its log has a
+        thread of its own: what is written is waited for."""
+        daemon = daemon or self.daemon
+        found = pattern.findall if hasattr(pattern, "findall") else \
+            lambda said: [pattern] * said.count(pattern)
+        deadline = time.monotonic() + self.patience_s
+        while len(found(daemon.said())) < (times or 1) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        places = len(found(daemon.said()))
+        self.assertTrue(places == times if times else places > 0,
+                        f"{pattern}: in {places} places: {daemon.said()[-2000:]}")
+
     def assertStatus(self, reply, status):
         self.assertEqual(dns.rcode.to_text(reply.rcode()), status, reply.to_text())
 

@@ -57,8 +57,7 @@ class Allowance(case.DaemonCase):
         self.count(linklocal=1500, conntrack=7)
         self.until(lambda: self.samples("linklocal") == {"lo": 500, "other": 0}, 30)
         self.assertEqual(self.samples("conntrack"), {"lo": 0, "other": 0})
-        self.assertIn("network allowance exceeded interface=lo kind=linklocal packets=500",
-                      self.daemon.said())
+        self.assertSaid("network allowance exceeded interface=lo kind=linklocal packets=500")
         doubt = "lo: packets are dropped, allowance of the instance exceeded (linklocal); " \
                 "rate limits of zones are at 75 %"
         self.assertIn(f"degraded: {doubt}\n", self.get("/readyz"))
@@ -68,7 +67,7 @@ class Allowance(case.DaemonCase):
         # Another kind does not touch the rates, which begin to come back; nor is it told twice.
         self.count(linklocal=1500, conntrack=9)
         self.until(lambda: self.samples("conntrack") == {"lo": 2, "other": 0}, 30)
-        self.assertEqual(self.daemon.said().count("kind=linklocal"), 1)
+        self.assertSaid("kind=linklocal", times=1)
         self.assertIn("rate limits of zones are at 78 %", self.get("/readyz"))
         # The card goes: what it had counted stays.
         self.count("nobody")

@@ -71,7 +71,7 @@ class Managed(case.DaemonCase):
         self.start(daemon)
         time.sleep(0.2)
         self.assertEqual(self.kept(daemon), kept)
-        self.assertEqual(daemon.said().count("anchor state changed"), 2, daemon.said())
+        self.assertSaid("anchor state changed", daemon, times=2)
 
     def test_reload(self):
         """What was learned stays when the configuration is read again."""
@@ -81,7 +81,7 @@ class Managed(case.DaemonCase):
         self.until(lambda: "configuration reloaded" in daemon.said())
         self.assertFlag(self.ask("mail.rolling.org", "MX", ad=True), "AD")
         self.assertEqual(self.kept(daemon), kept)
-        self.assertEqual(daemon.said().count("anchor state changed"), 2, daemon.said())
+        self.assertSaid("anchor state changed", daemon, times=2)
 
     def test_damaged(self):
         """Moved aside and said, and the daemon starts with what is configured."""
@@ -92,7 +92,7 @@ class Managed(case.DaemonCase):
             file.seek(40)
             file.write("damage")
         self.start(daemon)
-        self.assertIn("the file is damaged", daemon.said())
+        self.assertSaid("the file is damaged", daemon)
         self.until(lambda: "zone rolling.org." in self.kept(daemon))
         self.assertIn("damage", open(os.path.join(daemon.path, "anchors.damaged")).read())
 
@@ -101,7 +101,7 @@ class Managed(case.DaemonCase):
         path = os.path.join(self.net.dir, "nowhere", "deep")
         daemon = self.another(path)
         self.until(lambda: "kept in memory only" in daemon.said())
-        self.assertEqual(daemon.said().count("kept in memory only"), 1)
+        self.assertSaid("kept in memory only", daemon, times=1)
         self.assertFlag(self.ask("www.signed.org", ad=True), "AD")
         self.assertFalse(os.path.exists(path))
 
@@ -118,7 +118,7 @@ class Managed(case.DaemonCase):
         daemon.start()
         self.daemon = daemon
         self.assertStatus(self.ask("www.signed.org"), "SERVFAIL")
-        self.assertIn("beginning anew zone=.", daemon.said())
+        self.assertSaid("beginning anew zone=.", daemon)
 
 
 class InCacheFile(Managed):
@@ -154,7 +154,7 @@ class InCacheFile(Managed):
         self.kill(daemon)
         self.start(daemon)
         self.assertTrue(self.revoked(daemon), self.kept(daemon))
-        self.assertEqual(daemon.said().count("to=revoked"), 1)
+        self.assertSaid("to=revoked", daemon, times=1)
 
     def test_deleted(self):
         """Without the cache file it begins with what is configured, and looks at the keys again."""
@@ -188,8 +188,8 @@ class InCacheFile(Managed):
             self.start(daemon)
             self.assertTrue(self.revoked(daemon))
             self.kill(daemon)
-        self.assertEqual(daemon.said().count("taken over"), 1)
-        self.assertEqual(daemon.said().count("to=revoked"), 1)
+        self.assertSaid("taken over", daemon, times=1)
+        self.assertSaid("to=revoked", daemon, times=1)
 
 
 class Fixed(case.DaemonCase):

@@ -720,7 +720,7 @@ class Permissions(ControlCase):
                                     "control": {"socket": ctl.socket}}, address="127.0.0.3")
         second.start()
         self.addCleanup(lambda: second.process and second.stop())
-        self.assertIn("no control socket", second.said())
+        self.assertSaid("no control socket", second)
         self.assertEqual(second.stop(), 0)
         self.assertEqual(ctl.run("version").returncode, 0)
 

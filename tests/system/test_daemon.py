@@ -182,7 +182,7 @@ class StatePath(case.FreshCase):
         path = self.begin("new")
         self.until(lambda: self.disk() == "good")
         self.assertEqual(os.stat(path).st_mode & 0o777, 0o700)
-        self.assertIn(f"directory made path={path}", self.daemon.said())
+        self.assertSaid(f"directory made path={path}")
 
     def test_no_more_is_made(self):
         """What lacks more is perhaps a disk that is not mounted yet."""

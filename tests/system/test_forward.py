@@ -233,7 +233,7 @@ class Stripped(ForwardCase):
         warnings = ctl.json("status")["warnings"]
         self.assertEqual(len(warnings), 1)
         self.assertRegex(warnings[0], told)
-        self.assertEqual(self.daemon.said().count("forward zone without signatures zone=signed.com."), 1)
+        self.assertSaid("forward zone without signatures zone=signed.com.", times=1)
         self.link.edit = None
         ctl.text("cache", "flush", "signed.com", "--subtree")
         self.assertData(self.ask("www.signed.com"), "198.18.1.1")

@@ -261,8 +261,8 @@ class Taken(case.DaemonCase):
         second.start()
         self.addCleanup(lambda: second.process and second.stop())
         where = f"127.0.0.1:{PORT + 4}"
-        self.assertEqual(second.said().count(f"metrics not served address={where} "
-                                             'reason="Address already in use"'), 1)
+        self.assertSaid(f'metrics not served address={where} reason="Address already in use"', second,
+                        times=1)
         ctl = Ctl(self.net, second)
         self.assertEqual(ctl.json("status")["warnings"],
                          [f"metrics: {where} is not served: Address already in use"])
@@ -274,7 +274,7 @@ class Taken(case.DaemonCase):
         link.request("GET", "/healthz")
         self.assertEqual(link.getresponse().read(), b"ok\n")
         self.assertEqual(ctl.json("status")["warnings"], [])
-        self.assertEqual(second.said().count("metrics not served"), 1)
+        self.assertSaid("metrics not served", second, times=1)
 
 
 class Off(case.DaemonCase):

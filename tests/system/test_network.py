@@ -126,7 +126,7 @@ class Interface(NetworkCase):
         self.assertGreater(asker.asked, 100)
         self.assertEqual(asker.lost, 0)
         self.until(lambda: self.metric("listen_changes_total") >= changes + 18)
-        self.assertIn("no longer listening address=10.77.0.2:53", self.daemon.said())
+        self.assertSaid("no longer listening address=10.77.0.2:53")
 
     def test_link_local(self):
         """Link-local addresses too, each with its interface (RFC 4007)."""
@@ -140,7 +140,7 @@ class Interface(NetworkCase):
         """An interface that is attached after the start: a doubt until then, and another port."""
         doubt = "there is no interface late0 to listen at (yet)"
         self.assertIn(doubt, self.status()["warnings"])
-        self.assertIn("listen interface is not there interface=late0", self.daemon.said())
+        self.assertSaid("listen interface is not there interface=late0")
         for _ in range(2):
             ip("link add late0 type veth peer name late0-peer", "link set late0 up",
                "link set late0-peer up", "addr add 10.78.0.1/24 dev late0")
@@ -244,7 +244,7 @@ class Inherited(NetworkCase):
             self.until(lambda: "10.74.0.1:53" not in ctl.json("status")["listen"])
             ip("addr add 10.74.0.1/24 dev held0")
         self.until(lambda: self.answers("10.74.0.1"))
-        self.assertIn("inherited socket address=10.74.0.1:53 transport=udp", daemon.said())
+        self.assertSaid("inherited socket address=10.74.0.1:53 transport=udp", daemon)
         self.assertEqual(daemon.stop(), 0, daemon.said())
         self.assertNotIn("sandbox refused", daemon.said())
         self.assertNotIn("cannot listen", daemon.said())
@@ -261,7 +261,7 @@ class Address(NetworkCase):
             return reply.read().decode()
 
     def test_absent(self):
-        self.assertIn("listen address is not there address=10.79.0.1:53", self.daemon.said())
+        self.assertSaid("listen address is not there address=10.79.0.1:53")
         self.assertEqual(self.listening(), ["127.0.0.1:53"])
         self.assertIn("10.79.0.1:53 is not an address of this machine (yet)",
                       self.status()["warnings"])
@@ -311,7 +311,7 @@ class MetricsOfInterface(NetworkCase):
         ip("addr add 10.69.1.1/24 dev scrape1", "addr add 2001:db8:69::1/64 dev scrape1 nodad")
         for address in "10.69.1.1", "[2001:db8:69::1]":
             self.until(lambda: self.fetch(address) == b"ok\n", 5)
-        self.assertIn("metrics served address=10.69.1.1:9354", self.daemon.said())
+        self.assertSaid("metrics served address=10.69.1.1:9354")
         ip("addr del 10.69.1.1/24 dev scrape1")
         self.until(lambda: "metrics not served any more address=10.69.1.1:9354" in self.daemon.said(), 5)
         self.assertEqual(self.fetch("[2001:db8:69::1]"), b"ok\n")
@@ -355,7 +355,7 @@ class Reload(NetworkCase):
                        self.status()["warnings"])
             self.assertTrue(self.answers("127.0.0.1"))
         self.until(lambda: self.answers("127.0.0.8"))
-        self.assertEqual(self.daemon.said().count("cannot listen address=127.0.0.8:53"), 1)
+        self.assertSaid("cannot listen address=127.0.0.8:53", times=1)
         self.listen("127.0.0.1:53")
 
 

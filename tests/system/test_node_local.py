@@ -108,7 +108,7 @@ class NodeLocal(NodeLocalCase):
         self.assertNotIn(V4, addresses())
         self.assertNotIn(V6, addresses())
         self.assertNotIn(LINK, links())
-        self.assertIn(f"node-local address removed address={V4} interface={LINK}", daemon.said())
+        self.assertSaid(f"node-local address removed address={V4} interface={LINK}", daemon)
 
     def test_capability(self):
         """CAP_NET_ADMIN is kept for this, and for nothing else."""
@@ -174,7 +174,7 @@ class NodeLocal(NodeLocalCase):
         self.assertEqual(addresses()[V4], LINK)
         daemon.start()
         self.assertServed()
-        self.assertEqual(daemon.said().count("node-local address made"), 2)
+        self.assertSaid("node-local address made", daemon, times=2)
         self.end(daemon)
         self.assertNotIn(V4, addresses())
         self.assertNotIn(LINK, links())
@@ -212,8 +212,8 @@ class NodeLocal(NodeLocalCase):
         daemon.start(wait=False)
         self.assertEqual(daemon.process.wait(10), 71)
         daemon.process = None
-        self.assertRegex(daemon.said(), f"cannot be made address={V4} interface={LINK} "
-                                        'reason="Operation not permitted: give CAP_NET_ADMIN')
+        self.assertSaid(f"cannot be made address={V4} interface={LINK} "
+                        'reason="Operation not permitted: give CAP_NET_ADMIN', daemon)
         self.assertNotIn(V4, addresses())
         # Where somebody else has made them it is not needed.
         for address in V4, V6:
@@ -241,7 +241,7 @@ class NodeLocal(NodeLocalCase):
             daemon.start(wait=False)
             self.assertEqual(daemon.process.wait(10), 71)
             daemon.process = None
-            self.assertIn(f"cannot listen address={V4}:53", daemon.said())
+            self.assertSaid(f"cannot listen address={V4}:53", daemon)
         self.assertNotIn(LINK, links())
 
     def test_reload(self):
@@ -276,7 +276,7 @@ class Shared(NodeLocalCase):
         for asker in askers:
             self.assertGreater(asker.asked, 100)
             self.assertEqual(asker.failed, [], f"of {asker.asked}")
-        self.assertIn(f"node-local address left address={V4}", second.said())
+        self.assertSaid(f"node-local address left address={V4}", second)
         self.end(first)
         self.assertEqual(addresses()[V4], LINK)
         self.assertServed()

@@ -11,6 +11,7 @@ import threading
 import time
 
 import case
+import re
 import dns.flags
 import dns.rcode
 from control import Varlink
@@ -336,7 +337,7 @@ class Hang(RestartCase):
         begin = time.monotonic()
         self.assertEqual(self.daemon.stop(), 0)
         self.assertLess(time.monotonic() - begin, 10)
-        self.assertIn("left behind", self.daemon.said())
+        self.assertSaid("left behind")
 
     def test_cold(self):
         """What no memory has, but the disk tells, is as good as in memory: nobody is asked."""
@@ -396,7 +397,7 @@ class Memory(RestartCase):
         self.until(lambda: disk()["counters"]["commits"] > 0)
         self.assertEqual(disk()["state"], "good")
         self.assertIn("is memory: nothing is reserved", disk()["reason"])
-        self.assertIn("is memory: nothing is reserved", self.daemon.said())
+        self.assertSaid("is memory: nothing is reserved")
         taken = os.stat(os.path.join(path, "data.mdb")).st_blocks * 512
         self.assertLess(taken, 1 << 20)
         self.restart()
@@ -429,8 +430,8 @@ class Faults(RestartCase):
         self.assertIn(words, disk["reason"])
         if state != "good":
             self.assertIn(disk["reason"], warnings)
-        self.assertIn(f"state={state}", self.daemon.said())
-        self.assertIn(words, self.daemon.said())
+        self.assertSaid(f"state={state}")
+        self.assertSaid(words)
 
     def test_missing_directory(self):
         """It is used as soon as it is there. (Where only its last part is missing it is made.)"""
@@ -447,7 +448,7 @@ class Faults(RestartCase):
             out.write(b"This is somebody's diary. " * 1000)
         self.daemon.start()
         self.check("good", "")
-        self.assertIn("moved aside", self.daemon.said())
+        self.assertSaid("moved aside")
         aside = glob.glob(os.path.join(self.path, "data.mdb.damaged-*"))
         self.assertEqual(len(aside), 1)
         with open(aside[0], "rb") as file:
@@ -461,7 +462,7 @@ class Faults(RestartCase):
             out.write(kept.read())
         self.daemon.start()
         self.check("good", "")
-        self.assertIn("moved aside", self.daemon.said())
+        self.assertSaid("moved aside")
         self.net.clear_queries()
         self.assertStatus(self.ask("www.plain.com"), "NOERROR")
         self.assertTrue(self.net.queries("www.plain.com."), "asked for, not believed")
@@ -483,7 +484,7 @@ class Faults(RestartCase):
         for i in range(0, 200, 20):
             self.assertFlag(self.ask(f"n{i}.signed.org", ad=True), "AD")
         self.until_state("good")
-        self.assertRegex(self.daemon.said(), "damaged|moved aside")
+        self.assertSaid(re.compile(r"damaged|moved aside"))
 
     def test_truncated(self):
         self.daemon.start()
@@ -570,7 +571,7 @@ class Traffic(RestartCase):
     def test_restart_in_traffic(self):
         self.daemon.hold_sockets()
         self.daemon.start()
-        self.assertIn("inherited socket", self.daemon.said())
+        self.assertSaid("inherited socket")
         for name in self.NAMES:
             self.ask(name)
         stop, late = threading.Event(), []
@@ -607,7 +608,7 @@ class Traffic(RestartCase):
             sock.bind((self.daemon.address, 5353))
             self.daemon.pass_on([sock])
             self.daemon.start()
-        self.assertIn("stands not in listen", self.daemon.said())
+        self.assertSaid("stands not in listen")
         self.assertStatus(self.ask("www.signed.org"), "NOERROR")
 
 

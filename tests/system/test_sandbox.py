@@ -78,7 +78,7 @@ class Walk(SandboxCase):
             with self.subTest(turn.__name__):
                 turn()
                 self.assertEqual(self.refused(), 0, self.daemon.said()[-2000:])
-        self.assertIn("sandbox=capabilities", self.daemon.said())
+        self.assertSaid("sandbox=capabilities")
 
     def ask_everything(self):
         for name in ("www.signed.org", "www.nsec3.org", "nothing.signed.org", "www.rsa.org",

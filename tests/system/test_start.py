@@ -135,5 +135,5 @@ class WithoutIPv6(StartCase):
             self.assertEqual(self.warnings(), ["[::]:5399 is not served: Address family not "
                                                "supported by protocol"])
             self.ctl.text("config", "reload")
-        self.assertEqual(self.daemon.said().count("family that the system does not have"), 1)
+        self.assertSaid("family that the system does not have", times=1)
         self.assertNotIn("cannot listen", self.daemon.said())
