@@ -83,14 +83,14 @@ static void ask_round(struct probe *p, struct schedule *s)
 	s->next_us += s->gap_us;
 }
 
-/* When the next thing is to be done. */
-static uint64_t next_due_us(const struct probe *p, const struct schedule *s)
+/* When the next question is to be asked, or one that is open is over; UINT64_MAX: there is none. */
+static uint64_t question_due_us(const struct probe *p, const struct schedule *s)
 {
 	uint64_t due_us = is_asking(s, p->now_us) ? MIN(s->next_us, s->end_us) : UINT64_MAX;
 
 	for (size_t i = 0; i < p->server_count; i++)
 		due_us = MIN(due_us, server_due_us(&p->servers[i]));
-	return MIN(due_us, s->report_us);
+	return due_us;
 }
 
 static void wait_until(struct probe *p, uint64_t due_us)
@@ -134,10 +134,10 @@ static void run_rounds(struct probe *p, struct schedule *s)
 			tell_report(p);
 			s->report_us += s->interval_us;
 		}
-		due_us = next_due_us(p, s);
-		if (due_us == s->report_us && !is_asking(s, p->now_us))
-			return; /* nothing is open any more */
-		wait_until(p, due_us);
+		due_us = question_due_us(p, s);
+		if (due_us == UINT64_MAX)
+			return;
+		wait_until(p, MIN(due_us, s->report_us));
 		if (ferror(stdout))
 			return;
 	}

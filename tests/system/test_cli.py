@@ -77,6 +77,13 @@ class Probe(CliCase):
                                     "--server", "203.0.113.7")
         self.assertEqual((status, events[-1]["servers"][0]["timeouts"]), (1, 2))
 
+    def test_end(self):
+        """What is open when the last has been asked is waited for, reports before that or not."""
+        for interval in "100ms", "10s":
+            status, events = self.probe("www.signed.org", "--count", "2", "--timeout", "500ms",
+                                        "--interval", interval, "--server", "203.0.113.7")
+            self.assertEqual((status, events[-1]["servers"][0]["timeouts"]), (1, 2), interval)
+
     def test_outliers(self):
         for which in "pair-a", "pair-b":
             self.net.servers[which].link.delay_s = 0.05
