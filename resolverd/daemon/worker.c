@@ -239,8 +239,10 @@ static void read_letters(struct worker *w)
 {
 	struct event event = {.kind = EV_RECALLED};
 
-	while (w->recaller && warm_next_letter(w->recaller, &event.token, &event.found))
+	while (w->recaller && warm_next_letter(w->recaller, &event.token, &event.found)) {
 		traffic_step(&w->traffic, &event);
+		loop_breathe(&w->loop);
+	}
 }
 
 static void handle_tick(void *context)

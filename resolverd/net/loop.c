@@ -146,6 +146,7 @@ enum err loop_watch(struct loop *l, struct loop_watch *watch, int fd, unsigned w
 	watch->fd = fd;
 	watch->wanted = wanted;
 	watch->watched = true;
+	watch->urgent = false;
 	return OK;
 }
 
@@ -160,10 +161,20 @@ void loop_want(struct loop *l, struct loop_watch *watch, unsigned wanted)
 	watch->wanted = wanted;
 }
 
+void loop_urge(struct loop *l, struct loop_watch *watch)
+{
+	REQUIRE(watch->watched && !watch->urgent);
+	watch->urgent = true;
+	LIST_INSERT_HEAD(&l->urgent, watch, among_urgent);
+}
+
 /* WATCH may stand in the batch that is being handled. */
 static void forget_ready(struct loop *l, struct loop_watch *watch)
 {
 	watch->watched = false;
+	if (watch->urgent)
+		LIST_REMOVE(watch, among_urgent);
+	watch->urgent = false;
 	for (size_t i = l->ready->at; i < l->ready->count; i++)
 		if (l->ready->events[i].data.ptr == watch)
 			l->ready->events[i].data.ptr = NULL;
@@ -219,11 +230,27 @@ void loop_wait(struct loop *l)
 	read_clocks(l);
 }
 
+void loop_breathe(struct loop *l)
+{
+	struct loop_watch *watch, *next;
+
+	if (LIKELY(loop_awake_us(l) < LOOP_URGENT_US))
+		return;
+	read_clocks(l);
+	for (watch = LIST_FIRST(&l->urgent); watch; watch = next) {
+		next = LIST_NEXT(watch, among_urgent); /* a handler may forget itself */
+		if (watch->wanted & LOOP_READ)
+			watch->fn(watch->context, LOOP_READ);
+	}
+}
+
 static void dispatch_watches(struct loop *l)
 {
 	struct loop_ready *ready = l->ready;
 
 	for (ready->at = 0; ready->at < ready->count;) {
+		if (ready->at > 0)
+			loop_breathe(l); /* may forget what stands here */
 		const struct epoll_event *event = &ready->events[ready->at++];
 		struct loop_watch *watch = event->data.ptr;
 		uint32_t events = event->events;
@@ -242,15 +269,22 @@ static void dispatch_watches(struct loop *l)
 	ready->at = ready->count = 0;
 }
 
+/* The first timer that is due; NULL: none is. */
+static struct loop_timer *due_timer(const struct loop *l)
+{
+	struct heap_node *first = heap_min(&l->timers);
+
+	return first && first->key <= l->now.mono_us ? (struct loop_timer *)(void *)first : NULL;
+}
+
 static void dispatch_timers(struct loop *l)
 {
-	for (unsigned i = 0; i < LOOP_TIMERS_MAX; i++) {
-		struct heap_node *first = heap_min(&l->timers);
-		struct loop_timer *timer = (struct loop_timer *)(void *)first;
-
-		if (!first || first->key > l->now.mono_us)
+	for (unsigned i = 0; i < LOOP_TIMERS_MAX && due_timer(l); i++) {
+		loop_breathe(l); /* may clear it */
+		struct loop_timer *timer = due_timer(l);
+		if (!timer)
 			return;
-		heap_remove(&l->timers, first);
+		heap_remove(&l->timers, &timer->node);
 		timer->fn(timer->context);
 	}
 }

@@ -2,12 +2,16 @@
 /*
  * Event loop of one thread: descriptors, timers, a wake-up from other threads, and the clocks. It
  * is the only reader of clocks in the project: they are read once per wake-up, and everybody is
- * handed the same struct now until the next one.
+ * handed the same struct now until the next one, or until what is urgent is looked at.
  *
  *   while (!loop_stopped(l)) {
  *           loop_wait(l);       // sleeps until a descriptor is ready or a timer is due
  *           loop_dispatch(l);   // calls the handlers
  *   }
+ *
+ * What is urgent is looked at again and again while the rest is being handled (loop_urge()), so that it
+ * waits for one handler and not for all of a turn. A handler that finds much to do does a part of it, and
+ * sets a timer for the rest.
  *
  * The caller stands between the two calls, so that it can say when it sleeps. Watches and timers
  * live inside their owners; the loop allocates nothing once it is made. A handler
@@ -16,6 +20,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/err.h"
 #include "base/heap.h"
@@ -30,6 +35,9 @@ enum {
 /* More are set only while there is memory for them: a lost deadline would hang a client for good. */
 enum { LOOP_TIMERS_ROOM = 1024 };
 
+/* What is urgent waits about so long while there is much else to do. */
+enum { LOOP_URGENT_US = 500 };
+
 struct loop;
 
 /* READY: LOOP_READ, LOOP_WRITE and LOOP_FAILED, or'ed. */
@@ -42,6 +50,8 @@ struct loop_watch { /* inside its owner; the loop's thread */
 	int fd;
 	unsigned wanted; /* LOOP_READ and LOOP_WRITE */
 	bool watched;
+	bool urgent;
+	LIST_ENTRY(loop_watch) among_urgent;
 };
 
 struct loop_timer {	       /* inside its owner; the loop's thread */
@@ -82,6 +92,7 @@ struct loop { /* one thread, but for the two atomics */
 	int wake_fd;
 	struct loop_watch wake_watch;
 	struct heap timers;
+	LIST_HEAD(, loop_watch) urgent;
 	struct loop_ready *ready; /* what the last loop_wait() brought */
 	_Atomic bool stopped;
 };
@@ -101,6 +112,9 @@ void loop_deinit(struct loop *l);
 MUST_USE enum err loop_watch(struct loop *l, struct loop_watch *watch, int fd, unsigned wanted);
 /* Ask for other events; nothing happens if they are the same or WATCH is not watched. */
 void loop_want(struct loop *l, struct loop_watch *watch, unsigned wanted);
+/* WATCH, which is watched, is urgent: its handler is called with LOOP_READ once LOOP_URGENT_US have passed
+ * since it was last due to be, between any two other handlers, and there may be nothing to read. */
+void loop_urge(struct loop *l, struct loop_watch *watch);
 /* Before closing the descriptor. Nothing happens if WATCH is not watched. */
 void loop_forget(struct loop *l, struct loop_watch *watch);
 /* The same and close the descriptor, of which there is no duplicate: a system call less, since closing
@@ -117,6 +131,8 @@ void loop_timer_clear(struct loop *l, struct loop_timer *timer);
 void loop_wait(struct loop *l);
 /* Handle what happened: ready descriptors, then due timers. */
 void loop_dispatch(struct loop *l);
+/* Between two pieces of work of a caller that has many: look at what is urgent, if it is time. */
+void loop_breathe(struct loop *l);
 
 /* From any thread: make loop_wait() return soon. */
 void loop_wake(struct loop *l);

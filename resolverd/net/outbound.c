@@ -12,7 +12,8 @@ enum {
 	SCRATCH_SIZE = 65536,
 	HEADER_SIZE = 12,
 	CONTROL_SIZE = 64,
-	EARLY_MAX = 4096, /* more than a receive buffer holds */
+	EARLY_MAX = 4096,  /* more than a receive buffer holds */
+	ATTENTION_MAX = 8, /* losses told at a time: each may begin something */
 };
 
 struct outbound_query {
@@ -115,8 +116,10 @@ static void handle_attention(void *context)
 	struct outbound_query *q;
 
 	/* Who hears of a loss may send again and lose again; budgets upstairs end that. */
-	while ((q = TAILQ_FIRST(&o->doomed)))
+	for (unsigned i = 0; i < ATTENTION_MAX && (q = TAILQ_FIRST(&o->doomed)); i++)
 		lose(q, q->loss);
+	if (!TAILQ_EMPTY(&o->doomed))
+		loop_timer_set(o->loop, &o->attention, o->loop->now.mono_us);
 }
 
 /* ---- UDP ---- */

@@ -9,6 +9,7 @@ enum {
 	/* What was left of a message, or of a whole read of them, and what is read now. */
 	INCOMING_SIZE = STREAM_LENGTH_SIZE + TCP_QUERY_MAX + TCP_READ_MAX,
 	OUTGOING_SIZE = 4 * STREAM_FRAME_MAX,
+	AT_A_TIME = 16, /* connections that are seen to before others have a turn */
 };
 
 struct tcp_connection {
@@ -559,8 +560,7 @@ static void handle_attention(void *context)
 	struct tcp_server *t = context;
 	struct tcp_connection *c;
 
-	/* Each once: what asks again meanwhile has set the timer again. */
-	for (unsigned n = t->settings.connections; n > 0; n--) {
+	for (unsigned n = AT_A_TIME; n > 0; n--) {
 		c = TAILQ_FIRST(&t->waiting);
 		if (!c)
 			return;
@@ -568,6 +568,8 @@ static void handle_attention(void *context)
 		c->waiting = false;
 		settle_or_close(c, take_queued(c));
 	}
+	if (!TAILQ_EMPTY(&t->waiting))
+		loop_timer_set(t->loop, &t->attention, t->loop->now.mono_us);
 }
 
 /* ---- patience ---- */
@@ -586,27 +588,35 @@ static void begin_closing(struct tcp_connection *c)
 	settle(c, true);
 }
 
-static void lose_patience(struct tcp_server *t, enum tcp_state state)
+/* Of those whose time is over AT_A_TIME end; are there more? */
+static bool lose_patience(struct tcp_server *t, enum tcp_state state)
 {
 	uint32_t limit_ms = patience_ms(t, state);
 	struct tcp_connection *c;
 
-	while (limit_ms < UINT32_MAX && (c = TAILQ_FIRST(&t->states[state])) &&
-	       t->loop->now.mono_us - c->since_us >= limit_ms * 1000ULL) {
+	for (unsigned n = 0; limit_ms < UINT32_MAX && (c = TAILQ_FIRST(&t->states[state])) &&
+			     t->loop->now.mono_us - c->since_us >= limit_ms * 1000ULL;
+	     n++) {
+		if (n == AT_A_TIME)
+			return true;
 		if (state == TCP_STATE_IDLE)
 			begin_closing(c);
 		else
 			close_connection(c);
 	}
+	return false;
 }
 
 static void handle_tick(void *context)
 {
 	struct tcp_server *t = context;
+	bool more = false;
 
 	for (unsigned state = 0; state < TCP_STATE_COUNT; state++)
-		lose_patience(t, (enum tcp_state)state);
-	if (t->open_count > 0)
+		more |= lose_patience(t, (enum tcp_state)state);
+	if (more)
+		loop_timer_set(t->loop, &t->tick, t->loop->now.mono_us);
+	else if (t->open_count > 0)
 		start_tick(t);
 }
 

@@ -85,6 +85,82 @@ static void test_forget_in_batch(void **state)
 	loop_deinit(&l);
 }
 
+enum { SLOW = 5 };
+
+struct turn { /* what was done in it, in order: s, u or t */
+	struct loop *loop;
+	struct loop_watch slow[SLOW], urgent;
+	struct loop_timer timers[SLOW];
+	char done[4 * SLOW + 1];
+	unsigned count;
+	bool forgets;
+	uint64_t urgent_us; /* now, at the last look */
+};
+
+static void work_long(struct turn *t, char what)
+{
+	t->done[t->count++] = what;
+	while (loop_awake_us(t->loop) < 2 * LOOP_URGENT_US)
+		;
+}
+
+static void handle_slow(void *context, unsigned ready)
+{
+	(void)ready;
+	work_long(context, 's');
+}
+
+static void handle_late(void *context)
+{
+	work_long(context, 't');
+}
+
+static void handle_urgent(void *context, unsigned ready)
+{
+	struct turn *t = context;
+
+	assert_int_equal(ready, LOOP_READ);
+	assert_true(t->loop->now.mono_us > t->urgent_us);
+	t->urgent_us = t->loop->now.mono_us;
+	t->done[t->count++] = 'u';
+	if (t->forgets)
+		loop_forget(t->loop, &t->urgent);
+}
+
+/* What is urgent is looked at between any two handlers that take long, ready or not. */
+static void test_urgent(void **state)
+{
+	(void)state;
+	for (int forgets = 0; forgets < 2; forgets++) {
+		struct loop l;
+		struct turn t = {.loop = &l, .forgets = forgets};
+		int quiet[2], ready[SLOW][2];
+
+		begin(&l);
+		REQUIRE(pipe(quiet) == 0);
+		t.urgent = (struct loop_watch){.fn = handle_urgent, .context = &t};
+		assert_int_equal(loop_watch(&l, &t.urgent, quiet[0], LOOP_READ), OK);
+		loop_urge(&l, &t.urgent);
+		for (int i = 0; i < SLOW; i++) {
+			REQUIRE(pipe(ready[i]) == 0 && write(ready[i][1], "x", 1) == 1);
+			t.slow[i] = (struct loop_watch){.fn = handle_slow, .context = &t};
+			assert_int_equal(loop_watch(&l, &t.slow[i], ready[i][0], LOOP_READ), OK);
+			t.timers[i] = (struct loop_timer){.fn = handle_late, .context = &t};
+			loop_timer_set(&l, &t.timers[i], l.now.mono_us);
+		}
+		unit_turn(&l);
+		/* Between watches and timers too, where time goes on. */
+		assert_string_equal(t.done, forgets ? "sussssttttt" : "sususususututututut");
+		for (int i = 0; i < SLOW; i++) {
+			close(ready[i][0]);
+			close(ready[i][1]);
+		}
+		close(quiet[0]);
+		close(quiet[1]);
+		loop_deinit(&l);
+	}
+}
+
 static void test_wanted(void **state)
 {
 	(void)state;
@@ -209,7 +285,7 @@ int main(void)
 		cmocka_unit_test(test_clock_steps), cmocka_unit_test(test_clock_shared),
 		cmocka_unit_test(test_timers),	    cmocka_unit_test(test_forget_in_batch),
 		cmocka_unit_test(test_wanted),	    cmocka_unit_test(test_stop_from_thread),
-		cmocka_unit_test(test_clocks),
+		cmocka_unit_test(test_clocks),	    cmocka_unit_test(test_urgent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
