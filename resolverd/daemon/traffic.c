@@ -151,8 +151,8 @@ static bool has_room_for(struct traffic *t, const struct shares_holder *holder)
 	return true;
 }
 
-static size_t handle_udp(void *context, struct span packet, const struct udp_path *path,
-			 uint8_t *out, size_t size_bytes)
+static ptrdiff_t handle_udp(void *context, struct span packet, const struct udp_path *path,
+			    uint8_t *out, size_t size_bytes)
 {
 	struct traffic *t = context;
 	struct event event = {.kind = EV_QUERY,
@@ -164,14 +164,24 @@ static size_t handle_udp(void *context, struct span packet, const struct udp_pat
 	ptrdiff_t len = resolver_answer_now(t->resolver, t->loop->now, &event, out, size_bytes);
 	if (UNLIKELY(somebody_listens(t)))
 		tell(t, &event, out, len);
-	if (len != 0)
-		return len > 0 ? (size_t)len : 0;
+	if (len == 0)
+		return UDP_LATER;
+	return len > 0 ? len : UDP_NEVER;
+}
+
+static void work_udp(void *context, struct span packet, const struct udp_path *path)
+{
+	struct traffic *t = context;
+	struct event event = {.kind = EV_QUERY,
+			      .packet = packet,
+			      .peer = &path->peer,
+			      .transport = TRANSPORT_UDP};
 	struct shares_holder holder = resolver_holder_of(t->resolver, &path->peer);
+
 	if (!has_room_for(t, &holder))
-		return 0;
+		return;
 	event.token = clients_add_udp(&t->clients, path, &holder, t->loop->now);
 	traffic_step(t, &event);
-	return 0;
 }
 
 static ptrdiff_t handle_tcp(void *context, struct span packet, const struct tcp_client *client,
@@ -274,11 +284,12 @@ static enum err open_servers(struct traffic *t, const struct traffic_parts *part
 		.holder = holder_of,
 		.context = t,
 	};
-	enum err err = udp_server_init(&t->udp, t->loop, handle_udp, t);
+	const struct udp_settings udp = {
+		.handler = handle_udp, .work = work_udp, .context = t, .metrics = t->metrics};
+	enum err err = udp_server_init(&t->udp, t->loop, &udp);
 
 	if (err != OK)
 		return err;
-	t->udp.metrics = t->metrics;
 	err = tcp_server_init(&t->tcp, t->loop, &tcp);
 	if (err != OK)
 		udp_server_deinit(&t->udp);

@@ -34,14 +34,26 @@ struct udp_batch {
 	uint8_t queries[UDP_BATCH][UDP_QUERY_MAX];
 };
 
-enum err udp_server_init(struct udp_server *u, struct loop *loop, udp_handler_fn *handler,
-			 void *context)
+struct udp_work {
+	struct udp_path path; /* no socket: it has been closed */
+	size_t len;
+	uint8_t query[UDP_WORK_QUERY_MAX];
+};
+
+static void handle_work(void *context);
+
+enum err udp_server_init(struct udp_server *u, struct loop *loop,
+			 const struct udp_settings *settings)
 {
 	struct udp_batch *b = calloc(1, sizeof(*b));
 
-	*u = (struct udp_server){.loop = loop, .batch = b, .handler = handler, .context = context};
-	if (!b)
+	*u = (struct udp_server){.loop = loop, .batch = b, .settings = *settings};
+	u->work = calloc(UDP_WORK_ROOM, sizeof(*u->work));
+	u->work_timer = (struct loop_timer){.fn = handle_work, .context = u};
+	if (!b || !u->work) {
+		udp_server_deinit(u);
 		return ERR_NO_MEMORY;
+	}
 	for (size_t i = 0; i < UDP_BATCH; i++) {
 		b->in_iov[i] = (struct iovec){b->queries[i], UDP_QUERY_MAX};
 		b->in[i].msg_hdr.msg_iov = &b->in_iov[i];
@@ -55,8 +67,57 @@ enum err udp_server_init(struct udp_server *u, struct loop *loop, udp_handler_fn
 
 void udp_server_deinit(struct udp_server *u)
 {
+	loop_timer_clear(u->loop, &u->work_timer);
+	free(u->work);
 	free(u->batch);
+	u->work = NULL;
 	u->batch = NULL;
+}
+
+/* ---- work ---- */
+
+/* The Ith in line. */
+static struct udp_work *work_at(const struct udp_server *u, unsigned i)
+{
+	return &u->work[(u->work_first + i) % UDP_WORK_ROOM];
+}
+
+static void work_on_first(struct udp_server *u)
+{
+	const struct udp_work *w = work_at(u, 0);
+
+	if (w->path.socket)
+		u->settings.work(u->settings.context, span_of(w->query, w->len), &w->path);
+	u->work_first = (u->work_first + 1) % UDP_WORK_ROOM;
+	u->work_count--;
+}
+
+static void handle_work(void *context)
+{
+	struct udp_server *u = context;
+
+	do {
+		work_on_first(u);
+	} while (u->work_count > 0 && loop_awake_us(u->loop) < LOOP_URGENT_US);
+	if (u->work_count > 0)
+		loop_timer_set(u->loop, &u->work_timer, u->loop->now.mono_us);
+}
+
+/* PACKET, which came along PATH, goes to the end of the line. */
+static void put_off(struct udp_server *u, struct span packet, const struct udp_path *path)
+{
+	if (packet.len > UDP_WORK_QUERY_MAX) {
+		u->settings.work(u->settings.context, packet, path);
+		return;
+	}
+	if (u->work_count == UDP_WORK_ROOM)
+		work_on_first(u);
+	if (u->work_count == 0)
+		loop_timer_set(u->loop, &u->work_timer, u->loop->now.mono_us);
+	struct udp_work *w = work_at(u, u->work_count++);
+	w->path = *path;
+	w->len = packet.len;
+	memcpy(w->query, packet.at, packet.len);
 }
 
 /* ---- sockets ---- */
@@ -102,6 +163,7 @@ enum err udp_listen(struct udp_socket *s, struct udp_server *u, const struct end
 	s->local = endpoint_from_sockaddr((struct sockaddr *)&address);
 	if (loop_watch(u->loop, &s->watch, fd, LOOP_READ) != OK)
 		goto close_socket;
+	loop_urge(u->loop, &s->watch);
 	return OK;
 
 close_socket:
@@ -120,6 +182,11 @@ void udp_close(struct udp_socket *s)
 	if (!s->watch.watched)
 		return;
 	udp_count_drops(s);
+	for (unsigned i = 0; i < s->server->work_count; i++) {
+		struct udp_work *w = work_at(s->server, i);
+		if (w->path.socket == s)
+			w->path.socket = NULL;
+	}
 	/* Not loop_close(): others have duplicates of an inherited one. */
 	loop_forget(s->server->loop, &s->watch);
 	close(s->watch.fd);
@@ -230,11 +297,14 @@ static bool answer_one(struct udp_socket *s, size_t i, size_t count)
 	if (s->wildcard)
 		read_packet_info(in, &path);
 	struct span packet = span_of(b->queries[i], b->in[i].msg_len);
-	size_t len = u->handler(u->context, packet, &path, b->answers[count], UDP_ANSWER_MAX);
+	ptrdiff_t len = u->settings.handler(u->settings.context, packet, &path, b->answers[count],
+					    UDP_ANSWER_MAX);
 	REQUIRE(len <= UDP_ANSWER_MAX);
-	if (len == 0)
+	if (len == UDP_LATER)
+		put_off(u, packet, &path);
+	if (len <= 0)
 		return false;
-	b->out_iov[count] = (struct iovec){b->answers[count], len};
+	b->out_iov[count] = (struct iovec){b->answers[count], (size_t)len};
 	out->msg_name = in->msg_name;
 	out->msg_namelen = in->msg_namelen;
 	write_packet_info(out, &path, &b->out_info[count]);
@@ -271,9 +341,9 @@ static void sample_batch(const struct udp_server *u, unsigned count)
 {
 	uint64_t us = loop_awake_us(u->loop);
 
-	for (unsigned i = 0; u->metrics && i < count; i++) {
-		metrics_observe(u->metrics, HISTOGRAM_hit_latency_seconds, us);
-		metrics_observe(u->metrics, HISTOGRAM_udp_answer_bytes,
+	for (unsigned i = 0; u->settings.metrics && i < count; i++) {
+		metrics_observe(u->settings.metrics, HISTOGRAM_hit_latency_seconds, us);
+		metrics_observe(u->settings.metrics, HISTOGRAM_udp_answer_bytes,
 				u->batch->out_iov[i].iov_len);
 	}
 }
@@ -313,7 +383,9 @@ void udp_drain(struct udp_socket *s)
 	s->left = true;
 	for (unsigned turn = 0; turn < UDP_BATCHES_AT_END; turn++)
 		if (serve_batch(s) < UDP_BATCH)
-			return;
+			break;
+	while (s->server->work_count > 0)
+		work_on_first(s->server);
 }
 
 void udp_send(const struct udp_path *path, struct span packet)

@@ -25,6 +25,10 @@ enum {
 	/* Batches of which one is measured: what a look at the clock costs, shared by so many, does
 	 * not show in the cost of an answer. */
 	UDP_BATCHES_PER_SAMPLE = 64,
+	/* What needs work waits for it in a line of so many, in which others are answered in between; longer
+	 * queries do not. */
+	UDP_WORK_ROOM = 256,
+	UDP_WORK_QUERY_MAX = 512,
 	UDP_RECEIVE_BUFFER =
 		4 * 1024 * 1024, /* wanted SO_RCVBUF: 40 ms of a million small packets */
 };
@@ -40,20 +44,34 @@ struct udp_path { /* a value: the way back to a client */
 };
 
 /*
- * One datagram: write the answer into OUT (SIZE bytes) and return its length; 0 if it is answered
- * later with udp_send() along a copy of PATH, or never. PACKET is borrowed. Must not close sockets.
+ * One datagram: write the answer into OUT (SIZE bytes) and return its length; UDP_LATER if it needs
+ * more work, or UDP_NEVER. PACKET is borrowed. Must not close sockets.
  */
-typedef size_t udp_handler_fn(void *context, struct span packet, const struct udp_path *path,
-			      uint8_t *out, size_t size_bytes);
+typedef ptrdiff_t udp_handler_fn(void *context, struct span packet, const struct udp_path *path,
+				 uint8_t *out, size_t size_bytes);
+enum { UDP_LATER = 0, UDP_NEVER = -1 };
+
+/* Begin the work that PACKET needs: all that has come has been looked at, and the answers that needed none
+ * have gone, so that nobody who is answered at once waits for those who came before him. Answered with udp_send() along a copy of PATH, or never. PACKET
+ * is borrowed. Must not close sockets. */
+typedef void udp_work_fn(void *context, struct span packet, const struct udp_path *path);
+
+struct udp_settings {
+	udp_handler_fn *handler;
+	udp_work_fn *work;
+	void *context;
+	struct metrics *metrics; /* for a sample of the answers; NULL: none */
+};
 
 struct udp_batch;
 
 struct udp_server { /* one thread; shared by its sockets */
 	struct loop *loop;
 	struct udp_batch *batch;
-	udp_handler_fn *handler;
-	void *context;
-	struct metrics *metrics;  /* for a sample of the answers; set by the owner, NULL: none */
+	struct udp_settings settings;
+	struct udp_work *work; /* a ring of UDP_WORK_ROOM */
+	unsigned work_first, work_count;
+	struct loop_timer work_timer;
 	uint32_t batches;	  /* answered; wraps */
 	uint64_t dropped_answers; /* the system did not take them */
 	uint64_t drops;		  /* queries for which there was no room: udp_count_drops() */
@@ -70,8 +88,8 @@ struct udp_socket { /* one thread */
 };
 
 /* Buffers for the sockets of one thread. LOOP outlives it. ERR_NO_MEMORY. */
-MUST_USE enum err udp_server_init(struct udp_server *u, struct loop *loop, udp_handler_fn *handler,
-				  void *context);
+MUST_USE enum err udp_server_init(struct udp_server *u, struct loop *loop,
+				  const struct udp_settings *settings);
 void udp_server_deinit(struct udp_server *u);
 
 /* Bind to LOCAL and start to receive; FD is a socket that is bound to it already and is taken over,

@@ -3,7 +3,7 @@
 #include "net/socket.h"
 #include "net/udp.h"
 
-enum { LATER_MAX = 256 };
+enum { LATER_MAX = 1024 };
 
 struct server {
 	struct loop loop;
@@ -13,26 +13,37 @@ struct server {
 	struct udp_path later[LATER_MAX];
 	uint16_t later_ids[LATER_MAX];
 	unsigned later_count;
+	int client;	     /* -1: nobody looks */
+	bool answered_first; /* there was something for the client when the first work began */
 };
 
 /* Echoes; keeps queries with odd ids for later; does not answer id 0xffff at all. */
-static size_t handle(void *context, struct span packet, const struct udp_path *path, uint8_t *out,
-		     size_t size_bytes)
+static ptrdiff_t handle(void *context, struct span packet, const struct udp_path *path,
+			uint8_t *out, size_t size_bytes)
 {
 	struct server *s = context;
 	uint16_t id = unit_id(packet);
 
+	(void)path;
 	s->received++;
 	if (id == 0xffff)
-		return 0;
-	if (id % 2 == 1) {
-		s->later[s->later_count] = *path;
-		s->later_ids[s->later_count++] = id;
-		return 0;
-	}
+		return UDP_NEVER;
+	if (id % 2 == 1)
+		return UDP_LATER;
 	REQUIRE(packet.len <= size_bytes);
 	memcpy(out, packet.at, packet.len);
-	return packet.len;
+	return (ptrdiff_t)packet.len;
+}
+
+static void work(void *context, struct span packet, const struct udp_path *path)
+{
+	struct server *s = context;
+	uint8_t byte;
+
+	if (s->client >= 0 && s->later_count == 0)
+		s->answered_first = recv(s->client, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+	s->later[s->later_count] = *path;
+	s->later_ids[s->later_count++] = unit_id(packet);
 }
 
 static void begin(struct server *s, const char *address)
@@ -40,9 +51,11 @@ static void begin(struct server *s, const char *address)
 	struct endpoint e;
 
 	memset(s, 0, sizeof(*s));
+	s->client = -1;
 	assert_int_equal(endpoint_parse(address, 0, &e), OK);
 	assert_int_equal(loop_init(&s->loop, loop_epoch_read()), OK);
-	assert_int_equal(udp_server_init(&s->udp, &s->loop, handle, s), OK);
+	const struct udp_settings settings = {.handler = handle, .work = work, .context = s};
+	assert_int_equal(udp_server_init(&s->udp, &s->loop, &settings), OK);
 	assert_int_equal(udp_listen(&s->socket, &s->udp, &e, -1, SOCKET_OURS), OK);
 	assert_int_not_equal(s->socket.local.port, 0);
 }
@@ -101,6 +114,55 @@ static void test_batches(void **state)
 	}
 	assert_int_equal(answers, COUNT);
 	assert_int_equal(s.udp.dropped_answers, 0);
+	close(fd);
+	end(&s);
+}
+
+/* Who came first and needs work does not hold up who came behind and needs none. */
+static void test_work_comes_last(void **state)
+{
+	(void)state;
+	static struct server s;
+
+	begin(&s, "127.0.0.1");
+	s.client = unit_connect(&s.socket.local, SOCK_DGRAM);
+	send_id(s.client, 1, HEADER_SIZE);
+	send_id(s.client, 2, HEADER_SIZE);
+	assert_true(UNTIL(&s.loop, s.later_count == 1));
+	assert_true(s.answered_first);
+	close(s.client);
+	end(&s);
+}
+
+/* More than the line has room for, from two sockets, of which one is closed meanwhile. */
+static void test_work_in_line(void **state)
+{
+	(void)state;
+	enum { COUNT = 2 * UDP_WORK_ROOM - 20 };
+	static struct server s;
+	struct udp_socket other;
+	struct endpoint e = unit_loopback(4);
+
+	begin(&s, "127.0.0.1");
+	assert_int_equal(udp_listen(&other, &s.udp, &e, -1, SOCKET_OURS), OK);
+	int fd = unit_connect(&other.local, SOCK_DGRAM);
+	send_id(fd, 3, HEADER_SIZE);
+	loop_wait(&s.loop);
+	other.watch.fn(other.watch.context, LOOP_READ);
+	assert_int_equal(s.udp.work_count, 1);
+	udp_close(&other);
+	close(fd);
+	fd = unit_connect(&s.socket.local, SOCK_DGRAM);
+	for (uint16_t i = 0; i < COUNT; i++)
+		send_id(fd, (uint16_t)(2 * i + 1),
+			i % 7 == 0 ? UDP_WORK_QUERY_MAX + 1 : HEADER_SIZE);
+	assert_true(UNTIL(&s.loop, s.later_count == COUNT));
+	bool seen[COUNT] = {0};
+	for (unsigned i = 0; i < COUNT; i++) {
+		assert_int_equal(s.later[i].socket == &s.socket, 1);
+		assert_false(seen[s.later_ids[i] / 2]);
+		seen[s.later_ids[i] / 2] = true;
+	}
 	close(fd);
 	end(&s);
 }
@@ -299,7 +361,8 @@ static void test_leave(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_batches),	       cmocka_unit_test(test_source_address),
+		cmocka_unit_test(test_batches),	       cmocka_unit_test(test_work_comes_last),
+		cmocka_unit_test(test_work_in_line),   cmocka_unit_test(test_source_address),
 		cmocka_unit_test(test_families_apart), cmocka_unit_test(test_bad_clients),
 		cmocka_unit_test(test_listen_fails),   cmocka_unit_test(test_drops),
 		cmocka_unit_test(test_leave),	       cmocka_unit_test(test_listen_early),
