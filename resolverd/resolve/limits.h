@@ -67,6 +67,9 @@ enum {
 	 * 300; the second is at least one check of any kind, or nobody would ever be done. */
 	LIMIT_STEP_WORK_US = 300,
 	LIMIT_TURN_WORK_US = 800,
+	/* Of what is due at one time, clients whose patience is over, questions and refreshes, so many of each
+	 * are seen to in one step; the rest when others have been looked at. Each may send, some 30 us. */
+	LIMIT_STEP_DUE = 8,
 	/* What precedes a check: the tags of a set of keys, a thousand bytes a microsecond; a look at a
 	 * signature, and at each key of its tag, by the length of names (6 us with 127 labels); a digest
 	 * of a DS. */

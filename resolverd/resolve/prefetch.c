@@ -420,7 +420,11 @@ static void start_waiting(struct prefetch *p)
 	struct throttle_limit limit = throttle_limit_of(kept_settings_of(p)->max_rate, 1);
 	struct heap_node *node;
 	uint64_t now_ms = now_mono_ms(r->now);
-	while ((node = heap_min(&p->waiting))) {
+	for (unsigned i = 0; (node = heap_min(&p->waiting)); i++) {
+		if (i == LIMIT_STEP_DUE) {
+			p->token_ms = now_ms;
+			return;
+		}
 		if (p->running >= RUNNING_MAX || r->query_count > LIMIT_QUERIES / 2) {
 			p->token_ms = now_ms + BUSY_RETRY_MS; /* clients first */
 			return;
@@ -443,8 +447,12 @@ void prefetch_deadline(struct prefetch *p)
 	struct heap_node *node;
 	if (p->count == 0)
 		return;
-	while ((node = heap_min(&p->due)) && node->key <= now_ms)
+	for (unsigned i = 0; i < LIMIT_STEP_DUE; i++) {
+		node = heap_min(&p->due);
+		if (!node || node->key > now_ms)
+			break;
 		wake(p, KEPT_OF(node));
+	}
 	if (p->waiting.count > 0 && (p->token_ms == UINT64_MAX || p->token_ms <= now_ms))
 		start_waiting(p);
 }

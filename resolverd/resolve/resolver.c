@@ -242,7 +242,10 @@ static void on_deadline(struct resolver *r)
 	uint64_t now_ms = now_mono_ms(r->now);
 	struct heap_node *node;
 	waiters_deadline(r);
-	while ((node = heap_min(&r->query_timers)) && node->key <= now_ms) {
+	for (unsigned i = 0; i < LIMIT_STEP_DUE; i++) {
+		node = heap_min(&r->query_timers);
+		if (!node || node->key > now_ms)
+			break;
 		struct query *q = CONTAINER_OF(node, struct query, timer);
 		if (now_ms >= q->give_up_ms) {
 			if (q->trouble.ede == EDE_NONE)

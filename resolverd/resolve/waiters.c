@@ -482,8 +482,12 @@ void waiters_deadline(struct resolver *r)
 {
 	uint64_t now_ms = now_mono_ms(r->now);
 	struct heap_node *node;
-	while ((node = heap_min(&r->client_timers)) && node->key <= now_ms)
+	for (unsigned i = 0; i < LIMIT_STEP_DUE; i++) {
+		node = heap_min(&r->client_timers);
+		if (!node || node->key > now_ms)
+			return;
 		on_patience_over(r, CONTAINER_OF(node, struct waiter, deadline));
+	}
 }
 
 void waiters_gone(struct resolver *r, uint64_t token)
