@@ -12,6 +12,7 @@
 #include "dns/rdata.h"
 #include "resolve/appeal.h"
 #include "resolve/cut.h"
+#include "resolve/denial_soa.h"
 #include "resolve/family.h"
 #include "resolve/habit.h"
 #include "resolve/leg.h"
@@ -547,6 +548,11 @@ void iterate_reply(struct query *q, struct send *s, const struct message *m)
 
 /* --- the states --------------------------------------------------------------------------- */
 
+static enum step check_step(struct query *q)
+{
+	return denial_soa_step(q) == STEP_WAIT ? STEP_WAIT : validate_step(q);
+}
+
 static enum step done_step(struct query *q)
 {
 	(void)q;
@@ -554,8 +560,8 @@ static enum step done_step(struct query *q)
 }
 
 static enum step (*const state_step[])(struct query *q) = {
-	[QUERY_LEG] = leg_step,	       [QUERY_CUT] = cut_step,	 [QUERY_ASK] = ask_step,
-	[QUERY_CHECK] = validate_step, [QUERY_DONE] = done_step,
+	[QUERY_LEG] = leg_step,	    [QUERY_CUT] = cut_step,   [QUERY_ASK] = ask_step,
+	[QUERY_CHECK] = check_step, [QUERY_DONE] = done_step,
 };
 static_assert(ARRAY_LEN(state_step) == QUERY_STATE_COUNT, "a step per state");
 

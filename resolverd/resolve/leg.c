@@ -145,6 +145,9 @@ void leg_reply_of(const struct answer *a, struct reply *out)
 	memcpy(out->sets, a->answer, a->answer_count * sizeof(a->answer[0]));
 	out->authority_count = a->authority_count;
 	memcpy(out->authority, a->authority, a->authority_count * sizeof(a->authority[0]));
+	out->has_soa = false;
+	for (uint32_t i = 0; i < a->authority_count; i++)
+		out->has_soa |= a->authority[i].type == TYPE_SOA;
 	out->negative_ttl_s = a->ttl_s;
 }
 

@@ -1,4 +1,7 @@
 """Validation, as a client sees it."""
+import os
+import subprocess
+
 import dns.flags
 import dns.message
 import dns.query
@@ -176,7 +179,7 @@ class WrongAnchor(case.DaemonCase):
 
 
 class Behind(case.FreshCase):
-    """Unbound validates behind us, and needs the parent's word on DS from servers that have odd ways to
+    """Unbound and delv validate behind us, and need the parent's word on DS from servers that have odd ways to
     tell it, or do not (RFC 4035 §3.1.4.1)."""
 
     NAMES = {"unsigned.org.", "plain.com.", "signed.org.", "child.signed.org.", "nsec3.org."}
@@ -208,6 +211,17 @@ class Behind(case.FreshCase):
         reply.answer = [dns.rrset.from_text(name, 300, "IN", "CNAME", "www.rsa.org.")]
         reply.authority = []
 
+    def delv(self, address, name):
+        """What named's own validator, which asks for every link of the chain itself, makes of ADDRESS."""
+        anchors = os.path.join(self.net.dir, "delv.anchors")
+        with open(anchors, "w") as out:
+            for anchor in self.net.trust_anchors:
+                tag, algorithm, kind, digest = anchor.split(None, 2)[2].split()
+                out.write(f'trust-anchors {{ "." static-ds {tag} {algorithm} {kind} "{digest}"; }};\n')
+        return subprocess.run(["delv", f"@{address}", "-a", anchors, "+root=.", name, "A"],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=30, check=False).stdout
+
     def check(self, edit, *wanted):
         self.edit_ds(edit)
         daemon = self.net.resolver({"workers": 1}).start()
@@ -219,6 +233,9 @@ class Behind(case.FreshCase):
                     reply = self.ask(name, address=behind.address, ad=True, timeout=5)
                     self.assertData(reply, "198.18.1.1")
                     self.assertFlag(reply, "AD", secure)
+                    told = self.delv(daemon.address, name)
+                    self.assertIn("198.18.1.1", told)
+                    self.assertIn("; fully validated" if secure else "; unsigned answer", told)
         finally:
             behind.stop()
             self.assertEqual(daemon.stop(), 0)

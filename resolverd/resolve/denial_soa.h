@@ -1,0 +1,11 @@
+#pragma once
+/*
+ * The SOA of a denial of DS that came with a referral (RFC 4035 §3.1.4), which has none. A denial that is told
+ * has one (RFC 2308 §2.2): BIND's validator takes one without for a malformed reply, and fails every name of
+ * that zone. So the zone above is asked for it, once in its TTL, and it goes with the denial, validated as the
+ * rest. Who has none to give loses nothing: then the denial is told as it came.
+ */
+#include "resolve/query.h"
+
+/* Q's reply is about to be checked. STEP_WAIT: its SOA is asked for; again when Q is woken. */
+enum step denial_soa_step(struct query *q);
