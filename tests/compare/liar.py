@@ -343,8 +343,11 @@ class Liar:
         text = f"{self.seed} {name.to_text().lower()} {int(rdtype)}"
         return hashlib.sha256(text.encode()).digest()[0] % 3 < self.share
 
+    def set_on(self, link):
+        """LINK's server lies from now on, if it is one of those."""
+        link.edit = self.edit_for(link.name)
+
     def edit_for(self, server):
-        """What Link.edit of SERVER shall be."""
         def edit(wire):
             try:
                 reply = dns.message.from_wire(wire)

@@ -470,7 +470,8 @@ class Lab:
             if server.link:
                 server.link.delay_s = self.delay_s
                 server.link.loss = 0.0
-                server.link.edit = None
+                server.link.edit = server.link.meet = None
+                server.link.one_answer = False
                 server.link.silent = server.kind == "none"
         for server in self.servers.values():
             server.wait()

@@ -38,7 +38,7 @@ class Resolver:
         self.kind = kind or lab.resolver_kind
         self.address = address
         self.threads, self.dnssec, self.cache = threads, dnssec, cache
-        self.port, self.extra = port, extra     # extra: lines for Unbound's "server:"
+        self.port, self.extra = port, extra     # extra: lines for a peer, as it has them
         self.wrapper = list(wrapper)            # command before the command, as taskset
         self.program = None if self.kind == "resolverd" else programs.Program(self.kind)
         self.process = None
@@ -212,7 +212,7 @@ options {{
     listen-on-v6 {{ none; }}; allow-query {{ any; }}; allow-recursion {{ any; }};
     recursive-clients 10000; tcp-clients 4000; max-cache-size {self.cache}; empty-zones-enable no;
     dnssec-validation {"yes" if self.dnssec else "no"}; edns-udp-size 1232; max-udp-size 1232;
-    minimal-responses yes;
+    minimal-responses yes; {" ".join(self.extra)}
 }};
 zone "." {{ type hint; file "{self.lab.hints}"; }};
 trust-anchors {{
@@ -236,4 +236,5 @@ modules.unload('ta_signal_query')
 modules.unload('priming')
 modules.unload('ta_update')
 modules.unload('ta_sentinel')
+{chr(10).join(self.extra)}
 """, ["-n", "-c", self.file, self.dir]

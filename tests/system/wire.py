@@ -48,6 +48,10 @@ def question(message):
         return "", 0
 
 
+class Said(bytes):
+    """A reply that needs no server. An empty one, over TCP: the connection is closed."""
+
+
 class Link:
     """One server's side of the wire. Tests set the public fields at any time."""
 
@@ -58,6 +62,8 @@ class Link:
         self.loss = 0.0         # share of packets, each way
         self.late = 0.0         # share of UDP replies that take LATE_S more
         self.silent = False     # drop everything, as a dead host does
+        self.meet = None        # meet(query, tcp) -> the query to pass on, or a Said; None to drop
+        self.one_answer = False # a TCP connection is closed behind each
         self.edit = None        # edit(reply) -> bytes, list of bytes, or None to drop; UDP and TCP
         self.fronts = []        # UDP sockets towards the resolver
         self.listeners = []     # TCP
@@ -152,6 +158,13 @@ class Wire:
         self._seen(link, data, tcp=False)
         if link.silent or self._rng.random() < link.loss:
             return
+        met = link.meet(data, False) if link.meet else data
+        if isinstance(met, Said) and met:
+            for reply in self._edited(link, bytes(met)):
+                self._send(link, front, reply, client)
+        if not met or isinstance(met, Said):
+            return
+        data = met
         self._next_id = (self._next_id + 1) & 0xffff
         self._pending[back, self._next_id] = (link, front, client, data[:2])
         self._send(link, back, self._next_id.to_bytes(2, "big") + data[2:], None)
@@ -214,11 +227,21 @@ class Wire:
                         break
                     if from_resolver:
                         self._seen(link, data, tcp=True)
+                        met = link.meet(data, True) if link.meet else data
+                        if isinstance(met, Said):
+                            if not met:
+                                break
+                            source.sendall(len(met).to_bytes(2, "big") + met)
+                        if not met or isinstance(met, Said):
+                            continue
+                        data = met
                     if link.delay_s:
                         time.sleep(link.delay_s)
                     for part in [data] if from_resolver else self._edited(link, data):
                         if not link.silent:
                             target.sendall(len(part).to_bytes(2, "big") + part)
+                    if link.one_answer and not from_resolver:
+                        break
         except OSError:
             pass
         finally:
