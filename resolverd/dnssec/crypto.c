@@ -74,8 +74,10 @@ static uint32_t skew_of(const struct rrsig_view *sig)
 uint32_t crypto_left_s(const struct rrsig_view *sig, int64_t unix_s)
 {
 	uint32_t now_s = (uint32_t)unix_s, end_s = sig->expiration + skew_of(sig);
-	if (!serial_is_before(sig->expiration, now_s))
-		return sig->expiration - now_s;
+	if (!serial_is_before(sig->expiration, now_s)) {
+		uint32_t valid_s = sig->expiration - now_s;
+		return valid_s - MIN(valid_s, 1u);
+	}
 	uint32_t left_s = serial_is_before(now_s, end_s) ? end_s - now_s : 0;
 	return MIN(left_s, (uint32_t)CRYPTO_EXPIRED_TTL_S);
 }
