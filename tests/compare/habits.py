@@ -171,7 +171,7 @@ HABITS = {
 
 
 class Habits:
-    is_authentic = True         # nothing that is told is false
+    may_be_true = False         # what is told is no other than without them
 
     def __init__(self, seed):
         rng = random.Random(f"habits {seed}")

@@ -329,7 +329,7 @@ class Liar:
         if tuple(rule for rule, _ in self.rules) in MADE_FOR_EACH_OTHER:
             self.share, self.one_server = 3, False
         # What the zones' own keys have signed, and still holds, may be told with AD.
-        self.is_authentic = any(rule.__name__ in AUTHENTIC for rule, _ in self.rules)
+        self.may_be_true = any(rule.__name__ in AUTHENTIC for rule, _ in self.rules)
 
     def __str__(self):
         what = " + ".join(" ".join([rule.__name__, *types]) for rule, types in self.rules)
