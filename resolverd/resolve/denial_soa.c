@@ -6,9 +6,25 @@
 static bool lacks_soa(const struct query *q)
 {
 	const struct reply *r = q->reply;
-	return q->qtype == TYPE_DS && !q->reply_cached && r->kind == REPLY_NODATA && !r->has_soa &&
-	       r->authority_count > 0 && r->authority_count < ANSWER_AUTHORITY_MAX &&
-	       !q->zone.configured;
+	bool denies = r->kind == REPLY_NODATA || r->kind == REPLY_NXDOMAIN;
+	return denies && !q->reply_cached && !r->has_soa && r->authority_count > 0 &&
+	       r->authority_count < ANSWER_AUTHORITY_MAX && !q->zone.configured;
+}
+
+/* Whose denial it is, as the first signature on its proof says, which is yet to be checked. NULL: nobody's of
+ * those that were asked, or below. */
+static const uint8_t *denier(const struct query *q)
+{
+	struct rrset_iter it = rrset_sigs(&q->reply->authority[0]);
+	struct rrsig_view sig;
+	struct span rdata;
+	if (!rrset_next(&it, &rdata) || rdata_rrsig(rdata, &sig) != OK ||
+	    !dname_is_within(q->reply->target, sig.signer) ||
+	    !dname_is_within(sig.signer, q->zone.name))
+		return NULL;
+	if (q->qtype == TYPE_DS && dname_equal(sig.signer, q->reply->target))
+		return NULL; /* the zone below speaks, which proves nothing */
+	return sig.signer;
 }
 
 static const struct rrset *soa_of(const struct answer *a, const uint8_t *zone)
@@ -34,12 +50,13 @@ static void add_soa(struct reply *r, const struct rrset *soa)
 enum step denial_soa_step(struct query *q)
 {
 	const struct answer *a = NULL;
-	if (!lacks_soa(q))
+	const uint8_t *zone = lacks_soa(q) ? denier(q) : NULL;
+	if (!zone)
 		return STEP_AGAIN;
-	enum err err = query_need(q, q->zone.name, TYPE_SOA, false, &a);
+	enum err err = query_need(q, zone, TYPE_SOA, false, &a);
 	if (err == ERR_BUSY)
 		return STEP_WAIT;
-	const struct rrset *soa = err == OK ? soa_of(a, q->zone.name) : NULL;
+	const struct rrset *soa = err == OK ? soa_of(a, zone) : NULL;
 	if (soa)
 		add_soa(q->reply, soa);
 	return STEP_AGAIN;
