@@ -23,11 +23,11 @@ ALWAYS_TOLD = ("root-a", "root-b", "tld-a", "tld-b")        # without them a rou
 def said(query, rcode, *, opt=False, question=True):
     reply = dns.message.Message(id=query.id)
     reply.flags = dns.flags.QR | query.flags & dns.flags.RD
-    reply.set_rcode(rcode)
     if question:
         reply.question = query.question
     if opt:
         reply.use_edns(0, payload=1232)
+    reply.set_rcode(rcode)      # some of it stands in the OPT
     return Said(reply.to_wire())
 
 
@@ -114,9 +114,15 @@ def no_soa(reply, _):
     return reply.to_wire(max_size=65535)
 
 
+def is_plain_nodata(reply):
+    """A denial without proof, of a type."""
+    return not reply.answer and not reply.rcode() and \
+        not any(r.rdtype in (dns.rdatatype.NS, dns.rdatatype.RRSIG) for r in reply.authority)
+
+
 def mute(reply, wire):
     """What there is no data of is answered by nothing, and not with authority (balancers)."""
-    if reply.answer or reply.rcode() or any(r.rdtype == dns.rdatatype.NS for r in reply.authority):
+    if not is_plain_nodata(reply):
         return wire
     reply.authority = []
     reply.flags &= ~dns.flags.AA
@@ -125,7 +131,7 @@ def mute(reply, wire):
 
 def denies_types(reply, wire):
     """Types that a name does not have are NXDOMAIN."""
-    if reply.answer or reply.rcode() or any(r.rdtype == dns.rdatatype.NS for r in reply.authority):
+    if not is_plain_nodata(reply):
         return wire
     reply.set_rcode(dns.rcode.NXDOMAIN)
     return reply.to_wire(max_size=65535)
