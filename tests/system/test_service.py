@@ -292,6 +292,8 @@ class Kept(ServiceCase):
             socket.create_connection(("127.0.0.2", 53), 5).close()
         except ConnectionRefusedError:
             return True
+        except ConnectionResetError:
+            pass    # it was closed in this moment
         return False
 
     def given_up(self, restart):
