@@ -256,10 +256,13 @@ static void handle_tick(void *context)
 	loop_timer_set(&w->loop, &w->tick, w->loop.now.mono_us + TICK_MS * 1000ULL);
 }
 
-static void drain(struct worker *w, const struct resolver_stats *stats)
+static void drain(struct worker *w)
 {
+	struct resolver_stats stats;
+
 	traffic_drain(&w->traffic);
-	atomic_store(&w->drained, stats->waiting_clients == 0 && traffic_is_drained(&w->traffic));
+	resolver_read_stats(w->resolver, &stats); /* with those who came just now */
+	atomic_store(&w->drained, stats.waiting_clients == 0 && traffic_is_drained(&w->traffic));
 }
 
 /* Into *AT when METRIC has last risen above SEEN. */
@@ -300,7 +303,7 @@ static void tell_figures(struct worker *w)
 	resolver_read_stats(w->resolver, &stats);
 	tell_memory(w, &stats);
 	if (UNLIKELY(atomic_load_explicit(&w->draining, memory_order_relaxed)))
-		drain(w, &stats);
+		drain(w);
 	atomic_store_explicit(&w->figures.passed_us, w->loop.now.mono_us, memory_order_relaxed);
 	atomic_store_explicit(&w->figures.open_queries, stats.open_queries, memory_order_relaxed);
 	atomic_store_explicit(&w->figures.open_sends, stats.open_sends, memory_order_relaxed);

@@ -370,20 +370,24 @@ static void handle_ready(void *context, unsigned ready)
 			return;
 }
 
-void udp_drain(struct udp_socket *s)
+static void answer_what_came(struct udp_socket *s)
 {
-	if (!s->watch.watched)
-		return;
-	if (s->owner != SOCKET_OURS) {
-		loop_want(s->server->loop, &s->watch, 0);
-		return;
-	}
 	if (!s->left && !s->wildcard)
 		socket_leave(s->watch.fd, &s->local);
 	s->left = true;
 	for (unsigned turn = 0; turn < UDP_BATCHES_AT_END; turn++)
 		if (serve_batch(s) < UDP_BATCH)
-			break;
+			return;
+}
+
+void udp_drain(struct udp_socket *s)
+{
+	if (!s->watch.watched)
+		return;
+	if (s->owner == SOCKET_OURS)
+		answer_what_came(s);
+	else
+		loop_want(s->server->loop, &s->watch, 0);
 	while (s->server->work_count > 0)
 		work_on_first(s->server);
 }

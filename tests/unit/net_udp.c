@@ -167,6 +167,26 @@ static void test_work_in_line(void **state)
 	end(&s);
 }
 
+/* At the end what waits is begun, on a socket that others go on reading too. */
+static void test_drain_works(void **state)
+{
+	(void)state;
+	for (enum socket_owner owner = SOCKET_OURS; owner <= SOCKET_HELD_SHARED; owner++) {
+		static struct server s;
+		begin(&s, "127.0.0.1");
+		s.socket.owner = owner;
+		int fd = unit_connect(&s.socket.local, SOCK_DGRAM);
+		send_id(fd, 1, HEADER_SIZE);
+		loop_wait(&s.loop);
+		s.socket.watch.fn(s.socket.watch.context, LOOP_READ);
+		assert_int_equal(s.udp.work_count, 1);
+		udp_drain(&s.socket);
+		assert_int_equal(s.later_count, 1);
+		close(fd);
+		end(&s);
+	}
+}
+
 /* The client is connected, so that it takes replies from the address that it asked only. */
 static void test_source_address(void **state)
 {
@@ -362,10 +382,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_batches),	       cmocka_unit_test(test_work_comes_last),
-		cmocka_unit_test(test_work_in_line),   cmocka_unit_test(test_source_address),
-		cmocka_unit_test(test_families_apart), cmocka_unit_test(test_bad_clients),
-		cmocka_unit_test(test_listen_fails),   cmocka_unit_test(test_drops),
-		cmocka_unit_test(test_leave),	       cmocka_unit_test(test_listen_early),
+		cmocka_unit_test(test_work_in_line),   cmocka_unit_test(test_drain_works),
+		cmocka_unit_test(test_source_address), cmocka_unit_test(test_families_apart),
+		cmocka_unit_test(test_bad_clients),    cmocka_unit_test(test_listen_fails),
+		cmocka_unit_test(test_drops),	       cmocka_unit_test(test_leave),
+		cmocka_unit_test(test_listen_early),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
