@@ -54,7 +54,10 @@ enum step denial_soa_step(struct query *q)
 	if (!zone)
 		return STEP_AGAIN;
 	enum err err = query_need(q, zone, TYPE_SOA, false, &a);
-	if (err == ERR_BUSY)
+	uint64_t now_ms = now_mono_ms(q->resolver->now);
+	if (err == ERR_BUSY && q->soa_until_ms == 0)
+		q->soa_until_ms = now_ms + LIMIT_SOA_MS;
+	if (err == ERR_BUSY && now_ms < q->soa_until_ms)
 		return STEP_WAIT;
 	const struct rrset *soa = err == OK ? soa_of(a, zone) : NULL;
 	if (soa)

@@ -131,6 +131,9 @@ enum {
 	/* Time that the other servers of a zone have to contradict one that denies without an SOA: as
 	 * long, for the same reason, and no longer than a client waits who asked first. */
 	LIMIT_DOUBT_MS = 800,
+	/* Time to find the SOA of a denial that came without: two tries of a far server, and less than a client
+	 * waits, who has the denial's worth without it. */
+	LIMIT_SOA_MS = 400,
 	/* Servers of a zone that said nothing at all and are asked for another type of the name, as one that
 	 * serves it does so too: beside a balancer, two that are lame. */
 	LIMIT_WITNESSES = 3,

@@ -332,6 +332,7 @@ struct query {
 	struct reply *doubtful_reply;
 	unsigned doubtful_server;
 	uint64_t doubt_until_ms;
+	uint64_t soa_until_ms; /* for so long the SOA of a denial is waited for; 0: not begun */
 	bool keys_refetched;
 
 	struct { /* what the slower tier knows of the leg's name: recall.c */

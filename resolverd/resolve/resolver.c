@@ -197,6 +197,8 @@ static void set_timer(struct query *q)
 				 now_mono_ms(q->resolver->now) + 1));
 	if (q->state == QUERY_ASK && q->doubtful_reply && !q->zone.witness_asked)
 		at = MIN(at, MAX(q->doubt_until_ms, now_mono_ms(q->resolver->now) + 1));
+	if (q->state == QUERY_CHECK && q->soa_until_ms > now_mono_ms(q->resolver->now))
+		at = MIN(at, q->soa_until_ms);
 	if (heap_set(&q->resolver->query_timers, &q->timer, at) != OK) {
 		query_trouble(q, EDE_OTHER, "out of memory");
 		query_fail(q);
