@@ -69,8 +69,9 @@ enum crypto_result crypto_precheck(const struct crypto_check *check);
 unsigned crypto_cost_us(const struct crypto_check *check);
 
 /* For how long SIG, which was good at UNIX_S, lets its set be kept and told (RFC 4035 §5.3.3): until it
- * expires, less a second, as of what has less than that left a second is told. One that has expired by a clock that may be wrong is good for CRYPTO_EXPIRED_TTL_S more at a
- * time, and not past what is allowed for such clocks: its zone is about to sign anew, or to go dark. */
+ * expires, less a second, as of what has less than that left a second is told. One that has expired by a
+ * clock that may be wrong is good for CRYPTO_EXPIRED_TTL_S more at a time, and not past what is allowed for
+ * such clocks: its zone is about to sign anew, or to go dark. */
 enum { CRYPTO_EXPIRED_TTL_S = 60 };
 uint32_t crypto_ttl_s(const struct rrsig_view *sig, int64_t unix_s);
 /* ... whatever TTL its zone has meant. */

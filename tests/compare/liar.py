@@ -348,6 +348,7 @@ class Liar:
         link.edit = self.edit_for(link.name)
 
     def edit_for(self, server):
+        """What Link.edit of SERVER shall be."""
         def edit(wire):
             try:
                 reply = dns.message.from_wire(wire)
