@@ -39,6 +39,9 @@ bool http_slots_admit(struct http_slots *s, const struct endpoint *client)
 	pthread_mutex_lock(&s->lock);
 	bool full = s->count >= HTTP_SLOTS;
 	struct shares_member *victim = full ? shares_victim(&s->shares, &holder) : NULL;
+	/* Its own are most likely dead: the library keeps what has sent half a request and is gone. */
+	if (full && !victim)
+		victim = shares_oldest(&s->shares, &holder);
 	if (victim)
 		end(s, CONTAINER_OF(victim, struct http_slot, share));
 	bool admitted = !full || (victim && s->count < HTTP_SLOTS_ALL);

@@ -2,7 +2,8 @@
 /*
  * The connections of one HTTP address. There are HTTP_SLOTS of them, and when they are taken who holds
  * most gives way to who holds less (base/shares.h), so that nobody who fills them keeps the probes of
- * others out: a load balancer would drop the machine, and a kubelet restart the pod.
+ * others out: a load balancer would drop the machine, and a kubelet restart the pod. Who holds as much
+ * as anybody gives up its own oldest, so that nobody keeps itself out with what it has left behind.
  *
  * Each lives for HTTP_REQUEST_MS in all, however often a byte trickles in or is taken, and whether its
  * client is still there or not.
@@ -16,8 +17,9 @@
 
 enum {
 	HTTP_SLOTS = 64, /* scrapers and probes come by ones */
-	/* Where the connections stand that were just ended. */
-	HTTP_SLOTS_SPARE = 16,
+	/* Where the connections stand that were just ended: the library takes eleven in a row, and twice
+	 * before it closes the first of them. */
+	HTTP_SLOTS_SPARE = 32,
 	HTTP_SLOTS_ALL = HTTP_SLOTS + HTTP_SLOTS_SPARE,
 	/* A scraper far away needs a second for all of /metrics; Prometheus gives up after 10. */
 	HTTP_REQUEST_MS = 10000,
@@ -34,7 +36,7 @@ struct http_slots {
 	struct shares shares;
 	struct http_slot list[HTTP_SLOTS_ALL];
 	unsigned count;
-	uint64_t refused; /* connections, for the sake of who holds less */
+	uint64_t refused; /* connections, for the sake of newer ones */
 };
 
 /* ERR_NO_MEMORY. */

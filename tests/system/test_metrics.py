@@ -139,6 +139,13 @@ class Metrics(case.DaemonCase):
         for sock in hog:
             sock.close()
 
+    def test_left_behind(self):
+        """Who has left half requests behind is not kept out by them."""
+        for _ in range(20):
+            for _ in range(100):
+                self.connect("127.0.0.1", b"GET /met").close()
+            self.assertEqual(self.get("/metrics")[0], 200)
+
     def test_time(self):
         """A request that trickles in ends in time, counted from its beginning."""
         sock = self.connect("127.0.0.8", b"GET /metrics HTTP/1.1\r\nA: ")

@@ -49,7 +49,6 @@ static void test_fairness(void **state)
 	assert_int_equal(http_slots_init(&s), OK);
 	for (unsigned i = 0; i < HTTP_SLOTS; i++)
 		assert_non_null(hog[i] = connect_from(&s, 1, i, &hog_peers[i]));
-	assert_null(connect_from(&s, 1, 100, &none));
 	for (unsigned i = 0; i < HTTP_SLOTS_SPARE; i++) {
 		assert_false(has_ended(hog_peers[i]));
 		assert_non_null(other[i] = connect_from(&s, 2, 100, &peers[i]));
@@ -57,7 +56,7 @@ static void test_fairness(void **state)
 	}
 	/* Those that were ended are not closed yet: there is room for no more. */
 	assert_null(connect_from(&s, 3, 100, &none));
-	assert_int_equal(http_slots_refused(&s), HTTP_SLOTS_SPARE + 2);
+	assert_int_equal(http_slots_refused(&s), HTTP_SLOTS_SPARE + 1);
 	for (unsigned i = 0; i < HTTP_SLOTS; i++)
 		leave(&s, hog[i], hog_peers[i]);
 	for (unsigned i = 0; i < HTTP_SLOTS_SPARE; i++) {
@@ -66,6 +65,26 @@ static void test_fairness(void **state)
 	}
 	assert_int_equal(s.count, 0);
 	http_slots_leave(&s, NULL); /* one that had none */
+	http_slots_deinit(&s);
+}
+
+/* Who has filled all of it with what it has left behind comes in by the oldest of that. */
+static void test_own(void **state)
+{
+	(void)state;
+	static struct http_slots s;
+	struct http_slot *slots[HTTP_SLOTS + 2];
+	int peers[HTTP_SLOTS + 2];
+
+	assert_int_equal(http_slots_init(&s), OK);
+	for (unsigned i = 0; i < HTTP_SLOTS + 2; i++) {
+		assert_non_null(slots[i] = connect_from(&s, 1, i, &peers[i]));
+		for (unsigned j = 0; j <= i; j++)
+			assert_int_equal(has_ended(peers[j]), j + HTTP_SLOTS <= i);
+	}
+	assert_int_equal(http_slots_refused(&s), 2);
+	for (unsigned i = 0; i < HTTP_SLOTS + 2; i++)
+		leave(&s, slots[i], peers[i]);
 	http_slots_deinit(&s);
 }
 
@@ -112,6 +131,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fairness),
+		cmocka_unit_test(test_own),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_no_descriptor),
 	};
