@@ -15,7 +15,7 @@
  */
 #include "base/err.h"
 #include "base/span.h"
-#include "cache/disk.h"
+#include "disk/disk.h"
 #include "dnssec/anchor.h"
 #include "resolve/settings.h"
 

@@ -18,7 +18,6 @@
  *   commands_words.c    entries, servers and errors as JSON and as words
  */
 #include "cache/cache.h"
-#include "cache/disk.h"
 #include "cache/infra.h"
 #include "cache/ranges.h"
 #include "control/session.h"
@@ -30,6 +29,7 @@
 #include "daemon/rates.h"
 #include "daemon/snapshot.h"
 #include "daemon/worker.h"
+#include "disk/disk.h"
 
 struct flushes;
 struct holdings;

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cache/disk.h"
 #include "daemon/config_raw.h"
 #include "daemon/config_value.h"
+#include "disk/disk.h"
 #include "resolve/limits.h"
 
 enum {

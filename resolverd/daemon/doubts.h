@@ -3,12 +3,12 @@
  * What is not as it should be although the daemon answers: for `resolverctl status` and /readyz,
  * so that nobody has to find it in the log.
  */
-#include "cache/disk.h"
 #include "cache/families.h"
 #include "daemon/allowances.h"
 #include "daemon/http.h"
 #include "daemon/listen.h"
 #include "daemon/worker.h"
+#include "disk/disk.h"
 
 enum {
 	/* What validation stumbled over is asked for anew at least once a minute (bogus data is kept no

@@ -1,7 +1,7 @@
 #pragma once
 /*
  * What Prometheus gets: every counter of base/metrics.h summed over the workers, those of
- * cache/disk.h (NAME becomes resolverd_disk_NAME_total), and figures that are read at that moment;
+ * disk/disk.h (NAME becomes resolverd_disk_NAME_total), and figures that are read at that moment;
  * in base units. Labels are few and bounded: those of the families, which stop at FAMILY_KEYS_MAX,
  * accounts of memory (base/ledger.h), network interfaces with a driver that counts (net/allowance.h), and the one of build_info.
  * docs/metrics.md is written from the same lists (make docs).
@@ -10,11 +10,11 @@
 
 #include "base/metrics.h"
 #include "cache/cache.h"
-#include "cache/disk.h"
 #include "cache/ranges.h"
 #include "daemon/allowances.h"
 #include "daemon/listen.h"
 #include "daemon/worker.h"
+#include "disk/disk.h"
 
 /* X(name, type, help): name becomes resolverd_<name>. */
 #define EXPOSITION_LIST(X)                                                                         \

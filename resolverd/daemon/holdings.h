@@ -6,9 +6,9 @@
  */
 #include "base/ledger.h"
 #include "cache/cache.h"
-#include "cache/disk.h"
 #include "cache/ranges.h"
 #include "daemon/config.h"
+#include "disk/disk.h"
 
 struct holdings { /* main thread, but for the ledger */
 	struct ledger ledger;

@@ -9,9 +9,9 @@
  * answer at the start is looked at when it does (scopes_take()), before anything is read from it.
  */
 #include "cache/cache.h"
-#include "cache/disk.h"
 #include "cache/ranges.h"
 #include "daemon/config.h"
+#include "disk/disk.h"
 
 struct scopes; /* main thread */
 

@@ -1,6 +1,6 @@
 #include "daemon/shares.h"
 
-#include "cache/disk.h"
+#include "disk/disk.h"
 #include "net/pool.h"
 #include "net/tcp.h"
 #include "resolve/limits.h"

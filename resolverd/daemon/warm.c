@@ -6,8 +6,8 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "cache/disk_lookup.h"
 #include "daemon/memory.h"
+#include "disk/lookup.h"
 #include "dns/types.h"
 
 enum {

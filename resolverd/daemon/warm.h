@@ -1,12 +1,12 @@
 #pragma once
 /*
- * What keeps the daemon warm over a restart: the disk tier (cache/disk.h) beside the memory of the
+ * What keeps the daemon warm over a restart: the disk tier (disk/disk.h) beside the memory of the
  * cache, and with it what is known of servers and which names are popular.
  *
  *   - What enters the cache is written (warm_sink()); what memory does not know is looked for on
  *     disk by the worker that needs it (warm_recall()) and put back into memory. A worker reads what
  *     the system has in memory, and nothing else: the rest is done by a reader thread
- *     (cache/disk_lookup.h) and comes back as a letter, which wakes the worker.
+ *     (disk/lookup.h) and comes back as a letter, which wakes the worker.
  *   - The start waits for no disk. One that does not answer then is taken when it does, by
  *     warm_take(), after whoever has to see to what is on it first.
  *   - At the start round-trip times are restored before the first query; a thread of its own then
@@ -15,11 +15,11 @@
  *   - Every WARM_SAVE_S and at the end the list of popular names and what is known of servers are
  *     written anew.
  *
- * Failures, bogus data, losses and back-offs never get there: see cache/disk.h and infra_write().
+ * Failures, bogus data, losses and back-offs never get there: see disk/disk.h and infra_write().
  */
 #include "cache/cache.h"
-#include "cache/disk.h"
 #include "cache/infra.h"
+#include "disk/disk.h"
 #include "resolve/resolver.h"
 
 struct warm; /* main thread, but for what says otherwise */

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cache/disk_private.h"
+#include "disk/private.h"
 
 enum { TTL_S = 86400, SOME = 20000 };
 

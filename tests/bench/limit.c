@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cache/disk_private.h"
+#include "disk/private.h"
 
 enum { TTL_S = 86400, POPULAR = 500, HITS = 50, SAMPLES = 2000, LAST_S = 30, TICKS = 20 };
 

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "cache/disk_check.h"
-#include "cache/disk_rules.h"
+#include "disk/check.h"
+#include "disk/rules.h"
 
 static struct span file; /* what is read in place of a file */
 

@@ -69,7 +69,7 @@ void stub_ask(struct sim *s, struct stub *c);
 /* The resolver is back: what was fresh still is, but for what is never kept on disk. */
 void stub_restarted(struct sim *s);
 /* The wall clock is another: memory does not feel it, but what is only on disk has the age that the
- * clock gives it (cache/disk.h). */
+ * clock gives it (disk/disk.h). */
 void stub_clock_set(struct sim *s);
 /* It closes its connection. */
 void stub_leave(struct sim *s, struct stub *c);

@@ -356,7 +356,7 @@ class Limit(RestartCase):
 
     def test_newest(self):
         """What came last is found after a kill, and the file's limit is no full disk. (That it is told
-        as long as it presses, cache_disk.c holds.)"""
+        as long as it presses, disk.c holds.)"""
         self.daemon.start()
         names = [f"n{i}.unsigned.org" for i in range(5000)]
         for i in range(0, len(names), 250):

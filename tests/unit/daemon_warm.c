@@ -1,5 +1,5 @@
 /* What comes back from disk: the latest that was learned of a name. */
-#include "unit/cache_disk_unit.h"
+#include "unit/disk_unit.h"
 
 #include "cache/infra.h"
 #include "daemon/warm.h"
