@@ -163,7 +163,7 @@ $(O)/%.o: %.c $(B)/flags
 
 $(O)/tests/%.o: OUR_CPPFLAGS += -Itests
 # Read by .incbin, which dependency files do not see.
-$(O)/resolverd/daemon/builtin.o: etc/root.hints etc/trust-anchors
+$(O)/resolverd/config/builtin.o: etc/root.hints etc/trust-anchors
 $(O)/resolverd/control/interface.o: $(wildcard resolverd/control/*.varlink)
 
 $(LIB): $(call objects,$(LIB_C)) $(B)/sources
@@ -303,7 +303,7 @@ print-packages:
 layers: ##- does every room include only rooms below it?
 	@awk -f tests/layers/check.awk tests/layers/table $(C_FILES)
 
-docs: $(B)/tests/unit/daemon_exposition $(CTL) ##- write what is generated in docs/ and ctl/completion/
+docs: $(B)/tests/unit/console_exposition $(CTL) ##- write what is generated in docs/ and ctl/completion/
 	$< --write > docs/metrics.md
 	$(CTL) completion bash > ctl/completion/resolverctl.bash
 	$(CTL) completion zsh > ctl/completion/resolverctl.zsh

@@ -2,7 +2,7 @@
 /*
  * What the process holds of memory for others, by account: who takes it, how much that is and how much
  * it may be. Limits of one question, connection or client bound nothing in total; these do. Together
- * they are what daemon/shares.h makes of the ceiling.
+ * they are what config/shares.h makes of the ceiling.
  *
  * It counts and neither allocates nor refuses. Whoever has a share of an account keeps to that by
  * himself, sheds what is his own when it is full, and tells now and then how much he holds: nobody frees

@@ -11,12 +11,12 @@
 
 #include "base/descriptors.h"
 #include "base/log.h"
-#include "daemon/config.h"
-#include "daemon/journal.h"
-#include "daemon/sandbox.h"
+#include "config/config.h"
 #include "daemon/server.h"
-#include "daemon/signals.h"
-#include "daemon/state_path.h"
+#include "machine/journal.h"
+#include "machine/sandbox.h"
+#include "machine/signals.h"
+#include "machine/state_path.h"
 
 static const char usage[] =
 	"usage: resolverd [--config FILE] [--foreground]\n"

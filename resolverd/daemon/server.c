@@ -6,20 +6,20 @@
 #include <sys/resource.h>
 #include <sysexits.h>
 
-#include "daemon/allowances.h"
-#include "daemon/anchors.h"
-#include "daemon/console.h"
-#include "daemon/holdings.h"
-#include "daemon/listen.h"
-#include "daemon/network.h"
-#include "daemon/node_local.h"
-#include "daemon/sandbox.h"
-#include "daemon/scopes.h"
-#include "daemon/selfcheck.h"
-#include "daemon/service.h"
-#include "daemon/signals.h"
-#include "daemon/worker.h"
+#include "anchors/anchors.h"
+#include "anchors/scopes.h"
+#include "console/console.h"
+#include "machine/allowances.h"
+#include "machine/holdings.h"
+#include "machine/listen.h"
+#include "machine/network.h"
+#include "machine/node_local.h"
+#include "machine/sandbox.h"
+#include "machine/selfcheck.h"
+#include "machine/service.h"
+#include "machine/signals.h"
 #include "net/socket.h"
+#include "worker/worker.h"
 
 enum {
 	/* Addresses beyond those of the configuration that may come to be listened at: of a reload, and

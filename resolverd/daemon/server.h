@@ -4,7 +4,7 @@
  * waits for signals, reloads the configuration and ends everything.
  */
 #include "base/err.h"
-#include "daemon/config.h"
+#include "config/config.h"
 
 /* Serve until SIGTERM or SIGINT. CONFIG is taken over; PATH is read again on SIGHUP (NULL: there is
  * no file). Returns the exit status for the process; what went wrong has been logged. Signals are

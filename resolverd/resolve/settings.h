@@ -1,6 +1,6 @@
 #pragma once
 /*
- * What the core is told: an immutable snapshot made from the configuration (daemon/config.c) or by a
+ * What the core is told: an immutable snapshot made from the configuration (config/config.c) or by a
  * test. Workers adopt a new one between batches; a query keeps the one it began with.
  */
 #include "base/arena.h"

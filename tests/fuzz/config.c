@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/require.h"
-#include "daemon/config.h"
+#include "config/config.h"
 
 enum { INPUT_MAX = 16384 };
 

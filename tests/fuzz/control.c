@@ -3,11 +3,11 @@
  * table, before an empty cache. The first byte chooses its rights and how its bytes are cut into
  * pieces. Whatever comes: each reply is one JSON object, and the session ends or goes on.
  */
+#include "console/commands.h"
+#include "console/flushes.h"
 #include "control/session.h"
-#include "daemon/commands.h"
-#include "daemon/flushes.h"
-#include "daemon/holdings.h"
-#include "daemon/listen.h"
+#include "machine/holdings.h"
+#include "machine/listen.h"
 
 enum { INPUT_MAX = 8192, REPLIES_MAX = 2000 };
 

@@ -2,16 +2,16 @@
 /*
  * The resolver's lives: what a daemon makes at its start, and what it leaves behind at its end. One to
  * four workers share one cache and what belongs to it. Where something outlives them it is the real disk
- * tier, in a directory of its own, and the real way back from there (daemon/warm.h).
+ * tier, in a directory of its own, and the real way back from there (worker/warm.h).
  *
  * Between two lives nobody is there: who asks gets nothing. The wall clock may be set at any time,
  * which a living resolver must not feel but in signatures, and finds in its next life.
  */
-#include "daemon/warm.h"
 #include "resolve/asking.h"
 #include "resolve/prefetch_shared.h"
 #include "resolve/resolver.h"
 #include "resolve/throttle.h"
+#include "worker/warm.h"
 
 struct sim;
 

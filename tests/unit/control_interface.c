@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 
+#include "console/commands.h"
 #include "control/interface.h"
-#include "daemon/commands.h"
 
 static const char *kind_text(enum verb_kind kind)
 {
