@@ -21,6 +21,7 @@
  *   hints.c       the same for the servers of the root, anchors.c for validation and its anchors
  *   memory.c      the ceiling of the process's memory, and the cache's part of it (shares.c), of what
  *                 there is (memory_available.c)
+ *   show.c        the other way, key by key, with what was told at run time
  *   value.c       words: numbers, sizes, times, names
  *
  * What is told at run time stands beside it: forwards.h, negative.h; snapshot.h is all that is in effect.

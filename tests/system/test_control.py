@@ -224,6 +224,8 @@ class Verbs(ControlCase):
         self.assertEqual((zone["servers"], zone["transport"], zone["rate_limit"], zone["fallback"],
                           zone["added"]),
                          (["192.0.2.98:53", "192.0.2.97:5353"], "tcp", 10, True, True))
+        shown = {s["key"]: s["value"] for s in self.ctl.json("config", "show")["settings"]}
+        self.assertEqual(shown["forward-zones[plain.com.].transport"], "tcp")
         text = self.ctl.text("forward", "add", "plain.com", address, "--insecure")
         self.assertIn("until the daemon ends", text)
         self.net.clear_queries()
