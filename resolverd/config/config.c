@@ -150,15 +150,16 @@ static const cyaml_schema_field_t local_zone_fields[] = {
 static const cyaml_schema_value_t local_zone_schema = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_local_zone, local_zone_fields)};
 
+/* The same keys of all names and of a zone. */
+#define PREFETCH_RULE(type)                                                                        \
+	WORD("min-hits", type, rule.min_hits), WORD("window", type, rule.window),                  \
+		WORD("remaining", type, rule.remaining), WORD("min-yield", type, rule.min_yield),  \
+		WORD("hold", type, rule.hold), WORD("max-staleness", type, rule.max_staleness),    \
+		WORD("flip-guard", type, rule.flip_guard)
+
 static const cyaml_schema_field_t prefetch_zone_fields[] = {
 	WORD("name", struct raw_prefetch_zone, name),
-	WORD("min-hits", struct raw_prefetch_zone, min_hits),
-	WORD("window", struct raw_prefetch_zone, window),
-	WORD("remaining", struct raw_prefetch_zone, remaining),
-	WORD("min-yield", struct raw_prefetch_zone, min_yield),
-	WORD("hold", struct raw_prefetch_zone, hold),
-	WORD("max-staleness", struct raw_prefetch_zone, max_staleness),
-	WORD("flip-guard", struct raw_prefetch_zone, flip_guard),
+	PREFETCH_RULE(struct raw_prefetch_zone),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t prefetch_zone_schema = {
@@ -166,13 +167,7 @@ static const cyaml_schema_value_t prefetch_zone_schema = {
 
 static const cyaml_schema_field_t prefetch_fields[] = {
 	WORD("enabled", raw_prefetch, enabled),
-	WORD("min-hits", raw_prefetch, min_hits),
-	WORD("window", raw_prefetch, window),
-	WORD("remaining", raw_prefetch, remaining),
-	WORD("min-yield", raw_prefetch, min_yield),
-	WORD("hold", raw_prefetch, hold),
-	WORD("max-staleness", raw_prefetch, max_staleness),
-	WORD("flip-guard", raw_prefetch, flip_guard),
+	PREFETCH_RULE(raw_prefetch),
 	WORD("ttl-spread", raw_prefetch, ttl_spread),
 	WORD("max-rate", raw_prefetch, max_rate),
 	WORD("max-names", raw_prefetch, max_names),

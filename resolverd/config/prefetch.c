@@ -18,10 +18,6 @@ enum {
 	NAMES_MAX = 1000000, /* about 300 bytes each */
 };
 
-struct words { /* of the defaults, or of a zone */
-	const char *min_hits, *window, *remaining, *min_yield, *hold, *max_staleness, *flip_guard;
-};
-
 /* "0.1", with at most three digits behind the point, in thousandths. */
 static bool read_permille(const char *word, uint32_t *out)
 {
@@ -98,8 +94,8 @@ static enum err read_time(struct config_build *b, const char *key, const char *w
 static_assert(HOLD_MAX_MS == WINDOW_MAX_MS, "read_time() holds for both");
 
 /* The keys of one rule; PREFIX is where it stands. */
-static enum err read_rule(struct config_build *b, const char *prefix, const struct words *w,
-			  struct prefetch_rule *rule)
+static enum err read_rule(struct config_build *b, const char *prefix,
+			  const struct raw_prefetch_rule *w, struct prefetch_rule *rule)
 {
 	char key[CONFIG_KEY_MAX];
 	enum { PREFIX_MAX = CONFIG_KEY_MAX - 16 };
@@ -143,14 +139,12 @@ static enum err read_zones(struct config_build *b, const struct raw_config *raw)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < count; i++) {
 		const struct raw_prefetch_zone *z = &raw->prefetch.zones[i];
-		struct words words = {z->min_hits, z->window,	     z->remaining, z->min_yield,
-				      z->hold,	   z->max_staleness, z->flip_guard};
 		rules[i] = p->all;
 		config_key(key, "prefetch.zones", i, "name");
 		if (!z->name || !config_value_name(z->name, rules[i].name))
 			return config_refuse(b, key, "the name of a zone is expected");
-		enum err err =
-			read_rule(b, config_key(key, "prefetch.zones", i, NULL), &words, &rules[i]);
+		enum err err = read_rule(b, config_key(key, "prefetch.zones", i, NULL), &z->rule,
+					 &rules[i]);
 		if (err != OK)
 			return err;
 		for (size_t j = 0; j < i; j++)
@@ -168,10 +162,6 @@ static enum err read_zones(struct config_build *b, const struct raw_config *raw)
 enum err config_prefetch_build(struct config_build *b, const struct raw_config *raw)
 {
 	struct prefetch_settings *p = &b->config->settings.prefetch;
-	struct words words = {raw->prefetch.min_hits,  raw->prefetch.window,
-			      raw->prefetch.remaining, raw->prefetch.min_yield,
-			      raw->prefetch.hold,      raw->prefetch.max_staleness,
-			      raw->prefetch.flip_guard};
 	enum err err = config_read_bool(b, "prefetch.enabled", raw->prefetch.enabled, &p->enabled);
 
 	if (err == OK)
@@ -185,6 +175,6 @@ enum err config_prefetch_build(struct config_build *b, const struct raw_config *
 		err = config_refuse(b, "prefetch.ttl-spread", "\"%s\" is not 0%% to %d%%",
 				    raw->prefetch.ttl_spread, SPREAD_MAX_PERCENT);
 	if (err == OK)
-		err = read_rule(b, "prefetch", &words, &p->all);
+		err = read_rule(b, "prefetch", &raw->prefetch.rule, &p->all);
 	return err == OK ? read_zones(b, raw) : err;
 }

@@ -14,8 +14,13 @@ struct raw_local_zone {
 	unsigned records_count;
 };
 
+struct raw_prefetch_rule { /* of all names, or a zone's */
+	char *min_hits, *window, *remaining, *min_yield, *hold, *max_staleness, *flip_guard;
+};
+
 struct raw_prefetch_zone {
-	char *name, *min_hits, *window, *remaining, *min_yield, *hold, *max_staleness, *flip_guard;
+	char *name;
+	struct raw_prefetch_rule rule;
 };
 
 struct raw_config {
@@ -61,9 +66,8 @@ struct raw_config {
 	struct raw_local_zone *local_zones;
 	unsigned forward_zones_count, stub_zones_count, local_zones_count;
 	struct {
-		char *enabled, *min_hits, *window, *remaining, *min_yield, *hold, *max_staleness,
-			*flip_guard;
-		char *max_rate, *max_names, *ttl_spread;
+		char *enabled, *max_rate, *max_names, *ttl_spread;
+		struct raw_prefetch_rule rule;
 		struct raw_prefetch_zone *zones;
 		unsigned zones_count;
 	} prefetch;
