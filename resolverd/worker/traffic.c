@@ -22,9 +22,9 @@ static void log_now(struct traffic *t, const struct event *event, struct span an
 	query_log(t->log, &record, &t->log_seen);
 }
 
-static void log_later(struct traffic *t, const struct client *client, struct span answer)
+static void log_later(struct traffic *t, const struct asker *client, struct span answer)
 {
-	bool tcp = client->kind == CLIENT_TCP;
+	bool tcp = client->kind == ASKER_TCP;
 	const struct query_record record = {
 		.client = tcp ? tcp_peer(&t->tcp, client->handle) : &client->path.peer,
 		.tcp = tcp,
@@ -41,17 +41,17 @@ static void log_later(struct traffic *t, const struct client *client, struct spa
 
 static void answer_client(struct traffic *t, uint64_t token, struct span packet)
 {
-	struct client client;
+	struct asker client;
 
-	if (!clients_take(&t->clients, token, &client))
+	if (!askers_take(&t->askers, token, &client))
 		return; /* gone meanwhile */
 	metrics_observe(t->metrics, HISTOGRAM_miss_latency_seconds,
 			t->loop->now.mono_us - client.since_us);
 	if (UNLIKELY(t->log))
 		log_later(t, &client, packet);
-	if (client.kind == CLIENT_TCP)
+	if (client.kind == ASKER_TCP)
 		metrics_observe(t->metrics, HISTOGRAM_tcp_answer_bytes, packet.len);
-	if (client.kind == CLIENT_UDP)
+	if (client.kind == ASKER_UDP)
 		udp_send(&client.path, packet);
 	else if (tcp_answer(&t->tcp, client.handle, packet) != OK)
 		metrics_add(t->metrics, METRIC_queries_dropped_total, 1);
@@ -59,12 +59,12 @@ static void answer_client(struct traffic *t, uint64_t token, struct span packet)
 
 static void drop_client(struct traffic *t, uint64_t token)
 {
-	struct client client;
+	struct asker client;
 
-	if (!clients_take(&t->clients, token, &client))
+	if (!askers_take(&t->askers, token, &client))
 		return;
 	metrics_add(t->metrics, METRIC_queries_dropped_total, 1);
-	if (client.kind == CLIENT_TCP)
+	if (client.kind == ASKER_TCP)
 		tcp_drop(&t->tcp, client.handle);
 }
 
@@ -121,9 +121,9 @@ static bool somebody_listens(const struct traffic *t)
 }
 
 /* CLIENT, who was taken, gets no answer. */
-static void abandon_client(struct traffic *t, const struct client *client, uint64_t token)
+static void abandon_client(struct traffic *t, const struct asker *client, uint64_t token)
 {
-	bool tcp = client->kind == CLIENT_TCP;
+	bool tcp = client->kind == ASKER_TCP;
 	struct event event = {
 		.kind = EV_GONE, .token = token, .transport = tcp ? TRANSPORT_TCP : TRANSPORT_UDP};
 
@@ -136,17 +136,17 @@ static void abandon_client(struct traffic *t, const struct client *client, uint6
 /* One more client of HOLDER may wait. */
 static bool has_room_for(struct traffic *t, const struct shares_holder *holder)
 {
-	struct client client;
+	struct asker client;
 	uint64_t token;
 
-	if (LIKELY(!clients_is_full(&t->clients)))
+	if (LIKELY(!askers_is_full(&t->askers)))
 		return true;
 	metrics_add(t->metrics, METRIC_shares_clients_total, 1);
-	if (!clients_victim(&t->clients, holder, &token)) {
+	if (!askers_victim(&t->askers, holder, &token)) {
 		metrics_add(t->metrics, METRIC_queries_dropped_total, 1);
 		return false;
 	}
-	REQUIRE(clients_take(&t->clients, token, &client)); /* else it would be in use twice */
+	REQUIRE(askers_take(&t->askers, token, &client)); /* else it would be in use twice */
 	abandon_client(t, &client, token);
 	return true;
 }
@@ -180,7 +180,7 @@ static void work_udp(void *context, struct span packet, const struct udp_path *p
 
 	if (!has_room_for(t, &holder))
 		return;
-	event.token = clients_add_udp(&t->clients, path, &holder, t->loop->now);
+	event.token = askers_add_udp(&t->askers, path, &holder, t->loop->now);
 	traffic_step(t, &event);
 }
 
@@ -204,7 +204,7 @@ static ptrdiff_t handle_tcp(void *context, struct span packet, const struct tcp_
 	struct shares_holder holder = resolver_holder_of(t->resolver, &client->peer);
 	if (!has_room_for(t, &holder))
 		return TCP_NEVER;
-	event.token = clients_add_tcp(&t->clients, client->handle, &holder, t->loop->now);
+	event.token = askers_add_tcp(&t->askers, client->handle, &holder, t->loop->now);
 	traffic_step(t, &event);
 	return TCP_LATER;
 }
@@ -220,10 +220,10 @@ static void handle_gone(void *context, struct tcp_handle handle)
 {
 	struct traffic *t = context;
 	struct event event = {.kind = EV_GONE, .transport = TRANSPORT_TCP};
-	struct client client;
+	struct asker client;
 
-	while (clients_of(&t->clients, handle, &event.token)) {
-		REQUIRE(clients_take(&t->clients, event.token, &client));
+	while (askers_of(&t->askers, handle, &event.token)) {
+		REQUIRE(askers_take(&t->askers, event.token, &client));
 		traffic_step(t, &event);
 	}
 }
@@ -321,7 +321,7 @@ enum err traffic_init(struct traffic *t, const struct traffic_parts *parts)
 		.deadline = {.fn = handle_deadline, .context = t},
 		.deadline_ms = UINT64_MAX,
 	};
-	enum err err = clients_init(&t->clients, parts->tcp_connections);
+	enum err err = askers_init(&t->askers, parts->tcp_connections);
 
 	if (err != OK)
 		return err;
@@ -337,7 +337,7 @@ deinit_servers:
 	tcp_server_deinit(&t->tcp);
 	udp_server_deinit(&t->udp);
 deinit_clients:
-	clients_deinit(&t->clients);
+	askers_deinit(&t->askers);
 	return err;
 }
 
@@ -348,7 +348,7 @@ void traffic_deinit(struct traffic *t)
 	udp_server_deinit(&t->udp);
 	tcp_server_deinit(&t->tcp);
 	outbound_deinit(&t->outbound);
-	clients_deinit(&t->clients);
+	askers_deinit(&t->askers);
 }
 
 enum err traffic_listen(struct traffic *t, const struct endpoint *address, bool tcp, int fd,
@@ -373,12 +373,12 @@ enum err traffic_listen(struct traffic *t, const struct endpoint *address, bool 
 /* The slot of S will be somebody else's, so nobody's way back may lead there. */
 static void leave_clients(struct traffic *t, const struct udp_socket *s)
 {
-	struct client client;
+	struct asker client;
 	uint32_t from = 0;
 	uint64_t token;
 
-	while (clients_of_socket(&t->clients, s, &from, &token)) {
-		REQUIRE(clients_take(&t->clients, token, &client));
+	while (askers_of_socket(&t->askers, s, &from, &token)) {
+		REQUIRE(askers_take(&t->askers, token, &client));
 		abandon_client(t, &client, token);
 	}
 }

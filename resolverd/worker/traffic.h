@@ -11,7 +11,7 @@
 #include "net/tcp.h"
 #include "net/udp.h"
 #include "resolve/resolver.h"
-#include "worker/clients.h"
+#include "worker/askers.h"
 #include "worker/feed.h"
 
 enum { TRAFFIC_LISTEN_MAX = ACCEPTOR_LISTENERS_MAX };
@@ -35,7 +35,7 @@ struct traffic { /* one worker */
 	/* What is logged of queries, borrowed; NULL: nothing. Set by the owner. */
 	const struct query_filter *log;
 	uint32_t log_seen;
-	struct clients clients;
+	struct askers askers;
 	struct udp_server udp;
 	struct udp_socket udp_sockets[TRAFFIC_LISTEN_MAX];
 	size_t udp_socket_count; /* slots used so far; those that are not watched are free */
