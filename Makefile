@@ -300,8 +300,9 @@ tidy: $(B)/flags ##- clang-tidy over what has changed since it last passed
 print-packages:
 	@printf 'pc:%s\n' $(PACKAGES) cmocka
 
-layers: ##- does every room include only rooms below it?
+layers: ##- does every room include only rooms below it, and has it doors?
 	@awk -f tests/layers/check.awk tests/layers/table $(C_FILES)
+	@tests/layers/shape tests/layers/shape.allowed $(filter resolverd/% ctl/%,$(C_FILES))
 
 docs: $(B)/tests/unit/console_exposition $(CTL) ##- write what is generated in docs/ and ctl/completion/
 	$< --write > docs/metrics.md
