@@ -1,3 +1,19 @@
+/*
+ * By what a question is answered without resolving, the first that applies:
+ *
+ *   1. what is wrong with it, or with who asks            client_view()
+ *   2. id.server and version.server                       answer_chaos()
+ *   3. local zones                                        answer_local()
+ *   4. little, where it is ANY                            answer_any()
+ *   5. a fresh entry of the cache                         answer_cached()
+ *   6. the denial of a name that `only` shuts out         answer_filtered()
+ *   7. the hints, where it is `. NS`                      answer_root_servers()
+ *   8. a refusal, where RD is 0                           answer_norecurse()
+ *   9. what has just expired and is being refreshed       is_held()
+ *  10. what is stale, where resolving has just failed, or that failure
+ *
+ * Stale data is told later too, once servers have had their time (waiters.c).
+ */
 #include "resolve/client.h"
 
 #include "base/cursor.h"

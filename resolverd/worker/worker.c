@@ -318,6 +318,14 @@ static void tell_figures(struct worker *w)
 		  &w->figures.anchor_mismatch_us);
 }
 
+/*
+ * One turn, and why each step stands where it does. What the batch has changed is told before the thread
+ * may sleep: when the core wants to be called, the figures (nobody else tells them meanwhile), and that no
+ * entry of the cache is in hand any more, for a sleeping reader must not hold up what others free. The
+ * wait is over: first the chance is renewed where the machine may be a copy, before an id is drawn from
+ * the old one; then packets, by what was in effect when they came; then what others have left for this
+ * thread - settings, the network, errands, what the disk has read - which next turn's packets find done.
+ */
 static void *run(void *context)
 {
 	struct worker *w = context;
