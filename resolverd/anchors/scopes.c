@@ -9,7 +9,7 @@
 
 enum {
 	SCOPES_MAX = 2000,     /* with more, one change is a change of everything */
-	FLUSHES_MAX = 16,      /* the same with more changes: each walks the whole cache */
+	CHANGES_MAX = 16,      /* the same with more changes: each walks the whole cache */
 	BYTES_MAX = 16 * 1024, /* of a zone's settings: servers and patterns */
 	RECORD_MAX = 8 + DNAME_MAX,
 };
@@ -161,26 +161,35 @@ static struct scope *list_scopes(const struct settings *s, const struct config *
 /* ---- what changed ---- */
 
 /* The disk does not wait: until its next commit the old configuration is what it remembers. */
-static void flush(struct scopes *s, const uint8_t *name)
+static void flush(struct scopes *s, const uint8_t *name, struct now now)
 {
+	struct flush told = {.subtree = true, .by_change = true, .at_us = now.mono_us};
+	uint8_t zone[DNAME_MAX];
+	uint16_t zone_type;
+
+	/* Denials of the zone around NAME could answer for it (RFC 8198). */
+	if (ranges_zone(s->parts.ranges, name, now, zone, &zone_type) > 0)
+		ranges_flush_zone(s->parts.ranges, zone);
 	cache_flush(s->parts.cache, name, 0, true);
 	ranges_flush(s->parts.ranges, name);
 	if (!s->waits)
 		disk_flush_begin(s->parts.disk, name, 0, true);
 	cache_flush(s->parts.cache, name, 0, true);
+	dname_copy(name, told.name);
+	flushes_add(s->parts.flushes, &told);
 }
 
-static void flush_changed(struct scopes *s, const uint8_t *name)
+static void flush_changed(struct scopes *s, const uint8_t *name, struct now now)
 {
 	char text[DNAME_TEXT_MAX];
 
 	log_notice("configuration changed, cache flushed at and below name=%s",
 		   dname_text(name, text));
-	flush(s, name);
+	flush(s, name, now);
 }
 
 /* It may be that there is nothing. */
-static void flush_unknown(struct scopes *s)
+static void flush_unknown(struct scopes *s, struct now now)
 {
 	struct disk_status status;
 
@@ -188,16 +197,16 @@ static void flush_unknown(struct scopes *s)
 	if (status.entries > 0)
 		log_notice("cache flushed: it is not known under which configuration it was "
 			   "learned");
-	flush(s, root);
+	flush(s, root, now);
 }
 
-/* The names at which A and B differ, into OUT; FLUSHES_MAX + 1 if there are more. */
+/* The names at which A and B differ, into OUT; CHANGES_MAX + 1 if there are more. */
 static size_t differences(const struct scope *a, size_t a_count, const struct scope *b,
-			  size_t b_count, const uint8_t *out[static FLUSHES_MAX + 1])
+			  size_t b_count, const uint8_t *out[static CHANGES_MAX + 1])
 {
 	size_t i = 0, k = 0, found = 0;
 
-	while ((i < a_count || k < b_count) && found <= FLUSHES_MAX) {
+	while ((i < a_count || k < b_count) && found <= CHANGES_MAX) {
 		int order = i == a_count ? 1 : k == b_count ? -1 : compare(&a[i], &b[k]);
 		const uint8_t *name = order <= 0 ? a[i].name : b[k].name;
 		i += order <= 0;
@@ -208,17 +217,18 @@ static size_t differences(const struct scope *a, size_t a_count, const struct sc
 	return found;
 }
 
-static void flush_differences(struct scopes *s, const struct scope *fresh, size_t count)
+static void flush_differences(struct scopes *s, const struct scope *fresh, size_t count,
+			      struct now now)
 {
-	const uint8_t *names[FLUSHES_MAX + 1];
+	const uint8_t *names[CHANGES_MAX + 1];
 	size_t found = differences(s->list, s->count, fresh, count, names);
 
-	if (found > FLUSHES_MAX) {
-		flush_changed(s, root);
-		return;
+	if (found > CHANGES_MAX) {
+		names[0] = root;
+		found = 1;
 	}
 	for (size_t i = 0; i < found; i++) {
-		flush_changed(s, names[i]);
+		flush_changed(s, names[i], now);
 		if (names[i][0] == 0)
 			return; /* sorted: the root comes first, and all is below it */
 	}
@@ -320,7 +330,7 @@ static bool is_same(const struct scopes *s, const struct scope *list, size_t cou
 }
 
 static void change(struct scopes *s, const struct settings *settings, const struct config *config,
-		   bool flushed)
+		   bool flushed, struct now now)
 {
 	size_t count = 0;
 	struct scope *fresh = list_scopes(settings, config, &count);
@@ -330,9 +340,9 @@ static void change(struct scopes *s, const struct settings *settings, const stru
 		return;
 	}
 	if (!fresh || !s->known)
-		flush_unknown(s);
+		flush_unknown(s, now);
 	else if (!flushed)
-		flush_differences(s, fresh, count);
+		flush_differences(s, fresh, count, now);
 	free(s->list);
 	s->known = fresh != NULL;
 	s->list = fresh;
@@ -341,17 +351,19 @@ static void change(struct scopes *s, const struct settings *settings, const stru
 		keep(s);
 }
 
-void scopes_apply(struct scopes *s, const struct settings *settings, const struct config *config)
+void scopes_apply(struct scopes *s, const struct settings *settings, const struct config *config,
+		  struct now now)
 {
-	change(s, settings, config, false);
+	change(s, settings, config, false, now);
 }
 
-void scopes_note(struct scopes *s, const struct settings *settings, const struct config *config)
+void scopes_note(struct scopes *s, const struct settings *settings, const struct config *config,
+		 struct now now)
 {
-	change(s, settings, config, true);
+	change(s, settings, config, true, now);
 }
 
-void scopes_take(struct scopes *s)
+void scopes_take(struct scopes *s, struct now now)
 {
 	struct scope *present = s->list;
 	size_t count = s->count;
@@ -364,9 +376,9 @@ void scopes_take(struct scopes *s)
 	s->count = 0;
 	recall(s);
 	if (!present || !s->known)
-		flush_unknown(s);
+		flush_unknown(s, now);
 	else if (!is_same(s, present, count))
-		flush_differences(s, present, count);
+		flush_differences(s, present, count, now);
 	free(s->list);
 	s->known = present != NULL;
 	s->list = present;

@@ -91,8 +91,3 @@ void commands_flush(const struct commands *c, const uint8_t *name, uint16_t type
 		    struct now now, struct flushed *out);
 /* As reply to the verbs that flush. */
 json_t *commands_flushed(const struct flushed *f);
-
-/* Forget what was learned below forward and stub zones that are in one of OLD and FRESH only, or ask
- * other servers now: on one side of that boundary nothing is known of the other. */
-void commands_flush_zones(const struct commands *c, const struct settings *old,
-			  const struct settings *fresh, struct now now);

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
+#include "anchors/flushes.h"
 #include "console/commands_words.h"
-#include "console/flushes.h"
 
 enum {
 	/* Of one name: some ten types in a few kinds are much. Each is up to 128 kB. */
@@ -121,6 +121,15 @@ static void flush_tiers(const struct commands *c, const uint8_t *name, uint16_t 
 	out->removed += cache_flush(c->cache, name, type, subtree);
 }
 
+static void note_flush(const struct commands *c, const uint8_t *name, uint16_t type, bool subtree,
+		       struct now now)
+{
+	struct flush flush = {.type = type, .subtree = subtree, .at_us = now.mono_us};
+
+	dname_copy(name, flush.name);
+	flushes_add(c->flushes, &flush);
+}
+
 json_t *commands_flushed(const struct flushed *f)
 {
 	return json_pack("{s:I, s:o}", "removed", (json_int_t)f->removed, "not_on_disk",
@@ -140,40 +149,9 @@ void commands_flush(const struct commands *c, const uint8_t *name, uint16_t type
 		denials += ranges_flush_zone(c->ranges, zone);
 	if (subtree)
 		denials += ranges_flush(c->ranges, name);
-	flushes_add(c->flushes, name, type, subtree, now);
+	note_flush(c, name, type, subtree, now);
 	flush_tiers(c, name, type, subtree, out);
 	out->removed += denials;
-}
-
-static bool is_same_zone(const struct settings_zone *a, const struct settings_zone *b)
-{
-	bool same = dname_equal(a->name, b->name) && a->forward == b->forward &&
-		    a->insecure == b->insecure && a->fallback == b->fallback &&
-		    a->server_count == b->server_count;
-	for (size_t i = 0; same && i < a->server_count; i++)
-		same = endpoint_equal(&a->servers[i], &b->servers[i]);
-	return same;
-}
-
-/* Forget what lies below the zones of A that B lacks. */
-static void flush_missing(const struct commands *c, const struct settings *a,
-			  const struct settings *b, struct now now)
-{
-	struct flushed flushed;
-	for (size_t i = 0; i < a->zone_count; i++) {
-		bool found = false;
-		for (size_t k = 0; k < b->zone_count && !found; k++)
-			found = is_same_zone(&a->zones[i], &b->zones[k]);
-		if (!found)
-			commands_flush(c, a->zones[i].name, 0, true, now, &flushed);
-	}
-}
-
-void commands_flush_zones(const struct commands *c, const struct settings *old,
-			  const struct settings *fresh, struct now now)
-{
-	flush_missing(c, old, fresh, now);
-	flush_missing(c, fresh, old, now);
 }
 
 void commands_cache_flush(void *context, struct call *call)
@@ -201,7 +179,7 @@ void commands_cache_flush(void *context, struct call *call)
 	}
 	if (all) {
 		size_t denials = ranges_flush(c->ranges, root);
-		flushes_add(c->flushes, root, 0, true, call_now(call));
+		note_flush(c, root, 0, true, call_now(call));
 		flush_tiers(c, root, 0, true, &flushed);
 		flushed.removed += denials;
 	} else {

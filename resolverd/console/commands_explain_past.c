@@ -1,8 +1,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "anchors/flushes.h"
 #include "console/commands_explain.h"
-#include "console/flushes.h"
 #include "console/trace_words.h"
 #include "resolve/prefetch_plan.h"
 #include "resolve/prefetch_shared.h"
@@ -125,12 +125,13 @@ static void tell_flush(struct explain *x)
 
 	if (!f)
 		return;
+	const char *who = f->by_change ? "a change of the configuration" : "an operator";
 	words_time((int64_t)((x->now.mono_us - f->at_us) / 1000), time);
 	if (f->subtree && f->name[0] == 0)
-		explain_say(x, "The whole cache was flushed by an operator %s ago.", time);
+		explain_say(x, "The whole cache was flushed by %s %s ago.", who, time);
 	else
-		explain_say(x, "%s%s was flushed by an operator %s ago.",
-			    f->subtree ? "All below " : "", dname_text(f->name, name), time);
+		explain_say(x, "%s%s was flushed by %s %s ago.", f->subtree ? "All below " : "",
+			    dname_text(f->name, name), who, time);
 }
 
 void explain_past(struct explain *x)

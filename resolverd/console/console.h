@@ -5,8 +5,8 @@
  *
  * None of it is needed for answering: what cannot be opened is logged, and the daemon serves.
  */
+#include "anchors/flushes.h"
 #include "console/commands.h"
-#include "console/flushes.h"
 #include "console/http.h"
 #include "net/control.h"
 

@@ -133,7 +133,8 @@ static enum err open_shared(struct server *s)
 	if (err == OK) {
 		const struct scopes_parts parts = {.cache = shared->cache,
 						   .ranges = shared->ranges,
-						   .disk = warm_disk(shared->warm)};
+						   .disk = warm_disk(shared->warm),
+						   .flushes = &s->console.flushes};
 		err = scopes_new(&parts, &s->scopes);
 	}
 	if (err == OK)
@@ -244,7 +245,7 @@ static enum err open_anchors(struct server *s)
 	if (err == OK)
 		err = publish_anchors(s);
 	if (err == OK)
-		scopes_apply(s->scopes, &s->snapshot->settings, s->snapshot->config);
+		scopes_apply(s->scopes, &s->snapshot->settings, s->snapshot->config, s->loop.now);
 	return err;
 }
 
@@ -270,7 +271,7 @@ static void take_disk(struct server *s)
 		err = publish_anchors(s);
 	if (err != OK)
 		log_error("trust anchors: out of memory, workers go on with the old ones");
-	scopes_take(s->scopes);
+	scopes_take(s->scopes, s->loop.now);
 	warm_take(s->shared.warm, s->loop.now);
 	warm_load(s->shared.warm, s->loop.now, keep, s);
 }
@@ -370,10 +371,8 @@ static enum err use_config(struct server *s, struct config *fresh)
 		s->console.queries_set = queries_set;
 		return err;
 	}
-	commands_flush_zones(&s->console.commands, &old->config->settings, &fresh->settings,
-			     s->loop.now);
 	snapshot_release(old);
-	scopes_apply(s->scopes, &s->snapshot->settings, s->snapshot->config);
+	scopes_apply(s->scopes, &s->snapshot->settings, s->snapshot->config, s->loop.now);
 	log_set_level(s->snapshot->config->log_level);
 	return OK;
 }
@@ -560,7 +559,7 @@ static enum err publish(void *context)
 	enum err err = publish_anchors(s);
 
 	if (err == OK)
-		scopes_note(s->scopes, &s->snapshot->settings, s->snapshot->config);
+		scopes_note(s->scopes, &s->snapshot->settings, s->snapshot->config, s->loop.now);
 	return err;
 }
 

@@ -3,8 +3,8 @@
  * table, before an empty cache. The first byte chooses its rights and how its bytes are cut into
  * pieces. Whatever comes: each reply is one JSON object, and the session ends or goes on.
  */
+#include "anchors/flushes.h"
 #include "console/commands.h"
-#include "console/flushes.h"
 #include "control/session.h"
 #include "machine/holdings.h"
 #include "machine/listen.h"

@@ -1,9 +1,15 @@
 """The process: configuration, signals, sockets."""
+import contextlib
 import os
 import pwd
 import signal
 import socket
+import threading
 import time
+
+import dns.message
+import dns.rdatatype
+import dns.rrset
 
 import case
 from control import Varlink
@@ -155,6 +161,50 @@ class Life(case.DaemonCase):
         self.net.clear_queries()
         self.assertData(self.ask("www.signed.org", address="127.0.0.2"), "198.18.1.1")
         self.assertEqual(self.net.queries("www.signed.org."), [])
+
+
+    def late_server(self, address):
+        """A forwarder at ADDRESS that knows 192.0.2.66 for every name, after a second and more."""
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind((address, 53))
+        self.addCleanup(sock.close)
+
+        def send(*reply):
+            with contextlib.suppress(OSError):      # the test is over
+                sock.sendto(*reply)
+
+        def serve():
+            while True:
+                try:
+                    packet, client = sock.recvfrom(4096)
+                except OSError:
+                    return
+                reply = dns.message.make_response(dns.message.from_wire(packet),
+                                                  recursion_available=True)
+                question = reply.question[0]
+                if question.rdtype == dns.rdatatype.A:
+                    reply.answer.append(dns.rrset.from_text(question.name, 3600, "IN", "A",
+                                                            "192.0.2.66"))
+                threading.Timer(1.6, send, (reply.to_wire(), client)).start()
+        threading.Thread(target=serve, daemon=True).start()
+
+    def test_reload_while_a_question_is_open(self):
+        """What a question brings that began under the old configuration is not kept under the new."""
+        self.late_server("127.0.0.66")
+        daemon = self.another({"forward-zones": [{"name": "plain.com.", "servers": ["127.0.0.66"],
+                                                  "insecure": True}]})
+        asked = self.query("www.plain.com")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.connect(("127.0.0.2", 53))
+            sock.settimeout(5)
+            sock.send(asked.to_wire())
+            time.sleep(0.3)
+            daemon.configure({})
+            daemon.reload()
+            self.until(lambda: "configuration reloaded" in daemon.said())
+            self.assertData(dns.message.from_wire(sock.recv(4096)), "192.0.2.66")
+        self.until(lambda: [r.to_text() for r in self.ask(
+            "www.plain.com", address="127.0.0.2").answer[-1]] == ["198.18.1.1"])
 
 
 class StatePath(case.FreshCase):

@@ -1,14 +1,13 @@
-#include "console/flushes.h"
+#include "anchors/flushes.h"
 
 #include "base/require.h"
 
-void flushes_add(struct flushes *f, const uint8_t *name, uint16_t type, bool subtree,
-		 struct now now)
+void flushes_add(struct flushes *f, const struct flush *flush)
 {
-	struct flush *flush = &f->list[f->count++ % FLUSHES_MAX];
+	struct flush *place = &f->list[f->count++ % FLUSHES_MAX];
 
-	*flush = (struct flush){.type = type, .subtree = subtree, .at_us = now.mono_us};
-	(void)dname_lower(name, flush->name);
+	*place = *flush;
+	(void)dname_lower(flush->name, place->name);
 }
 
 const struct flush *flushes_find(const struct flushes *f, const uint8_t *name, uint16_t type)
