@@ -2,8 +2,6 @@
 
 #include "dns/rdata.h"
 
-enum { HASH_LABEL_LEN = 32 }; /* 20 bytes in base32hex */
-
 static bool parse_nsec(const uint8_t *zone, struct range_parsed *p)
 {
 	struct nsec_view v;
@@ -20,47 +18,18 @@ static bool parse_nsec(const uint8_t *zone, struct range_parsed *p)
 	return true;
 }
 
-static int base32hex_value(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'v' ? c - 'a' + 10 : -1;
-}
-
-/* RFC 5155 §3.3: the hash in base32hex without padding, 8 letters for 5 bytes. */
-static bool decode_hash(const uint8_t *label, uint8_t out[static RANGE_HASH_LEN])
-{
-	if (label[0] != HASH_LABEL_LEN)
-		return false;
-	uint32_t bits = 0;
-	unsigned bit_count = 0;
-	size_t len = 0;
-	for (size_t i = 1; i <= HASH_LABEL_LEN; i++) {
-		int value = base32hex_value(label[i]);
-		if (value < 0)
-			return false;
-		bits = bits << 5 | (uint32_t)value;
-		bit_count += 5;
-		if (bit_count >= 8) {
-			bit_count -= 8;
-			out[len++] = (uint8_t)(bits >> bit_count);
-		}
-	}
-	return true;
-}
-
 static bool parse_nsec3(const uint8_t *zone, struct range_parsed *p)
 {
 	struct nsec3_view v;
-	if (rdata_nsec3(p->rdata, &v) != OK || v.next_hash.len != RANGE_HASH_LEN)
+	if (rdata_nsec3(p->rdata, &v) != OK || v.next_hash.len != NSEC3_HASH_SIZE)
 		return false;
-	if (!decode_hash(p->set->owner, p->key) || !dname_equal(dname_skip(p->set->owner, 1), zone))
+	if (!rdata_nsec3_owner(p->set->owner, p->key) ||
+	    !dname_equal(dname_skip(p->set->owner, 1), zone))
 		return false;
-	p->key_len = RANGE_HASH_LEN;
-	p->next_key_len = RANGE_HASH_LEN;
-	memcpy(p->next_key, v.next_hash.at, RANGE_HASH_LEN);
-	p->to_end = memcmp(p->key, p->next_key, RANGE_HASH_LEN) >= 0;
+	p->key_len = NSEC3_HASH_SIZE;
+	p->next_key_len = NSEC3_HASH_SIZE;
+	memcpy(p->next_key, v.next_hash.at, NSEC3_HASH_SIZE);
+	p->to_end = memcmp(p->key, p->next_key, NSEC3_HASH_SIZE) >= 0;
 	p->params.algorithm = v.algorithm;
 	p->params.iterations = v.iterations;
 	p->params.salt_len = (uint8_t)v.salt.len;
@@ -116,8 +85,8 @@ bool range_nsec3_holds(struct span rdata, struct span owner, struct span hash)
 		return false;
 	if (span_equal(owner, hash))
 		return true;
-	bool behind = memcmp(owner.at, hash.at, RANGE_HASH_LEN) < 0;
-	bool before = memcmp(hash.at, v.next_hash.at, RANGE_HASH_LEN) < 0;
-	bool wraps = memcmp(owner.at, v.next_hash.at, RANGE_HASH_LEN) >= 0;
+	bool behind = memcmp(owner.at, hash.at, NSEC3_HASH_SIZE) < 0;
+	bool before = memcmp(hash.at, v.next_hash.at, NSEC3_HASH_SIZE) < 0;
+	bool wraps = memcmp(owner.at, v.next_hash.at, NSEC3_HASH_SIZE) >= 0;
 	return wraps ? behind || before : behind && before;
 }

@@ -6,8 +6,7 @@
  * The order is that of memcmp over keys: dname_key() for NSEC, the hash for NSEC3.
  */
 #include "cache/ranges.h"
-
-enum { RANGE_HASH_LEN = 20 }; /* SHA-1, the only algorithm of NSEC3 there is */
+#include "dns/rdata.h"
 
 struct range_parsed { /* a record that has passed all checks */
 	const struct rrset *set;

@@ -500,7 +500,7 @@ enum err ranges_nsec3_params(struct ranges *r, const uint8_t *zone, struct range
 enum err ranges_find_nsec3(struct ranges *r, const uint8_t *zone, const uint8_t hash[static 20],
 			   struct now now, struct arena *arena, struct proven *out)
 {
-	struct wanted wanted = {.type = TYPE_NSEC3, .key = span_of(hash, RANGE_HASH_LEN)};
+	struct wanted wanted = {.type = TYPE_NSEC3, .key = span_of(hash, NSEC3_HASH_SIZE)};
 	return find(r, zone, &wanted, now, arena, out);
 }
 

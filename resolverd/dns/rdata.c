@@ -305,3 +305,36 @@ enum err rdata_nsec3(struct span rdata, struct nsec3_view *out)
 	*out = v;
 	return OK;
 }
+
+static int base32hex_value(uint8_t letter)
+{
+	if (letter >= '0' && letter <= '9')
+		return letter - '0';
+	if (letter >= 'a' && letter <= 'v')
+		return letter - 'a' + 10;
+	if (letter >= 'A' && letter <= 'V')
+		return letter - 'A' + 10;
+	return -1;
+}
+
+bool rdata_nsec3_owner(const uint8_t *owner, uint8_t out[static NSEC3_HASH_SIZE])
+{
+	uint32_t bits = 0;
+	unsigned bit_count = 0;
+	size_t done = 0;
+
+	if (owner[0] != NSEC3_LABEL_LEN)
+		return false;
+	for (size_t i = 1; i <= NSEC3_LABEL_LEN; i++) {
+		int value = base32hex_value(owner[i]);
+		if (value < 0)
+			return false;
+		bits = bits << 5 | (uint32_t)value;
+		bit_count += 5;
+		if (bit_count >= 8) {
+			bit_count -= 8;
+			out[done++] = (uint8_t)(bits >> bit_count);
+		}
+	}
+	return true;
+}

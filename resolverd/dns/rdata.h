@@ -74,6 +74,10 @@ struct nsec3_view {
 };
 enum { NSEC3_OPT_OUT = 1 };
 MUST_USE enum err rdata_nsec3(struct span rdata, struct nsec3_view *out);
+/* The hash that is the first label of OWNER: base32hex without padding (RFC 5155 §3.3, RFC 4648 §7). False:
+ * that is no hash of SHA-1, the only algorithm there is. */
+enum { NSEC3_HASH_SIZE = 20, NSEC3_LABEL_LEN = 32 };
+bool rdata_nsec3_owner(const uint8_t *owner, uint8_t out[static NSEC3_HASH_SIZE]);
 
 /* TYPE is set in a type bitmap (RFC 4034 §4.1.2). A malformed bitmap (windows out of order, length
  * 0 or over 32) is refused by rdata_nsec and rdata_nsec3. */

@@ -4,42 +4,7 @@
 #include "dnssec/crypto.h"
 #include "dnssec/nsec.h"
 
-enum {
-	NSEC3_LABEL_LEN = 32, /* 20 bytes in base32hex, 5 bits a letter */
-	NSEC3_ALGORITHM_SHA1 = 1,
-};
-
-/* RFC 4648 §7 without padding; -1 for any other letter. */
-static int base32hex_value(uint8_t letter)
-{
-	if (letter >= '0' && letter <= '9')
-		return letter - '0';
-	if (letter >= 'a' && letter <= 'v')
-		return letter - 'a' + 10;
-	if (letter >= 'A' && letter <= 'V')
-		return letter - 'A' + 10;
-	return -1;
-}
-
-static bool decode_hash(const uint8_t label[static NSEC3_LABEL_LEN],
-			uint8_t out[static NSEC3_HASH_SIZE])
-{
-	uint32_t bits = 0;
-	unsigned bit_count = 0;
-	size_t done = 0;
-	for (size_t i = 0; i < NSEC3_LABEL_LEN; i++) {
-		int value = base32hex_value(label[i]);
-		if (value < 0)
-			return false;
-		bits = bits << 5 | (uint32_t)value;
-		bit_count += 5;
-		if (bit_count >= 8) {
-			bit_count -= 8;
-			out[done++] = (uint8_t)(bits >> bit_count);
-		}
-	}
-	return true;
-}
+enum { NSEC3_ALGORITHM_SHA1 = 1 };
 
 /* Records that are to be ignored say nothing (RFC 5155 §8.1, §8.2). */
 static bool view_is_usable(const struct nsec3_view *view)
@@ -59,8 +24,8 @@ void nsec3_add(struct nsec3_records *r, const struct rrset *set)
 		return;
 	/* The hash is one label directly below the apex (RFC 5155 §3.1): deeper, it would be some
 	 * other zone's. */
-	if (set->owner[0] != NSEC3_LABEL_LEN || !dname_equal(dname_skip(set->owner, 1), r->zone) ||
-	    !decode_hash(set->owner + 1, n.owner))
+	if (!rdata_nsec3_owner(set->owner, n.owner) ||
+	    !dname_equal(dname_skip(set->owner, 1), r->zone))
 		return;
 	if (view.iterations > DENIAL_ITERATIONS_MAX) {
 		r->iterations_exceeded = true;

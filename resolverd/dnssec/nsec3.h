@@ -3,9 +3,8 @@
  * Proofs from NSEC3 records (RFC 5155 §8, RFC 9276). For denial.c, which has checked who signed
  * what: a record in here belongs to ZONE. All records of one proof share hash, iterations and salt.
  */
+#include "dns/rdata.h"
 #include "dnssec/denial.h"
-
-enum { NSEC3_HASH_SIZE = 20 };
 
 struct nsec3 {
 	uint8_t owner[NSEC3_HASH_SIZE];

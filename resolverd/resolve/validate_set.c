@@ -6,8 +6,6 @@
 #include "resolve/chain.h"
 #include "resolve/verify.h"
 
-enum { HASH_LABEL_LEN = 32 }; /* 20 bytes in base32hex */
-
 /* SIGNER lies above the zone whose own servers were asked: not the zone that contains the data (RFC
  * 4035 §5.3.1). Below it, it may be a zone that the same servers hold without ever referring to it. */
 static bool is_above_cut(const struct query *q, const uint8_t *signer)
@@ -23,7 +21,7 @@ static bool is_above_cut(const struct query *q, const uint8_t *signer)
 static bool is_of_parent(const struct query *q, const struct rrset *set)
 {
 	return set->type == TYPE_DS || (set->type == TYPE_CNAME && q->qtype == TYPE_DS) ||
-	       (set->type == TYPE_NSEC3 && set->owner[0] == HASH_LABEL_LEN);
+	       (set->type == TYPE_NSEC3 && set->owner[0] == NSEC3_LABEL_LEN);
 }
 
 const uint8_t *validate_set_signer(const struct query *q, const struct rrset *set)

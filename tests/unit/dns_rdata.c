@@ -279,13 +279,42 @@ static void test_first_name(void **state)
 	assert_null(rdata_name(65280, span_of("\1a", 3)));
 }
 
+/* RFC 5155 appendix A: the hash of "example", letters of either case. */
+static void test_nsec3_owner(void **state)
+{
+	(void)state;
+	static const uint8_t example[NSEC3_HASH_SIZE] = {0x06, 0x53, 0x68, 0xab, 0xee, 0xd7, 0xec,
+							 0x6e, 0x9f, 0xeb, 0xa9, 0x6b, 0x8c, 0x8b,
+							 0xc3, 0xe8, 0xb7, 0x91, 0xf7, 0x16};
+	static const struct {
+		const char *label;
+		bool good;
+	} cases[] = {
+		{"\0400p9mhaveqvm6t7vbl5lop2u3t2rp3tom", true},
+		{"\0400P9MHAVEQVM6T7VBL5LOP2U3T2RP3TOM", true},
+		{"\0400p9mhaveqvm6t7vbl5lop2u3t2rp3tow", false}, /* no such letter */
+		{"\0400p9mhaveqvm6t7vbl5lop2u3t2rp3t\357m", false},
+		{"\0370p9mhaveqvm6t7vbl5lop2u3t2rp3to", false},
+		{"\0410p9mhaveqvm6t7vbl5lop2u3t2rp3tomm", false},
+		{"", false},
+	};
+	uint8_t hash[NSEC3_HASH_SIZE];
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		assert_int_equal(rdata_nsec3_owner((const uint8_t *)cases[i].label, hash),
+				 cases[i].good);
+		if (cases[i].good)
+			assert_memory_equal(hash, example, sizeof(hash));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_valid),	    cmocka_unit_test(test_canonical),
-		cmocka_unit_test(test_order),	    cmocka_unit_test(test_key_tags),
-		cmocka_unit_test(test_typed_views), cmocka_unit_test(test_bitmaps),
-		cmocka_unit_test(test_first_name),
+		cmocka_unit_test(test_nsec3_owner), cmocka_unit_test(test_valid),
+		cmocka_unit_test(test_canonical),   cmocka_unit_test(test_order),
+		cmocka_unit_test(test_key_tags),    cmocka_unit_test(test_typed_views),
+		cmocka_unit_test(test_bitmaps),	    cmocka_unit_test(test_first_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
