@@ -1,14 +1,7 @@
 """Validation, as a client sees it."""
-import os
-import subprocess
-
 import dns.flags
-import dns.message
-import dns.query
-import dns.rrset
 
 import case
-from wire import BACKEND_PORT
 
 
 class Secure(case.DaemonCase):
@@ -176,76 +169,3 @@ class WrongAnchor(case.DaemonCase):
         reply = self.ask("www.signed.org")
         self.assertData(reply, status="SERVFAIL")
         self.assertEde(reply, 6, 9, 10)
-
-
-class Behind(case.FreshCase):
-    """Unbound and delv validate behind us, and need the parent's word on DS from servers that have odd ways to
-    tell it, or do not (RFC 4035 §3.1.4.1)."""
-
-    NAMES = {"unsigned.org.", "plain.com.", "signed.org.", "child.signed.org.", "nsec3.org."}
-
-    def edit_ds(self, edit):
-        """All servers of the lab answer questions for DS of NAMES with what EDIT makes of the reply."""
-        def edited(link, packet):
-            reply = dns.message.from_wire(packet)
-            asked = reply.question[0]
-            if asked.rdtype != dns.rdatatype.DS or asked.name.to_text().lower() not in self.NAMES:
-                return packet
-            edit(link, reply, asked.name)
-            return reply.to_wire()
-        for server in self.net.servers.values():
-            server.link.edit = lambda packet, link=server.link: edited(link, packet)
-
-    @staticmethod
-    def refer(link, reply, name):
-        """As for all else below the cut."""
-        below = dns.message.make_query(name, "A", want_dnssec=True)
-        told = dns.query.udp(below, link.addresses[0], 2, port=BACKEND_PORT)
-        if "NS" in case.types(told.authority):
-            reply.answer, reply.authority, reply.additional = [], told.authority, told.additional
-            reply.flags &= ~dns.flags.AA
-
-    @staticmethod
-    def alias(_, reply, name):
-        """As the zone below does for all types."""
-        reply.answer = [dns.rrset.from_text(name, 300, "IN", "CNAME", "www.rsa.org.")]
-        reply.authority = []
-
-    def delv(self, address, name):
-        """What named's own validator, which asks for every link of the chain itself, makes of ADDRESS."""
-        anchors = os.path.join(self.net.dir, "delv.anchors")
-        with open(anchors, "w") as out:
-            for anchor in self.net.trust_anchors:
-                tag, algorithm, kind, digest = anchor.split(None, 2)[2].split()
-                out.write(f'trust-anchors {{ "." static-ds {tag} {algorithm} {kind} "{digest}"; }};\n')
-        return subprocess.run(["delv", f"@{address}", "-a", anchors, "+root=.", name, "A"],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              timeout=30, check=False).stdout
-
-    def check(self, edit, *wanted):
-        self.edit_ds(edit)
-        daemon = self.net.resolver({"workers": 1}).start()
-        behind = self.net.resolver(kind="unbound", address="127.0.0.2", extra=(
-            "forward-zone:", '  name: "."', f"  forward-addr: {daemon.address}")).start()
-        try:
-            for name, secure in wanted:
-                with self.subTest(name):
-                    reply = self.ask(name, address=behind.address, ad=True, timeout=5)
-                    self.assertData(reply, "198.18.1.1")
-                    self.assertFlag(reply, "AD", secure)
-                    told = self.delv(daemon.address, name)
-                    self.assertIn("198.18.1.1", told)
-                    self.assertIn("; fully validated" if secure else "; unsigned answer", told)
-        finally:
-            behind.stop()
-            self.assertEqual(daemon.stop(), 0)
-
-    def test_referrals(self):
-        """DS, or the proof that there is none, is told by a referral only."""
-        self.check(self.refer, ("www.unsigned.org", False), ("www.plain.com", False),
-                   ("www.signed.org", True), ("www.child.signed.org", True), ("www.nsec3.org", True))
-
-    def test_aliases(self):
-        """All that is told of DS is the alias of the zone below; the referral had the proof."""
-        self.check(self.alias, ("www.unsigned.org", False), ("www.plain.com", False),
-                   ("www.signed.org", True))
