@@ -318,8 +318,8 @@ static enum step give_up_contradiction(struct query *q)
 /* The leg is VERDICT. Nobody signs the header, so unless what stands below it is proven an NXDOMAIN there has
  * to agree with that, and with what is known. A name that has data of other types lacks this one (beside.h).
  * Said of an alias' end (RFC 6604 §3) it may come from a server that has not looked for it: the end is asked
- * for itself, but where packets are counted. An alias that a DNAME stands for is there even for who asks for
- * it alone, and then goes on from it (RFC 6672 §3.2). */
+ * for itself, but where packets are counted. Who asks for an alias alone has it, and goes on from it: of its
+ * end it is said there too (RFC 6604 §2), and one that a DNAME stands for is there (RFC 6672 §3.2). */
 static enum step conclude(struct query *q, enum verdict verdict)
 {
 	struct reply *reply = q->reply;
@@ -327,7 +327,7 @@ static enum step conclude(struct query *q, enum verdict verdict)
 	const struct trouble noted = q->trouble;
 	if (q->reply_cached || reply->rcode != RCODE_NXDOMAIN || verdict == VERDICT_SECURE)
 		return leg_checked(q, verdict);
-	if (reply->kind == REPLY_ANSWER && !scrub_made_by_dname(reply, count - 1))
+	if (reply->kind == REPLY_ANSWER && q->qtype != TYPE_CNAME)
 		return give_up_contradiction(q);
 	if (reply->kind == REPLY_NXDOMAIN && count > 0 && !servers_are_counted(q))
 		keep_alias(q, count, &noted);

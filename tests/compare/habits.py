@@ -137,6 +137,14 @@ def denies_types(reply, wire):
     return reply.to_wire(max_size=65535)
 
 
+def denies_ends(reply, wire):
+    """Who asks for an alias alone is told that its end is not there, beside it."""
+    if reply.rcode() or not reply.answer or reply.question[0].rdtype != dns.rdatatype.CNAME:
+        return wire
+    reply.set_rcode(dns.rcode.NXDOMAIN)
+    return reply.to_wire(max_size=65535)
+
+
 def no_additional(reply, _):
     if reply.answer:
         reply.additional = []
@@ -172,6 +180,7 @@ HABITS = {
     "no SOA": (None, no_soa),
     "mute": (None, mute),
     "denies types": (None, denies_types),
+    "denies ends of aliases": (None, denies_ends),
     "no additional data": (None, no_additional),
 }
 
