@@ -74,15 +74,18 @@ static bool option_view(uint16_t code, struct span value, struct edns *out)
 
 static enum edns_status options_view(struct reader *options, struct edns *out)
 {
+	enum edns_status status = EDNS_OK;
 	unsigned count = 0;
 	while (reader_left(options) > 0) {
 		uint16_t code = reader_u16(options);
 		uint16_t len = reader_u16(options);
 		struct span value = reader_bytes(options, len);
-		if (options->failed || ++count > EDNS_OPTIONS_MAX || !option_view(code, value, out))
+		if (options->failed || ++count > EDNS_OPTIONS_MAX)
 			return EDNS_FORMERR;
+		if (!option_view(code, value, out))
+			status = EDNS_FORMERR;
 	}
-	return EDNS_OK;
+	return status;
 }
 
 enum edns_status edns_view(const struct message *m, struct edns *out)
@@ -90,8 +93,6 @@ enum edns_status edns_view(const struct message *m, struct edns *out)
 	*out = (struct edns){.size = EDNS_SIZE_MIN, .ede = EDE_NONE};
 	if (m->opt_count == 0)
 		return EDNS_ABSENT;
-	if (m->opt_count > 1)
-		return EDNS_FORMERR; /* RFC 6891 §6.1.1 */
 
 	/* Nothing but memory that is not the message's would be read: our own caller's fault, and no
 	 * packet's, as message_view() checks all of them alike. */
@@ -110,9 +111,10 @@ enum edns_status edns_view(const struct message *m, struct edns *out)
 	struct reader options = reader_of(reader_bytes(&r, len));
 	if (r.failed)
 		return EDNS_FORMERR;
-	if (out->version > EDNS_VERSION)
-		return EDNS_BADVERS; /* RFC 6891 §6.1.3; what its options mean we cannot know */
-	return options_view(&options, out);
+	enum edns_status status = EDNS_BADVERS; /* RFC 6891 §6.1.3 */
+	if (out->version <= EDNS_VERSION)	/* else what its options mean we cannot know */
+		status = options_view(&options, out);
+	return m->opt_count > 1 ? EDNS_FORMERR : status; /* RFC 6891 §6.1.1 */
 }
 
 /* Length of what MAX bytes can hold of TEXT: never cut inside a UTF-8 sequence. */

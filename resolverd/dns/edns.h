@@ -45,7 +45,8 @@ struct edns {	       /* what an OPT record said */
 	uint16_t ede;		   /* first one in a reply; EDE_NONE */
 };
 
-/* Read the OPT record of a checked message. OUT is zeroed (ede = EDE_NONE) first. */
+/* Read the OPT record of a checked message, the first one. OUT is zeroed (ede = EDE_NONE) first, and has what
+ * could be read, if that is FORMERR too: a query is refused then, a reply lacks what it does not say. */
 enum edns_status edns_view(const struct message *m, struct edns *out);
 
 struct edns_reply {	/* what our OPT record shall say */

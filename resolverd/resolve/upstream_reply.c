@@ -295,7 +295,10 @@ void upstream_reply(struct resolver *r, struct send *s, const struct event *ev)
 	}
 	enum match match = match_reply(s, &m, ev);
 	enum edns_status status = edns_view(&m, &edns);
-	if (match == MATCH_NO || status == EDNS_FORMERR) {
+	if (status == EDNS_FORMERR)
+		status =
+			EDNS_OK; /* what it breaks is not said; a cookie of a wrong length is none */
+	if (match == MATCH_NO) {
 		mismatch(q, s, TRACE_WRONG_MISMATCH);
 		return;
 	}

@@ -107,6 +107,20 @@ def no_opt(reply, _):
     return reply.to_wire(max_size=65535)
 
 
+def another_opt(owner, options):
+    """An OPT that is not as it should be, beside the one there is or in its place (RFC 6891 §6.1.1, §6.1.2)."""
+    def edit(reply, wire):
+        if reply.edns < 0:
+            return wire
+        if owner or options:
+            reply.use_edns(False)
+            wire = reply.to_wire(max_size=65535)
+        count, = struct.unpack("!H", wire[10:12])
+        return wire[:10] + struct.pack("!H", count + 1) + wire[12:] + owner + b"\0" + \
+            struct.pack("!HHIH", dns.rdatatype.OPT, 1232, 0, len(options)) + options
+    return edit
+
+
 def no_soa(reply, _):
     """Denials do not say for how long."""
     if not reply.answer:
@@ -177,6 +191,10 @@ HABITS = {
     "small letters": (None, small_letters),
     "bytes behind the end": (None, bytes_behind),
     "no OPT": (None, no_opt),
+    "two OPTs": (None, another_opt(b"", b"")),
+    "OPT with an owner": (None, another_opt(b"\1x", b"")),
+    "OPT with a broken option": (None, another_opt(b"", b"\xfd\xe9\0")),
+    "OPT with a short cookie": (None, another_opt(b"", b"\0\x0a\0\7abcdefg")),
     "no SOA": (None, no_soa),
     "mute": (None, mute),
     "denies types": (None, denies_types),

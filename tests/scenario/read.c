@@ -788,12 +788,21 @@ static const struct {
 	{"beside", 2, beside},
 };
 
+/* A # begins a comment, but not the one of \# (RFC 3597 §5). */
+static void cut_comment(char *line)
+{
+	char *at = line;
+	while (*(at += strcspn(at, "#\n")) == '#' && at > line && at[-1] == '\\')
+		at++;
+	*at = '\0';
+}
+
 void scene_read(struct scene *s, char *line)
 {
 	struct words w = {0};
 	char whole[SCENE_TEXT_MAX], *rest, *word;
 	s->line++;
-	line[strcspn(line, "#\n")] = '\0';
+	cut_comment(line);
 	snprintf(whole, sizeof(whole), "%s", line);
 	for (word = strtok_r(line, " \t", &rest); word && w.count < SCENE_WORDS_MAX;
 	     word = strtok_r(NULL, " \t", &rest))

@@ -111,6 +111,34 @@ static void test_fields(void **state)
 	assert_int_equal(e.ede, 6);
 }
 
+/* A reply's OPT that breaks its rules: the rest of it counts. */
+static void test_damaged(void **state)
+{
+	(void)state;
+	struct edns e;
+
+	assert_int_equal(view_hex(HEADER("02") "00 0029 1000 01008000 0006 000f 0002 0006"
+					       "00 0029 0200 02000000 0006 000f 0002 0007",
+				  &e),
+			 EDNS_FORMERR);
+	assert_int_equal(e.size, 4096); /* the first one counts */
+	assert_int_equal(e.extended_rcode, 1);
+	assert_int_equal(e.ede, 6);
+
+	assert_int_equal(view_hex(HEADER("01") "00 0029 04d0 01000000 0016"
+					       "000a 0007 01020304050607"
+					       "000f 0002 0006"
+					       "000b 0002 00",
+				  &e),
+			 EDNS_FORMERR);
+	assert_int_equal(e.client_cookie_len, 0);
+	assert_int_equal(e.ede, 6);
+	assert_false(e.keepalive);
+
+	assert_int_equal(view_hex(HEADER("02") OPT("00010000", "0000") OPT("00000000", "0000"), &e),
+			 EDNS_FORMERR); /* of two, though the first is of a version above 0 */
+}
+
 static void test_option_flood(void **state)
 {
 	(void)state;
@@ -279,6 +307,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_view),
 		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_option_flood),
 		cmocka_unit_test(test_write),
 		cmocka_unit_test(test_long_text_is_cut_between_characters),
