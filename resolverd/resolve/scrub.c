@@ -502,6 +502,17 @@ static enum err take_priming(struct scrub *s)
 	return take_delegation(s, &out->sets[0]);
 }
 
+/* The answer or the authority section tells of another class than was asked for. */
+static bool has_other_class(const struct message *m)
+{
+	struct record_iter it = record_iter_of(m);
+	struct record rec;
+	while (record_next(&it, &rec) && rec.section != SECTION_ADDITIONAL)
+		if (rec.rclass != CLASS_IN)
+			return true;
+	return false;
+}
+
 /* Data without authority beside a referral to the zone that it lies in: it is left over from somewhere,
  * or made up, and that zone's own servers have to tell (RFC 1034 §4.3.2). One that holds that zone too has
  * authority. */
@@ -581,8 +592,12 @@ enum err scrub_reply(const struct scrub_input *in, struct arena *arena, struct r
 	enum err err = scrub_chain(&s);
 	if (err == ERR_NO_MEMORY)
 		return err;
-	if (err != OK)
+	/* Records of another class say nothing; that there is nothing else is no denial. */
+	bool is_void = (out->doubtful || out->mute) && has_other_class(s.m);
+	if (err != OK || is_void) {
 		out->kind = REPLY_BROKEN;
+		out->doubtful = out->mute = false;
+	}
 	return OK;
 }
 

@@ -261,6 +261,37 @@ static bool with_word(const char *word, enum only_with *out)
 	return false;
 }
 
+static bool class_of(const char *word, uint16_t *out)
+{
+	static const struct {
+		const char *word;
+		uint16_t value;
+	} classes[] = {{"CH", 3}, {"HS", 4}, {"NONE", 254}, {"ANY", 255}};
+	for (size_t i = 0; i < ARRAY_LEN(classes); i++)
+		if (strcmp(classes[i].word, word) == 0) {
+			*out = classes[i].value;
+			return true;
+		}
+	return false;
+}
+
+/* What is wrong with a reply; false: WORD says nothing of that. */
+static bool spoils_word(struct scene_spoils *out, const char *word)
+{
+	static const char *const counts[] = {"answers", "authorities", "additionals"};
+	const char *value;
+	if ((value = value_of(word, "class")) != NULL)
+		return class_of(value, &out->rclass);
+	if ((value = value_of(word, "question-class")) != NULL)
+		return class_of(value, &out->question_class);
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+		if ((value = value_of(word, counts[i])) != NULL) {
+			out->miscounts[i] = atoi(value);
+			return out->miscounts[i] != 0;
+		}
+	return false;
+}
+
 static void reply_word(struct scene *s, struct scene_reply *r, const char *word)
 {
 	const struct {
@@ -277,8 +308,9 @@ static void reply_word(struct scene *s, struct scene_reply *r, const char *word)
 		{"lower", &r->in_lower_case},
 		{"no-question", &r->no_question},
 		{"no-opt", &r->no_opt},
-		{"trailing", &r->trailing},
-		{"mistyped", &r->mistyped},
+		{"two-opts", &r->two_opts},
+		{"trailing", &r->spoils.trailing},
+		{"mistyped", &r->spoils.mistyped},
 	};
 	const char *value;
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
@@ -306,6 +338,8 @@ static void reply_word(struct scene *s, struct scene_reply *r, const char *word)
 		before_word(s, r, value);
 	else if ((value = value_of(word, "cookie")) != NULL)
 		cookie_word(r, value);
+	else if (spoils_word(&r->spoils, word))
+		return;
 	else if (!rcode_of(word, &r->rcode))
 		scene_fail(s, "no reply is %s", word);
 }

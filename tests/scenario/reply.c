@@ -8,9 +8,7 @@
 enum {
 	CONNECT_LOST_MS = 3000,
 	UNREACHABLE_MS = 1,
-	TRAILING_SIZE = 7,
 	OPT_FIXED_SIZE = 11,
-	RECORD_FIXED_SIZE = 10, /* type, class, TTL, RDLENGTH */
 };
 
 bool scene_has_options(const struct message *m)
@@ -133,8 +131,9 @@ static void add_opt(struct scene *s, const struct scene_reply *r, const struct m
 		cookie[0] ^= r->cookie == COOKIES_WRONG;
 		opt.cookie = span_of(cookie, sizeof(cookie));
 	}
-	if (!edns_write(b, &opt))
-		scene_fail(s, "no room for OPT");
+	for (int n = 0; n <= r->two_opts; n++)
+		if (!edns_write(b, &opt))
+			scene_fail(s, "no room for OPT");
 }
 
 static struct span write_reply(struct scene *s, const struct scene_reply *r,
@@ -178,19 +177,6 @@ static void deliver_before(struct scene *s, const struct scene_reply *r, const s
 			packet.len -= 3;
 		scene_deliver(s, &from, delay_ms / 2, packet);
 	}
-}
-
-/* Call the first record in PACKET one of TYPE. */
-static void mistype(uint8_t *wire, size_t len, uint16_t type)
-{
-	struct message m;
-	struct record rec;
-	REQUIRE(message_view(span_of(wire, len), &m) == OK);
-	struct record_iter it = record_iter_of(&m);
-	REQUIRE(record_next(&it, &rec));
-	uint8_t *at = wire + rec.rdata_offset - RECORD_FIXED_SIZE;
-	at[0] = (uint8_t)(type >> 8);
-	at[1] = (uint8_t)type;
 }
 
 void scene_answer(struct scene *s, const struct action *a, const struct message *m)
@@ -239,12 +225,6 @@ void scene_answer(struct scene *s, const struct action *a, const struct message 
 					 : EDNS_SIZE_MIN,
 		     m->id, 0);
 	struct span packet = write_reply(s, r, m, qname, &b);
-	if (r->mistyped)
-		mistype(wire, packet.len, m->qtype);
-	if (r->trailing) {
-		REQUIRE(packet.len + TRAILING_SIZE <= sizeof(wire));
-		memset(wire + packet.len, 0xa5, TRAILING_SIZE);
-		packet.len += TRAILING_SIZE;
-	}
+	packet = scene_spoil(&r->spoils, m->qtype, packet, wire, sizeof(wire));
 	scene_deliver(s, a, delay_ms, packet)->fragmented = r->fragmented;
 }

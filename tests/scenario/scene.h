@@ -7,7 +7,7 @@
  *
  *   main.c   files, one after the other      read.c   the words of a line
  *   play.c   clock, events, actions          reply.c  what servers reply
- *   sign.c   keys of zones, signatures
+ *   sign.c   keys of zones, signatures       spoil.c  what is wrong with a reply
  */
 #include "base/heap.h"
 #include "cache/ranges.h"
@@ -64,6 +64,12 @@ struct scene_record {
 	struct scene_signature signature;
 };
 
+struct scene_spoils { /* what is wrong with a reply's bytes */
+	bool trailing, mistyped;
+	uint16_t rclass, question_class; /* of its records, of its question; 0: as it should be */
+	int miscounts[SECTION_COUNT];	 /* so many more in the header than there are */
+};
+
 struct scene_reply { /* what SERVER says to one question */
 	struct scene_server *server;
 	const char *name; /* "*": any; "*.x.": everything below x. */
@@ -75,7 +81,8 @@ struct scene_reply { /* what SERVER says to one question */
 	bool once, spent;
 	uint16_t rcode, flags;
 	bool silent, lost, no_room, hinted, fragmented, oversized, in_lower_case, no_question,
-		no_opt, trailing, mistyped;
+		no_opt, two_opts;
+	struct scene_spoils spoils;
 	enum cookie_word cookie;
 	enum before before;
 	unsigned before_count;
@@ -186,7 +193,7 @@ void scene_key_text(const struct scene_key *key, bool as_ds, char *out, size_t s
 size_t scene_sign(const struct scene *s, const struct scene_signature *how,
 		  const struct text_record *r, uint8_t out[static SIGNER_RDATA_MAX]);
 
-/* --- play.c, reply.c --- */
+/* --- play.c, reply.c, spoil.c --- */
 
 /* The time of day. */
 int64_t scene_unix_ms(const struct scene *s);
@@ -205,6 +212,9 @@ void scene_refresh(struct scene *s, const uint8_t *qname, uint16_t qtype);
 /* Let time pass; stop early when C (may be NULL) has its answer. */
 void scene_pass(struct scene *s, uint64_t ms, const struct scene_client *c);
 
+/* PACKET, a reply to a question for QTYPE in WIRE, of SIZE_BYTES, as it is sent. */
+struct span scene_spoil(const struct scene_spoils *how, uint16_t qtype, struct span packet,
+			uint8_t *wire, size_t size_bytes);
 /* The server of the send A replies to the question M. */
 void scene_answer(struct scene *s, const struct action *a, const struct message *m);
 /* M, a question, ends with an OPT record that has options. */
