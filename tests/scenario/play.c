@@ -252,9 +252,12 @@ void scene_begin(struct scene *s)
 {
 	static const struct access_rule inside = {.prefix = {.family = 4, .bits = 8, .addr = {10}},
 						  .allow = true};
-	const struct cache_settings memory = {.memory_bytes = (size_t)4 << 20};
 	if (s->resolver)
 		return;
+	const struct cache_settings memory = {
+		.memory_bytes = (size_t)(s->cache_kb ? s->cache_kb : SCENE_CACHE_KB) * 1024,
+		.sink = s->with_disk ? &s->disk.sink : NULL};
+	scene_disk_init(s);
 	s->settings.access = &inside;
 	s->settings.access_count = 1;
 	REQUIRE(local_builtin_zones(&s->arena, &s->settings.local_zones,
@@ -273,6 +276,8 @@ void scene_begin(struct scene *s)
 				       .metrics = &s->metrics,
 				       .cookie_secret = &s->cookie_secret,
 				       .question_bytes = s->question_bytes,
+				       .recall = s->with_disk ? scene_recall : NULL,
+				       .recall_context = s,
 				       .own_addresses = &s->own};
 	rng_init_seeded(&parts.rng, 1);
 	REQUIRE(resolver_new(&parts, &s->resolver) == OK);
@@ -303,7 +308,10 @@ void scene_end(struct scene *s)
 	ranges_free(s->ranges);
 	scene_keys_end(s);
 	cache_reader_free(s->reader);
+	if (s->hog)
+		scene_feed(s);
 	cache_free(s->cache);
+	scene_disk_end(s);
 	while ((first = heap_min(&s->events)) != NULL) {
 		struct scene_event *e = (struct scene_event *)first;
 		heap_remove(&s->events, first);

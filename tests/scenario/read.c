@@ -131,6 +131,10 @@ static void set(struct scene *s, struct words *w)
 		o->max_negative_ttl_s = number(s, value);
 	} else if (strcmp(key, "question-memory") == 0) {
 		s->question_bytes = (size_t)number(s, value) * 1024;
+	} else if (strcmp(key, "cache-memory") == 0) {
+		s->cache_kb = number(s, value);
+	} else if (strcmp(key, "disk") == 0) {
+		s->with_disk = strcmp(value, "on") == 0;
 	} else if (strcmp(key, "do-query") == 0 || strcmp(key, "do-not-query") == 0) {
 		set_ask(s, strcmp(key, "do-query") == 0, value);
 	} else if (strcmp(key, "no-0x20") == 0) {
@@ -472,6 +476,31 @@ static void wait_step(struct scene *s, struct words *w)
 }
 
 /* The machine stands still, and what comes in meanwhile waits in the sockets. */
+static void forget(struct scene *s, struct words *w)
+{
+	(void)w;
+	scene_forget(s);
+}
+
+static void disk(struct scene *s, struct words *w)
+{
+	s->disk.hangs = strcmp(w->at[1], "hangs") == 0;
+	if (!s->disk.hangs && strcmp(w->at[1], "works") != 0)
+		scene_fail(s, "a disk hangs or works");
+}
+
+static void starve(struct scene *s, struct words *w)
+{
+	(void)w;
+	scene_starve(s);
+}
+
+static void feed(struct scene *s, struct words *w)
+{
+	(void)w;
+	scene_feed(s);
+}
+
 static void stall(struct scene *s, struct words *w)
 {
 	scene_begin(s);
@@ -793,32 +822,16 @@ static const struct {
 	unsigned least; /* words, this one included */
 	void (*run)(struct scene *s, struct words *w);
 } statements[] = {
-	{"set", 3, set},
-	{"root", 3, root},
-	{"forward", 3, zone},
-	{"stub", 3, zone},
-	{"server", 2, server},
-	{"reply", 3, reply},
-	{"answer", 2, record},
-	{"authority", 2, record},
-	{"additional", 2, record},
-	{"silence", 2, silence},
-	{"wake", 2, silence},
-	{"ask", 3, ask},
-	{"wait", 2, wait_step},
-	{"run", 1, run},
-	{"expect", 2, answer_step},
-	{"has", 2, has},
-	{"pending", 1, no_answer},
-	{"sent", 2, sent},
-	{"unsent", 2, sent},
-	{"clear", 1, clear},
-	{"metric", 3, metric},
-	{"memory", 2, memory},
-	{"refresh", 3, refresh},
-	{"stall", 2, stall},
-	{"open", 3, open_sends},
-	{"signed", 2, signed_zone},
+	{"set", 3, set},	 {"root", 3, root},	    {"forward", 3, zone},
+	{"stub", 3, zone},	 {"server", 2, server},	    {"reply", 3, reply},
+	{"answer", 2, record},	 {"authority", 2, record},  {"additional", 2, record},
+	{"silence", 2, silence}, {"wake", 2, silence},	    {"ask", 3, ask},
+	{"wait", 2, wait_step},	 {"run", 1, run},	    {"expect", 2, answer_step},
+	{"has", 2, has},	 {"pending", 1, no_answer}, {"sent", 2, sent},
+	{"unsent", 2, sent},	 {"clear", 1, clear},	    {"metric", 3, metric},
+	{"memory", 2, memory},	 {"refresh", 3, refresh},   {"stall", 2, stall},
+	{"forget", 1, forget},	 {"disk", 2, disk},	    {"starve", 1, starve},
+	{"feed", 1, feed},	 {"open", 3, open_sends},   {"signed", 2, signed_zone},
 	{"beside", 2, beside},
 };
 

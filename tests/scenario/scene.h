@@ -8,6 +8,7 @@
  *   main.c   files, one after the other      read.c   the words of a line
  *   play.c   clock, events, actions          reply.c  what servers reply
  *   sign.c   keys of zones, signatures       spoil.c  what is wrong with a reply
+ *   tiers.c  memory that runs out, what is kept below it
  */
 #include "base/heap.h"
 #include "cache/ranges.h"
@@ -28,6 +29,8 @@ enum {
 	SCENE_KEYS_MAX = 8,
 	SCENE_WORDS_MAX = 40,
 	SCENE_TEXT_MAX = 400,
+	SCENE_DISK_MAX = 256, /* entries */
+	SCENE_CACHE_KB = 4096,
 };
 
 enum cookie_word { COOKIES_NONE, COOKIES_GOOD, COOKIES_WRONG };
@@ -128,6 +131,13 @@ struct scene_event { /* a reply, or a loss if there are no bytes, on its way */
 	size_t len;
 };
 
+struct scene_disk { /* what the cache has told of, and not taken back */
+	struct cache_sink sink;
+	struct entry *kept[SCENE_DISK_MAX];
+	unsigned count;
+	bool hangs; /* tells nothing; what it is told it does later */
+};
+
 struct scene {
 	const char *path;
 	unsigned line;
@@ -137,6 +147,7 @@ struct scene {
 	struct heap events;
 	struct settings settings;
 	size_t question_bytes; /* 0: as by default */
+	unsigned cache_kb;     /* 0: SCENE_CACHE_KB */
 	struct settings_zone zones[SCENE_ZONES_MAX];
 	struct access_rule ask[SCENE_ASK_MAX];
 	struct own_addresses own;
@@ -156,7 +167,9 @@ struct scene {
 	unsigned sent_count;
 
 	struct cache *cache;
-	struct cache_reader *reader;
+	struct cache_reader *reader, *hog; /* the latter never passes; NULL: there is none */
+	bool with_disk;
+	struct scene_disk disk;
 	struct infra *infra;
 	bool with_ranges;
 	struct ranges *ranges; /* or NULL */
@@ -192,6 +205,18 @@ void scene_key_text(const struct scene_key *key, bool as_ds, char *out, size_t s
 /* RDATA of the RRSIG over R; its length. */
 size_t scene_sign(const struct scene *s, const struct scene_signature *how,
 		  const struct text_record *r, uint8_t out[static SIGNER_RDATA_MAX]);
+
+/* --- tiers.c --- */
+
+void scene_disk_init(struct scene *s);
+void scene_disk_end(struct scene *s);
+/* A resolver_recall_fn; CONTEXT is a scene. */
+enum recall scene_recall(void *context, const uint8_t *name, uint64_t token, struct now now);
+/* Memory forgets all that it has; the disk does not. */
+void scene_forget(struct scene *s);
+/* The cache gets no memory any more, and has some again. */
+void scene_starve(struct scene *s);
+void scene_feed(struct scene *s);
 
 /* --- play.c, reply.c, spoil.c --- */
 
