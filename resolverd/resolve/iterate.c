@@ -370,9 +370,7 @@ static bool is_hearsay(const struct query *q, const struct reply *reply, uint16_
 	return data && (reply->doubtful || (flags & FLAG_RA));
 }
 
-/* Until when others may contradict what came now: a client that has waited since the question was
- * opened still gets it. */
-static uint64_t doubt_end_ms(const struct query *q)
+uint64_t iterate_doubt_end_ms(const struct query *q)
 {
 	uint64_t now_ms = now_mono_ms(q->resolver->now), end_ms = now_ms + LIMIT_DOUBT_MS;
 	uint64_t client_ms = q->started_us / 1000 + q->settings->client_ms * 3 / 4;
@@ -390,7 +388,7 @@ static void set_aside(struct query *q, unsigned index, struct reply *reply, bool
 		      dname_text(q->zone.name, zone));
 	q->zone.servers[index].bad = q->zone.servers[index].lame = true;
 	if (!q->doubtful_reply)
-		q->doubt_until_ms = doubt_end_ms(q);
+		q->doubt_until_ms = iterate_doubt_end_ms(q);
 	if (!q->doubtful_reply || (q->doubtful_reply->mute && !reply->mute)) {
 		q->doubtful_reply = reply;
 		q->doubtful_server = index;

@@ -70,6 +70,7 @@ static void begin_leg(struct query *q, const uint8_t *name)
 	q->minimize.is_tried = false;
 	q->referral_count = 0;
 	q->reply = q->doubtful_reply = q->bogus_reply = NULL;
+	q->end_denied = false;
 	q->state = QUERY_LEG;
 	recall_next_leg(q);
 }
@@ -109,6 +110,8 @@ bool leg_begin_anew(struct query *q)
 
 static enum step finish(struct query *q)
 {
+	if (cut_alias_begin_anew(q))
+		return STEP_AGAIN;
 	query_finish(q);
 	return STEP_WAIT;
 }
@@ -209,6 +212,12 @@ static bool leg_from_entry(struct query *q, const struct entry *e, enum step *st
 	return true;
 }
 
+/* What the cache has of aliases does not count at Q's leg. */
+static bool asks_anew(const struct query *q)
+{
+	return q->aliases_anew && (!q->first_anew || q->alias_count == 0);
+}
+
 /* An alias in the cache whose target may be known or not. */
 static bool leg_from_alias(struct query *q, enum step *step)
 {
@@ -216,7 +225,7 @@ static bool leg_from_alias(struct query *q, enum step *step)
 	struct rrset cname;
 	struct span target;
 	/* DS is the parent's, which may know of no alias that the zone below tells of. */
-	if (q->qtype == TYPE_CNAME || q->qtype == TYPE_DS || q->aliases_anew)
+	if (q->qtype == TYPE_CNAME || q->qtype == TYPE_DS || asks_anew(q))
 		return false;
 	const struct entry *e = cache_find(r->client_context.reader, ENTRY_RRSET, q->name,
 					   dname_len(q->name), TYPE_CNAME);
@@ -225,7 +234,7 @@ static bool leg_from_alias(struct query *q, enum step *step)
 		return false;
 	if (q->settings->dnssec && (e->verdict == VERDICT_UNCHECKED || e->verdict == VERDICT_BOGUS))
 		return false;
-	if (cut_has_beside_alias(q, q->name))
+	if (cut_has_beside_alias(q, q->name) || cut_alias_is_other(q, e))
 		return false;
 	entry_rrset(e, &cname);
 	cname.ttl_s = entry_ttl_left_s(e, r->now);
@@ -237,6 +246,7 @@ static bool leg_from_alias(struct query *q, enum step *step)
 	leg_weaken(q, e->verdict);
 	q->answer.rank = MIN(q->answer.rank, e->rank);
 	note_cache(q, TRACE_CACHE_ALIAS, e);
+	cut_alias_note(q, e);
 	q->alias_cached = true;
 	*step = next_leg(q, target.at, 1);
 	return true;
@@ -276,7 +286,7 @@ static bool leg_from_dname(struct query *q, enum step *step)
 	struct resolver *r = q->resolver;
 	struct rrset dname, cname;
 	struct span target;
-	bool unwanted = (q->qtype == TYPE_DS && q->internal) || q->aliases_anew;
+	bool unwanted = (q->qtype == TYPE_DS && q->internal) || asks_anew(q);
 	const struct entry *e = unwanted ? NULL : leg_find_dname(q, q->name);
 	if (!e || q->answer.answer_count + 2 > ARRAY_LEN(q->answer.answer))
 		return false;
@@ -399,7 +409,7 @@ enum step leg_step(struct query *q)
 			return STEP_WAIT;
 		if (recalled == RECALL_FOUND && leg_from_cache(q, &step))
 			return step;
-		const struct answer *made = q->aliases_anew ? NULL : synthesise_answer(q);
+		const struct answer *made = asks_anew(q) ? NULL : synthesise_answer(q);
 		if (made) {
 			metrics_add(r->metrics, METRIC_dnssec_synthesised_total, 1);
 			note_cache(q, TRACE_CACHE_MADE, NULL);
@@ -578,6 +588,14 @@ static bool is_proven(const struct query *q)
 	return true;
 }
 
+static enum step next_leg_of_reply(struct query *q)
+{
+	enum step step = next_leg(q, q->reply->target, q->reply->alias_count);
+	if (step == STEP_AGAIN)
+		cut_end_begin_leg(q);
+	return step;
+}
+
 enum step leg_checked(struct query *q, enum verdict verdict)
 {
 	struct reply *reply = q->reply;
@@ -594,6 +612,7 @@ enum step leg_checked(struct query *q, enum verdict verdict)
 		return leg_ask_in_full(q);
 	if (!q->reply_cached)
 		outdate_begin_leg(q);
+	cut_end_note(q, verdict);
 	store_sets(q, reply, verdict);
 	leg_weaken(q, verdict);
 	a->rank = MIN(a->rank, rank_of(q, verdict));
@@ -609,7 +628,7 @@ enum step leg_checked(struct query *q, enum verdict verdict)
 				true; /* an alias is no cut: nobody here wants its target's DS */
 			return finish(q);
 		}
-		return next_leg(q, reply->target, reply->alias_count);
+		return next_leg_of_reply(q);
 	case REPLY_NXDOMAIN:
 	case REPLY_NODATA:
 		a->rcode = reply->kind == REPLY_NXDOMAIN ? RCODE_NXDOMAIN : RCODE_NOERROR;

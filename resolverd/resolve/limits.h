@@ -144,6 +144,9 @@ enum {
 	 * time the question would go round all servers. No longer either is it remembered that the
 	 * tree around a forward zone whose servers fail denies a name, which they may have. */
 	LIMIT_BARE_DENIAL_S = 5,
+	/* The end of an alias that the same reply denies is asked for itself when it was not for so long: then a
+	 * zone's AAAA questions cost no packet more, and who delegates the end is believed in an hour. */
+	LIMIT_ALIAS_END_S = 3600,
 	/* Before an expired alias chain is told as it was, its target is asked for, then the next one of the
 	 * chain: a known server answers in a tenth of that, and all of it together leaves a client's time
 	 * whole. */

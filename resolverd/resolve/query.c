@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "resolve/cut.h"
 #include "resolve/family.h"
 #include "resolve/lead.h"
 #include "resolve/outdate.h"
@@ -708,6 +709,8 @@ static void keep_answer(struct query *q)
 	 * border, or of a trust anchor, and what was there has been forgotten when they changed. */
 	bool stored = good && q->settings == r->settings &&
 		      answer_store(a, &q->since, r->now, &r->turn_arena);
+	if (good && q->settings == r->settings)
+		cut_end_keep(q);
 	if (good && a->verdict != VERDICT_BOGUS && a->rank >= RANK_FORWARDED)
 		outdate_older(q, stored);
 }
@@ -753,6 +756,10 @@ void query_fail_chain(struct query *q)
 	struct answer *a = &q->answer;
 	if (q->state == QUERY_DONE)
 		return;
+	if (cut_alias_fall_back(q)) {
+		query_finish(q);
+		return;
+	}
 	a->rcode = RCODE_SERVFAIL;
 	a->authority_count = 0;
 	/* A chain that is bad stays so: whoever has it checked is told the failure alone. */

@@ -325,6 +325,8 @@ static enum step conclude(struct query *q, enum verdict verdict)
 	struct reply *reply = q->reply;
 	uint32_t count = reply->set_count;
 	const struct trouble noted = q->trouble;
+	if (cut_end_is_doubtful(q, verdict))
+		keep_alias(q, count, &noted);
 	if (q->reply_cached || reply->rcode != RCODE_NXDOMAIN || verdict == VERDICT_SECURE)
 		return leg_checked(q, verdict);
 	if (reply->kind == REPLY_ANSWER && q->qtype != TYPE_CNAME)

@@ -43,7 +43,7 @@ void build_balancers(struct sim *s)
 		struct zone *z = brick_zone(s, apex, com);
 		z->tainted = true; /* what it denies is judged at the end */
 		z->hosts[0]->quirks.denies_types = true;
-		z->hosts[0]->quirks.denies_ends = prng_percent(&s->dice, 50);
+		z->hosts[0]->quirks.ends = (enum ends)prng_below(&s->dice, ENDS_NODATA + 1);
 		z->hosts[0]->quirks.omits_soa = prng_percent(&s->dice, 25);
 		add_names(s, z, i);
 		plan_questions(s, z);
@@ -66,7 +66,7 @@ void finish_balancers(struct sim *s)
 		if (c->state != STUB_ANSWERED || !asked_for_address(s, c))
 			continue;
 		count++;
-		if (c->rcode != RCODE_NOERROR || c->answer_count == 0)
+		if (c->rcode != RCODE_NOERROR || !c->has_data)
 			sim_fail(s, "an address that a name has is told, whatever else it lacks",
 				 "question %u: rcode %u", i, c->rcode);
 	}

@@ -459,6 +459,16 @@ static void check_either_truth(struct checked *x)
 	}
 }
 
+static bool has_data(const struct message *m)
+{
+	struct record_iter it = record_iter_of(m);
+	struct record rec;
+	while (record_next(&it, &rec) && rec.section == SECTION_ANSWER)
+		if (rec.type == m->qtype)
+			return true;
+	return false;
+}
+
 void check_answer(struct sim *s, struct stub *c, struct span packet)
 {
 	struct checked x = {.s = s, .c = c};
@@ -469,7 +479,7 @@ void check_answer(struct sim *s, struct stub *c, struct span packet)
 		return;
 	}
 	c->truncated = x.m.flags & FLAG_TC;
-	c->answer_count = x.m.counts[SECTION_ANSWER];
+	c->has_data = has_data(&x.m);
 	if (packet.len > size_limit(c))
 		wrong(&x, "answers fit the client", "");
 	check_header(&x);

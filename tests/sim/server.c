@@ -262,8 +262,9 @@ static bool answer_step(struct work *x, unsigned hop)
 		struct span rdata;
 		REQUIRE(rrset_next(&it, &rdata));
 		dname_copy(rdata.at, x->qname);
-		if (x->query->host->quirks.denies_ends && x->qtype != TYPE_CNAME) {
-			x->flags |= RCODE_NXDOMAIN;
+		if (x->query->host->quirks.ends != ENDS_TOLD && x->qtype != TYPE_CNAME) {
+			if (x->query->host->quirks.ends == ENDS_NXDOMAIN)
+				x->flags |= RCODE_NXDOMAIN;
 			put_soa(x, z);
 			return true;
 		}

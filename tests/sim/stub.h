@@ -44,7 +44,7 @@ struct stub {
 	char reason[256];	/* its words */
 	bool reason_cut;	/* the reply had no room for another character */
 	bool truncated;
-	uint16_t answer_count;
+	bool has_data;		 /* of the type that was asked for */
 	uint64_t fresh_until_us; /* the answer may be kept so long */
 	bool ends_soon;		 /* of which no more is left than a second, or less */
 	uint64_t sends_before;	 /* the network's count when it asked */

@@ -96,6 +96,8 @@ enum nuisance { /* what comes before the right reply */
 		NUISANCE_WRONG_OPCODE = 64,
 };
 
+enum ends { ENDS_TOLD, ENDS_NXDOMAIN, ENDS_NODATA }; /* what is said of the ends of aliases */
+
 struct quirks {
 	uint32_t delay_us, spread_us; /* one reply takes delay + [0, spread) */
 	uint8_t loss_percent, slow_percent, duplicate_percent, servfail_percent;
@@ -112,8 +114,9 @@ struct quirks {
 		*left;	   /* what it has of a zone that lies elsewhere: told behind aliases */
 	bool is_recursive; /* a forwarder's: knows the whole world */
 	bool dead, lowercase, truncates, follows_aliases, authority_ns, liar, spoofed;
-	bool omits_soa;			/* in denials */
-	bool denies_types, denies_ends; /* by NXDOMAIN: what a name lacks; ends of aliases */
+	bool omits_soa;	   /* in denials */
+	bool denies_types; /* by NXDOMAIN: what a name lacks */
+	enum ends ends;
 	/* A balancer: of unsigned names that have addresses it says nothing at all but these; and it tells
 	 * them without authority. */
 	bool mute, forgets_aa;
