@@ -106,7 +106,13 @@ static void handle_work(void *context)
 /* PACKET, which came along PATH, goes to the end of the line. */
 static void put_off(struct udp_server *u, struct span packet, const struct udp_path *path)
 {
-	if (packet.len > UDP_WORK_QUERY_MAX) {
+	bool too_long = packet.len > UDP_WORK_QUERY_MAX;
+
+	if (u->held && (too_long || u->work_count == UDP_WORK_ROOM)) {
+		u->dropped_answers++;
+		return;
+	}
+	if (too_long) {
 		u->settings.work(u->settings.context, packet, path);
 		return;
 	}
@@ -118,6 +124,23 @@ static void put_off(struct udp_server *u, struct span packet, const struct udp_p
 	w->path = *path;
 	w->len = packet.len;
 	memcpy(w->query, packet.at, packet.len);
+}
+
+void udp_hold(struct udp_server *u)
+{
+	REQUIRE(!u->held);
+	u->held = true;
+}
+
+void udp_release(struct udp_server *u)
+{
+	u->held = false;
+}
+
+/* There is a place in line for whatever a batch brings. */
+static bool has_room(const struct udp_server *u)
+{
+	return u->work_count + UDP_BATCH <= UDP_WORK_ROOM;
 }
 
 /* ---- sockets ---- */
@@ -351,6 +374,8 @@ static void sample_batch(const struct udp_server *u, unsigned count)
 /* Answer what is there, up to a batch; how many datagrams that were. */
 static unsigned serve_batch(struct udp_socket *s)
 {
+	if (UNLIKELY(s->server->held) && !has_room(s->server))
+		return 0;
 	unsigned received = receive_batch(s), answers = 0;
 
 	for (unsigned i = 0; i < received; i++)

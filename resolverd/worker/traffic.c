@@ -78,30 +78,39 @@ static void send_upstream(struct traffic *t, const struct action *a)
 	outbound_send(&t->outbound, a->token, &packet);
 }
 
+static void act(struct traffic *t, const struct action *a)
+{
+	switch (a->kind) {
+	case ACT_SEND:
+		send_upstream(t, a);
+		break;
+	case ACT_CANCEL:
+		outbound_cancel(&t->outbound, a->token);
+		break;
+	case ACT_ANSWER:
+		answer_client(t, a->token, a->packet);
+		break;
+	case ACT_DROP:
+		drop_client(t, a->token);
+		break;
+	}
+}
+
 /* Nothing that an action does leads back into the resolver: losses and closed connections are
- * reported by the loop. So the list stays valid. */
+ * reported by the loop, and whoever asks meanwhile is answered from the cache or waits. So the list stays
+ * valid. It may be long: a question has as many waiters as somebody has connections. */
 void traffic_step(struct traffic *t, const struct event *event)
 {
 	struct actions actions;
 
 	resolver_step(t->resolver, t->loop->now, event, &actions);
+	udp_hold(&t->udp);
 	for (size_t i = 0; i < actions.count; i++) {
-		const struct action *a = &actions.list[i];
-		switch (a->kind) {
-		case ACT_SEND:
-			send_upstream(t, a);
-			break;
-		case ACT_CANCEL:
-			outbound_cancel(&t->outbound, a->token);
-			break;
-		case ACT_ANSWER:
-			answer_client(t, a->token, a->packet);
-			break;
-		case ACT_DROP:
-			drop_client(t, a->token);
-			break;
-		}
+		if (i > 0)
+			loop_breathe(t->loop);
+		act(t, &actions.list[i]);
 	}
+	udp_release(&t->udp);
 }
 
 /* ---- events ---- */

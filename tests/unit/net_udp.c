@@ -3,7 +3,7 @@
 #include "net/socket.h"
 #include "net/udp.h"
 
-enum { LATER_MAX = 1024 };
+enum { LATER_MAX = 2 * UDP_WORK_ROOM, CHUNK = UDP_BATCH };
 
 struct server {
 	struct loop loop;
@@ -134,6 +134,12 @@ static void test_work_comes_last(void **state)
 	end(&s);
 }
 
+/* As the loop does between two handlers. */
+static void look(struct server *s)
+{
+	s->socket.watch.fn(s->socket.watch.context, LOOP_READ);
+}
+
 /* More than the line has room for, from two sockets, of which one is closed meanwhile. */
 static void test_work_in_line(void **state)
 {
@@ -153,9 +159,12 @@ static void test_work_in_line(void **state)
 	udp_close(&other);
 	close(fd);
 	fd = unit_connect(&s.socket.local, SOCK_DGRAM);
-	for (uint16_t i = 0; i < COUNT; i++)
+	for (uint16_t i = 0; i < COUNT; i++) {
 		send_id(fd, (uint16_t)(2 * i + 1),
 			i % 7 == 0 ? UDP_WORK_QUERY_MAX + 1 : HEADER_SIZE);
+		if (i % CHUNK == 0) /* there is room for so many in a socket everywhere */
+			look(&s);
+	}
 	assert_true(UNTIL(&s.loop, s.later_count == COUNT));
 	bool seen[COUNT] = {0};
 	for (unsigned i = 0; i < COUNT; i++) {
@@ -163,6 +172,38 @@ static void test_work_in_line(void **state)
 		assert_false(seen[s.later_ids[i] / 2]);
 		seen[s.later_ids[i] / 2] = true;
 	}
+	close(fd);
+	end(&s);
+}
+
+/* In the midst of work others are answered, and none is begun; nor is any lost that the socket has
+ * room for, but for queries that are longer than any name needs. */
+static void test_hold(void **state)
+{
+	(void)state;
+	enum { COUNT = UDP_WORK_ROOM + CHUNK };
+	static struct server s;
+	uint16_t id;
+
+	begin(&s, "127.0.0.1");
+	int fd = unit_connect(&s.socket.local, SOCK_DGRAM);
+	udp_hold(&s.udp);
+	send_id(fd, 2, HEADER_SIZE);
+	send_id(fd, 1, UDP_WORK_QUERY_MAX + 1);
+	look(&s);
+	assert_true(UNTIL(&s.loop, receive(fd, &id)));
+	assert_int_equal(id, 2);
+	assert_int_equal(s.udp.dropped_answers, 1);
+	for (uint16_t i = 0; i < COUNT; i++) {
+		send_id(fd, (uint16_t)(2 * i + 1), HEADER_SIZE);
+		if (i % CHUNK == CHUNK - 1)
+			look(&s);
+	}
+	assert_int_equal(s.later_count, 0);
+	assert_in_range(s.udp.work_count, UDP_WORK_ROOM - CHUNK, UDP_WORK_ROOM);
+	udp_release(&s.udp);
+	assert_true(UNTIL(&s.loop, s.later_count == COUNT));
+	assert_int_equal(s.udp.dropped_answers, 1);
 	close(fd);
 	end(&s);
 }
@@ -386,7 +427,7 @@ int main(void)
 		cmocka_unit_test(test_source_address), cmocka_unit_test(test_families_apart),
 		cmocka_unit_test(test_bad_clients),    cmocka_unit_test(test_listen_fails),
 		cmocka_unit_test(test_drops),	       cmocka_unit_test(test_leave),
-		cmocka_unit_test(test_listen_early),
+		cmocka_unit_test(test_listen_early),   cmocka_unit_test(test_hold),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
