@@ -5,7 +5,12 @@
  * is given up after five seconds, never repeated. Cheap enough to share a machine of two cores with
  * the server.
  *
- * usage: load [-b SOURCE] udp|tcp ADDRESS ZONE FIRST NAMES COUNT CONNECTIONS WINDOW [RATE [STRIDE]]
+ * usage: load [-b SOURCE] [-k] udp|tcp ADDRESS ZONE FIRST NAMES COUNT CONNECTIONS WINDOW
+ *             [RATE [STRIDE]]
+ *
+ * -k, with udp: the kernel stamps each answer as it arrives, and what is told too is until then
+ * ("arrived") and how long the answer then waited for this program ("unread"), which on a machine
+ * that is busy is no doing of the server's.
  *
  * COUNT questions are asked, for NAMES names from FIRST on in turn, each STRIDE (1) after the last.
  * A "%u" in ZONE becomes the number of the question modulo 300, so that questions spread over many
@@ -35,14 +40,21 @@ enum {
 	REPLY_SIZE = 4096,
 	STREAM_SIZE = 1 << 16,
 	HEADER_SIZE = 12,
-	LENGTH_SIZE = 2, /* before each message over TCP */
+	CONTROL_SIZE = 64, /* a stamp */
+	LENGTH_SIZE = 2,   /* before each message over TCP */
 	PORT = 53,
 	ZONES = 300,
 	GIVE_UP_US = 5000000,
 };
 
-struct slot {		  /* one question under way; its index is the message id */
-	uint64_t sent_us; /* 0: free */
+struct slot {		       /* one question under way; its index is the message id */
+	uint64_t sent_us;      /* 0: free */
+	uint64_t sent_wall_us; /* on the clock of the kernel's stamps; 0: they are not wanted */
+};
+
+struct times { /* of the answers, in the order of arrival */
+	uint32_t *latency_us;
+	uint32_t *arrived_us, *unread_us; /* its two parts, by the kernel's stamps */
 };
 
 struct connection {
@@ -55,7 +67,7 @@ struct connection {
 };
 
 struct load {
-	bool tcp;
+	bool tcp, stamped;
 	struct sockaddr_in source, server;
 	const char *zone;
 	uint64_t first, names, count, stride;
@@ -65,15 +77,25 @@ struct load {
 	struct connection *connections;
 	struct pollfd polled[CONNECTIONS_MAX];
 	uint64_t begin_us, asked, answered, failed, lost;
-	uint32_t *latency_us; /* of each answer, in the order of arrival */
+	struct times times;
 };
 
-static uint64_t clock_us(void)
+static uint64_t microseconds(struct timespec ts)
+{
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static uint64_t read_clock(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+	clock_gettime(clock, &ts);
+	return microseconds(ts);
+}
+
+static uint64_t clock_us(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
 }
 
 /* One label after another of dotted TEXT. Returns the bytes written. */
@@ -136,6 +158,9 @@ static void open_connection(const struct load *load, struct connection *c)
 			err(1, "calloc");
 	} else {
 		(void)setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &size_bytes, sizeof(size_bytes));
+		if (load->stamped &&
+		    setsockopt(c->fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one)))
+			err(1, "SO_TIMESTAMPNS");
 	}
 	for (uint32_t i = 0; i < load->window; i++)
 		c->free[c->free_count++] = (uint16_t)i;
@@ -160,6 +185,7 @@ static size_t ask_one(struct load *load, struct connection *c, uint8_t *out, uin
 	uint16_t id = c->free[--c->free_count];
 
 	c->slot[id].sent_us = now_us;
+	c->slot[id].sent_wall_us = load->stamped ? read_clock(CLOCK_REALTIME) : 0;
 	return put_query(load, out, id, load->first + load->asked++ % load->names * load->stride);
 }
 
@@ -192,21 +218,54 @@ static void send_tcp(struct load *load, struct connection *c, uint32_t count, ui
 		errx(1, "the server does not take what the window allows");
 }
 
-static void take_reply(struct load *load, struct connection *c, const uint8_t *reply, size_t len)
+/* An answer to what S says, which arrived at STAMP_US (0: the kernel does not say). */
+static void note_times(struct load *load, const struct slot *s, uint64_t stamp_us)
 {
+	uint64_t i = load->answered++;
+	uint32_t latency_us = (uint32_t)(clock_us() - s->sent_us), arrived_us = latency_us;
+
+	load->times.latency_us[i] = latency_us;
+	if (!load->stamped)
+		return;
+	if (stamp_us > s->sent_wall_us && stamp_us - s->sent_wall_us < latency_us)
+		arrived_us = (uint32_t)(stamp_us - s->sent_wall_us);
+	load->times.arrived_us[i] = arrived_us;
+	load->times.unread_us[i] = latency_us - arrived_us;
+}
+
+static void take_reply(struct load *load, struct connection *c, struct iovec bytes,
+		       uint64_t stamp_us)
+{
+	const uint8_t *reply = bytes.iov_base;
+	size_t len = bytes.iov_len;
 	uint16_t id = len >= HEADER_SIZE ? (uint16_t)(reply[0] << 8 | reply[1]) : UINT16_MAX;
 
 	if (id >= load->window || !c->slot[id].sent_us)
 		return;
-	load->latency_us[load->answered++] = (uint32_t)(clock_us() - c->slot[id].sent_us);
+	note_times(load, &c->slot[id], stamp_us);
 	load->failed += (reply[3] & 15) != 0 || (reply[6] | reply[7]) == 0;
 	c->slot[id].sent_us = 0;
 	c->free[c->free_count++] = id;
 }
 
+/* When MESSAGE came, on the wall clock; 0: the kernel does not say. */
+static uint64_t stamp_of(struct msghdr *message)
+{
+	struct timespec ts;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS)
+			continue;
+		memcpy(&ts, CMSG_DATA(c), sizeof(ts));
+		return microseconds(ts);
+	}
+	return 0;
+}
+
 static void receive_udp(struct load *load, struct connection *c)
 {
 	static uint8_t packet[BATCH][REPLY_SIZE];
+	static _Alignas(struct cmsghdr) uint8_t control[BATCH][CONTROL_SIZE];
 	struct iovec iov[BATCH];
 	struct mmsghdr message[BATCH] = {0};
 
@@ -214,10 +273,13 @@ static void receive_udp(struct load *load, struct connection *c)
 		iov[i] = (struct iovec){packet[i], REPLY_SIZE};
 		message[i].msg_hdr.msg_iov = &iov[i];
 		message[i].msg_hdr.msg_iovlen = 1;
+		message[i].msg_hdr.msg_control = load->stamped ? control[i] : NULL;
+		message[i].msg_hdr.msg_controllen = load->stamped ? CONTROL_SIZE : 0;
 	}
 	int count = recvmmsg(c->fd, message, BATCH, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < count; i++)
-		take_reply(load, c, packet[i], message[i].msg_len);
+		take_reply(load, c, (struct iovec){packet[i], message[i].msg_len},
+			   stamp_of(&message[i].msg_hdr));
 }
 
 static void receive_tcp(struct load *load, struct connection *c)
@@ -232,7 +294,7 @@ static void receive_tcp(struct load *load, struct connection *c)
 		size_t size = (size_t)(c->stream[at] << 8 | c->stream[at + 1]);
 		if (c->stream_len - at < LENGTH_SIZE + size)
 			break;
-		take_reply(load, c, c->stream + at + LENGTH_SIZE, size);
+		take_reply(load, c, (struct iovec){c->stream + at + LENGTH_SIZE, size}, 0);
 		at += LENGTH_SIZE + size;
 	}
 	c->stream_len -= at;
@@ -286,9 +348,9 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void report(struct load *load)
+/* Quantiles of US, which is sorted for that, as members whose names begin with PREFIX. */
+static void report_quantiles(const struct load *load, const char *prefix, uint32_t *us)
 {
-	double seconds = (double)(clock_us() - load->begin_us) / 1e6;
 	static const struct {
 		const char *name;
 		double share;
@@ -296,20 +358,31 @@ static void report(struct load *load)
 		{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}, {"max", 1.0},
 	};
 
+	qsort(us, load->answered, sizeof(*us), compare);
+	for (size_t i = 0; i < sizeof(quantile) / sizeof(*quantile); i++) {
+		uint64_t at = (uint64_t)(quantile[i].share * (double)load->answered);
+		at = at < load->answered ? at : load->answered - 1;
+		printf(", \"%s%s_ms\": %.3f", prefix, quantile[i].name,
+		       load->answered ? us[at] / 1e3 : 0.0);
+	}
+}
+
+static void report(struct load *load)
+{
+	double seconds = (double)(clock_us() - load->begin_us) / 1e6;
+
 	uint64_t over_5ms = load->lost;
 	for (uint64_t i = 0; i < load->answered; i++)
-		over_5ms += load->latency_us[i] > 5000;
-	qsort(load->latency_us, load->answered, sizeof(*load->latency_us), compare);
+		over_5ms += load->times.latency_us[i] > 5000;
 	printf("{\"asked\": %llu, \"answered\": %llu, \"failed\": %llu, \"lost\": %llu, "
 	       "\"over_5ms\": %llu, \"seconds\": %.3f",
 	       (unsigned long long)load->asked, (unsigned long long)load->answered,
 	       (unsigned long long)load->failed, (unsigned long long)load->lost,
 	       (unsigned long long)over_5ms, seconds);
-	for (size_t i = 0; i < sizeof(quantile) / sizeof(*quantile); i++) {
-		uint64_t at = (uint64_t)(quantile[i].share * (double)load->answered);
-		at = at < load->answered ? at : load->answered - 1;
-		printf(", \"%s_ms\": %.3f", quantile[i].name,
-		       load->answered ? load->latency_us[at] / 1e3 : 0.0);
+	report_quantiles(load, "", load->times.latency_us);
+	if (load->stamped) {
+		report_quantiles(load, "arrived_", load->times.arrived_us);
+		report_quantiles(load, "unread_", load->times.unread_us);
 	}
 	printf("}\n");
 }
@@ -325,21 +398,38 @@ static uint64_t number(const char *text, uint64_t min, uint64_t max)
 	return value;
 }
 
+static _Noreturn void usage(void)
+{
+	errx(64, "usage: load [-b SOURCE] [-k] udp|tcp ADDRESS ZONE FIRST NAMES COUNT "
+		 "CONNECTIONS WINDOW [RATE [STRIDE]]");
+}
+
+static uint32_t *new_times(uint64_t count)
+{
+	uint32_t *us = calloc(count, sizeof(*us));
+
+	if (!us)
+		err(1, "calloc");
+	return us;
+}
+
 int main(int argc, char **argv)
 {
 	struct load load = {.source = {.sin_family = AF_INET},
 			    .server = {.sin_family = AF_INET, .sin_port = htons(PORT)}};
 
-	if (argc > 2 && strcmp(argv[1], "-b") == 0) {
-		if (inet_pton(AF_INET, argv[2], &load.source.sin_addr) != 1)
-			errx(64, "%s is not an IPv4 address", argv[2]);
-		argc -= 2;
-		argv += 2;
+	for (int option; (option = getopt(argc, argv, "+b:k")) != -1;) {
+		if (option == 'k')
+			load.stamped = true;
+		else if (option != 'b')
+			usage();
+		else if (inet_pton(AF_INET, optarg, &load.source.sin_addr) != 1)
+			errx(64, "%s is not an IPv4 address", optarg);
 	}
+	argc -= optind - 1;
+	argv += optind - 1;
 	if (argc < 9 || argc > 11)
-		errx(64, "usage: load [-b SOURCE] udp|tcp ADDRESS ZONE FIRST NAMES COUNT "
-			 "CONNECTIONS WINDOW "
-			 "[RATE [STRIDE]]");
+		usage();
 	load.tcp = strcmp(argv[1], "tcp") == 0;
 	if (inet_pton(AF_INET, argv[2], &load.server.sin_addr) != 1)
 		errx(64, "%s is not an IPv4 address", argv[2]);
@@ -354,9 +444,10 @@ int main(int argc, char **argv)
 	load.stride = argc == 11 ? number(argv[10], 1, UINT32_MAX) : 1;
 
 	load.connections = calloc(load.connection_count, sizeof(*load.connections));
-	load.latency_us = calloc(load.count, sizeof(*load.latency_us));
-	if (!load.connections || !load.latency_us)
+	if (!load.connections)
 		err(1, "calloc");
+	load.times =
+		(struct times){new_times(load.count), new_times(load.count), new_times(load.count)};
 	for (uint32_t i = 0; i < load.connection_count; i++) {
 		open_connection(&load, &load.connections[i]);
 		load.polled[i] = (struct pollfd){.fd = load.connections[i].fd, .events = POLLIN};
@@ -368,6 +459,8 @@ int main(int argc, char **argv)
 		free(load.connections[i].stream);
 	}
 	free(load.connections);
-	free(load.latency_us);
+	free(load.times.latency_us);
+	free(load.times.arrived_us);
+	free(load.times.unread_us);
 	return 0;
 }
