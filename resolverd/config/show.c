@@ -194,7 +194,7 @@ static void show_negative_anchors(struct show *show, const char *key)
 
 static void tell_family(struct show *show, const char *key, bool automatic, bool on)
 {
-	tell(show, key, "%s%s%s", automatic ? "auto (" : "", yes_no(on), automatic ? " now)" : "");
+	tell(show, key, "%s", automatic ? "auto" : yes_no(on));
 }
 
 static void show_ipv4(struct show *show, const char *key)
