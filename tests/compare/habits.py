@@ -8,6 +8,7 @@ import random
 import struct
 
 import dns.edns
+import dns.exception
 import dns.flags
 import dns.message
 import dns.name
@@ -165,6 +166,7 @@ def no_additional(reply, _):
     return reply.to_wire(max_size=65535)
 
 
+DAMAGING = "two OPTs", "OPT with"      # nothing reads a reply of these any more but a resolver: they go last
 ONE_ANSWER = "TCP only, one answer a connection"
 
 # Name: what is done about queries, and to replies.
@@ -247,13 +249,20 @@ class Habits:
         return meet if rules else None
 
     def editing(self):
-        rules = [HABITS[name][1] for name in self.names if HABITS[name][1]]
+        names = sorted(self.names, key=lambda name: name.startswith(DAMAGING))
+        rules = [HABITS[name][1] for name in names if HABITS[name][1]]
 
         def edit(wire):
             def work():
                 told = wire
                 for rule in rules:
-                    told = rule(dns.message.from_wire(told, ignore_trailing=True), told)
+                    try:
+                        reply = dns.message.from_wire(told, ignore_trailing=True)
+                    except dns.exception.DNSException:
+                        if told is wire:
+                            raise
+                        break       # what damages it once is enough
+                    told = rule(reply, told)
                 return told
             return self.guarded(work, wire)
         return edit if rules else None
