@@ -227,16 +227,17 @@ struct query {
 	struct arena arena;
 	struct budget *budget;
 	enum query_state state;
-	bool running;	 /* in the ready list */
-	bool internal;	 /* no client asked: DS and DNSKEY and address look-ups */
-	bool priming;	 /* the question is the root's NS set */
-	bool primed;	 /* has waited for priming once */
-	bool fresh_only; /* do not take the cache's answer for the question itself */
-	bool refresh;	 /* opened by prefetching */
-	bool anew;	 /* nothing of the chain comes from the cache */
-	bool from_root;	 /* ... nor do delegations */
-	/* An alias of the chain came from the cache; none does any more, but for those behind the first; cut.h */
-	bool alias_cached, aliases_anew, first_anew, alias_untold, end_denied;
+	bool running;		       /* in the ready list */
+	bool internal;		       /* no client asked: DS and DNSKEY and address look-ups */
+	bool priming;		       /* the question is the root's NS set */
+	bool primed;		       /* has waited for priming once */
+	bool fresh_only;	       /* do not take the cache's answer for the question itself */
+	bool refresh;		       /* opened by prefetching */
+	bool anew;		       /* nothing of the chain comes from the cache */
+	bool from_root;		       /* ... nor do delegations */
+	bool alias_cached;	       /* an alias of the chain came from the cache ... */
+	bool aliases_anew, first_anew; /* ... none does any more; none at the first name */
+	bool alias_untold, end_denied; /* notes of cut.h: of the alias followed, of its end */
 	/* The forward zone of the leg whose servers failed: the zone around it is asked (fallback). */
 	const struct settings_zone *fallen_from;
 	const uint8_t *plain_zone; /* whose servers sent no signatures to who needs this, or NULL */
@@ -280,7 +281,7 @@ struct query {
 	/* the chain so far */
 	const uint8_t *name; /* the leg's owner name, lower case, in the arena */
 	unsigned alias_count, referral_count;
-	struct answer answer, *denial; /* the latter is had if nobody answers: cut.h */
+	struct answer answer, *denial; /* cut.h: told if no other comes */
 	/* Bits, by the sets of the answer with which legs begin: told by servers, not by the cache; of a
 	 * name of which the slower tier has told what it keeps. */
 	uint32_t legs_told, legs_recalled;
@@ -327,9 +328,8 @@ struct query {
 	unsigned bogus_retries;
 	struct reply *bogus_reply; /* kept while another server is tried */
 	struct trouble bogus_why;  /* what is wrong with it, whatever others have said since */
-	/* From a server that claims no authority, or a denial without an SOA: others are asked first,
-	 * until then (mono). */
-	struct reply *doubtful_reply, *end_reply; /* the latter of the next leg: cut.h */
+	/* It claims no authority, or denies without an SOA: others are asked first, until then (mono). */
+	struct reply *doubtful_reply, *end_reply; /* cut.h: said of the next leg, an alias' end */
 	unsigned doubtful_server;
 	uint64_t doubt_until_ms;
 	uint64_t soa_until_ms; /* for so long the SOA of a denial is waited for; 0: not begun */
